@@ -1,0 +1,62 @@
+"""Deals from the Wegly CRM as trustworthy tables, metrics and charts.
+
+Ids go into an intake and a snapshot comes out; a snapshot goes into a metric and a table comes out; the table goes into
+the plot of the same name. ``wegly_analytics/README.md`` is the map of the rooms.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wegly_analytics import errors, metrics, plots
+    from wegly_analytics.client import Client
+    from wegly_analytics.intake import fetch, read
+    from wegly_analytics.sample import sample
+    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.store import load, snapshots, verify
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Client": "client",
+    "Snapshot": "snapshot",
+    "errors": "",
+    "fetch": "intake",
+    "load": "store",
+    "metrics": "",
+    "plots": "",
+    "read": "intake",
+    "sample": "sample",
+    "snapshots": "store",
+    "verify": "store",
+}
+
+__all__ = [
+    "Client",
+    "Snapshot",
+    "errors",
+    "fetch",
+    "load",
+    "metrics",
+    "plots",
+    "read",
+    "sample",
+    "snapshots",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is first used, so that importing the package costs next to nothing."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not _WHERE[name]:
+        return import_module(f"{__name__}.{name}")
+    globals()[name] = value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,80 @@
+"""How many deals were asked for, and how many came."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wegly_analytics.vocabulary import CAME, OUTCOMES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completeness:
+    """The ledger, counted.
+
+    Attributes
+    ----------
+    asked
+        Ids asked for; the sum of the six outcomes.
+    fetched, carried, not_found, forbidden, failed, unreadable
+        Ids with that outcome.
+    in_scope
+        Ids whose deal came and was not left out by `Snapshot.where`.
+
+    Examples
+    --------
+    >>> print(Completeness(asked=2000, fetched=1980, not_found=18, failed=2, in_scope=1980))
+    1,980 of 2,000 deals asked for came (99.0 %); 18 not found, 2 failed
+    """
+
+    asked: int = 0
+    fetched: int = 0
+    carried: int = 0
+    not_found: int = 0
+    forbidden: int = 0
+    failed: int = 0
+    unreadable: int = 0
+    in_scope: int = 0
+
+    @classmethod
+    def of(cls, ledger: pa.Table) -> Completeness:
+        """Count a ledger."""
+        counts = {
+            str(c["values"]): c["counts"].as_py() for c in pc.value_counts(ledger.column("outcome").combine_chunks())
+        }
+        came = pc.is_in(ledger.column("outcome"), value_set=pa.array(CAME))
+        in_scope = pc.sum(pc.and_(came, ledger.column("in_scope"))).as_py() or 0
+        return cls(asked=ledger.num_rows, in_scope=in_scope, **counts)
+
+    @property
+    def came(self) -> int:
+        """Ids whose deal is there."""
+        return self.fetched + self.carried
+
+    @property
+    def missing(self) -> int:
+        """Ids whose deal is missing for a reason other than 404."""
+        return self.forbidden + self.failed + self.unreadable
+
+    @property
+    def share(self) -> float | None:
+        """Share of the ids asked for whose deal is there; None if none was asked for."""
+        return self.came / self.asked if self.asked else None
+
+    def as_dict(self) -> dict[str, int]:
+        """All counts by name, for a manifest or a table's attrs."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        share = "" if self.share is None else f" ({self.share:.1%})".replace("%", " %")
+        text = f"{self.came:,} of {self.asked:,} deals asked for came{share}"
+        gaps = [
+            f"{n:,} {name.replace('_', ' ')}" for name in OUTCOMES if name not in CAME and (n := getattr(self, name))
+        ]
+        if gaps:
+            text += "; " + ", ".join(gaps)
+        if self.in_scope != self.came:
+            text += f"; {self.in_scope:,} in scope"
+        return text

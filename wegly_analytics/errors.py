@@ -1,0 +1,134 @@
+"""Everything that can go wrong, in one tree.
+
+::
+
+    WeglyError                  catch this to catch them all
+    ├── SettingError            an argument or environment variable that cannot be used   (ValueError)
+    │   └── IdError             an id that is neither a UUID nor a positive whole number
+    ├── ApiError                what was asked for did not come
+    │   ├── NotFoundError       404: no such deal, or not for this key; a normal answer
+    │   ├── AuthError           401 or 403: the key was refused
+    │   │   └── OriginError     403 although an origin was sent: probably the wrong one
+    │   └── RateLimitError      429 until patience ran out
+    ├── PayloadError            one answer that is not a deal                             (ValueError)
+    ├── SnapshotError           a snapshot that cannot be written, read or trusted
+    └── MissingColumnError      a column that the table does not have                     (KeyError)
+
+    UserWarning
+    ├── IncompleteWarning       some deals are missing for a reason other than 404
+    ├── DriftWarning            the API sends fields that its documentation does not have
+    └── EmptyScopeWarning       a filter left nothing
+
+What concerns a whole run is raised. What concerns one deal becomes a row of the ledger and is never raised by
+`fetch`. Every message names the place and the remedy; none ever holds the token.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class WeglyError(Exception):
+    """Something went wrong in `wegly_analytics`; the message says where and what to do."""
+
+
+class SettingError(WeglyError, ValueError):
+    """An argument or an environment variable that cannot be used."""
+
+
+class IdError(SettingError):
+    """An id that is neither a UUID nor a positive whole number."""
+
+
+class ApiError(WeglyError):
+    """The API, or the way to it, did not give what was asked for.
+
+    Parameters
+    ----------
+    message
+        What happened, where, and what to do.
+    status
+        The HTTP status, or None if no answer came.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AuthError(ApiError):
+    """The key is missing or was refused."""
+
+
+class OriginError(AuthError):
+    """The key was refused although an origin was sent: most likely it is not the allowed domain."""
+
+
+class NotFoundError(ApiError):
+    """404: there is no such deal, or this key may not see it. A normal answer."""
+
+
+class RateLimitError(ApiError):
+    """The API kept answering 429 until every attempt was used up."""
+
+
+class PayloadError(WeglyError, ValueError):
+    """One answer that is not a readable deal.
+
+    Parameters
+    ----------
+    path
+        Where in the answer, from its root, for example ``"proposals[2].total"``; ``""`` is the answer itself.
+    expected, found
+        What the documentation promises there, and what was there instead.
+    """
+
+    def __init__(self, path: str, expected: str, found: str) -> None:
+        super().__init__(path, expected, found)
+        self.path = path
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"{self.path or 'answer'}: expected {self.expected}, found {self.found}"
+
+
+class SnapshotError(WeglyError):
+    """A snapshot that cannot be written, found, read or trusted."""
+
+
+class MissingColumnError(WeglyError, KeyError):
+    """A column that the table does not have, with the nearest name it does have.
+
+    Examples
+    --------
+    >>> print(MissingColumnError("deals", "sorce", ["source", "stage"]))
+    deals has no column 'sorce'; did you mean 'source'?
+    """
+
+    def __init__(self, table: str, column: str, present: Iterable[str]) -> None:
+        super().__init__(table, column)
+        self.table = table
+        self.column = column
+        self.present = tuple(present)
+
+    def __str__(self) -> str:
+        near = difflib.get_close_matches(self.column, self.present, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(self.present)}"
+        return f"{self.table} has no column {self.column!r}; {hint}"
+
+
+class IncompleteWarning(UserWarning):
+    """Some deals are missing for a reason other than 404."""
+
+
+class DriftWarning(UserWarning):
+    """The API sends fields that its documentation does not have."""
+
+
+class EmptyScopeWarning(UserWarning):
+    """A filter left nothing, most likely because of a name that no deal has."""

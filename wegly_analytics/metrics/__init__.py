@@ -1,0 +1,15 @@
+"""The questions: ``metric(snap, *, by=None, ...)`` gives a tidy table that explains itself.
+
+One row per group (and period), the groups as ordinary columns, a plain index. ``table.attrs`` says the `rule`, on how
+many deals (`n`), which were `left_out` and why, the `completeness` of the snapshot and its `moment`. Every table goes
+into the plot of the same name.
+"""
+
+from __future__ import annotations
+
+from wegly_analytics.metrics.pace import velocity
+from wegly_analytics.metrics.rates import win_loss, win_rate
+from wegly_analytics.metrics.reasons import loss_reasons
+from wegly_analytics.metrics.stages import time_in_stage
+
+__all__ = ["loss_reasons", "time_in_stage", "velocity", "win_loss", "win_rate"]

@@ -1,0 +1,105 @@
+"""How sure a figure is: intervals for shares, and quartiles of times that are not over yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Floats = NDArray[np.floating[Any]]
+
+_Z = 1.959963984540054
+"""The 97.5 % point of the standard normal distribution."""
+
+
+def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
+    """Say how low and how high a share may well be: the Wilson score interval, 95 %.
+
+    Parameters
+    ----------
+    successes, n
+        How many of how many; fractions are allowed, for weighted counts.
+
+    Returns
+    -------
+    low, high : numpy.ndarray
+        Between 0 and 1, and around ``successes / n``; NaN where `n` is 0.
+
+    Notes
+    -----
+    Wilson (1927), without continuity correction; Brown, Cai and DasGupta (2001) recommend it for small n.
+
+    Examples
+    --------
+    >>> low, high = wilson([3], [10])
+    >>> low.round(3), high.round(3)
+    (array([0.108]), array([0.603]))
+    """
+    k, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = k / n
+        centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+        half = _Z * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    # rounding may put a bound a hair inside the share itself where it is 0 or 1
+    return np.clip(np.minimum(centre - half, p), 0, 1), np.clip(np.maximum(centre + half, p), 0, 1)
+
+
+def kaplan_meier(times: ArrayLike, ended: ArrayLike, weights: ArrayLike) -> tuple[Floats, Floats]:
+    """Estimate the share that is not over yet, at each time at which something ended.
+
+    Parameters
+    ----------
+    times
+        How long each has lasted so far.
+    ended
+        Whether it is over; False where it still goes on (censored).
+    weights
+        How many there are of each.
+
+    Returns
+    -------
+    t, surviving : numpy.ndarray
+        The distinct times of an end, ascending, and the share that lasts longer than each.
+
+    Notes
+    -----
+    Kaplan and Meier (1958). At equal times ends come before censorings.
+
+    Examples
+    --------
+    >>> t, surviving = kaplan_meier([1, 2, 3], [True, False, True], [1, 1, 1])
+    >>> t, surviving.round(3)
+    (array([1., 3.]), array([0.667, 0.   ]))
+    """
+    t, place = np.unique(np.asarray(times, dtype=float), return_inverse=True)
+    over = np.asarray(ended, dtype=bool)
+    counts = np.asarray(weights, dtype=float)
+    ends = np.bincount(place, counts * over, len(t))
+    leaving = np.bincount(place, counts, len(t))
+    at_risk = np.cumsum(leaving[::-1])[::-1]
+    surviving = np.cumprod(1 - ends / at_risk)
+    return t[ends > 0], surviving[ends > 0]
+
+
+def quantile(curve: tuple[Floats, Floats], q: float) -> Any:
+    """Find the time by which the share `q` is over; NaN if the curve does not get that far.
+
+    Parameters
+    ----------
+    curve
+        What `kaplan_meier` returns.
+    q
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> float(quantile(kaplan_meier([1, 2, 3], [True, False, True], [1, 1, 1]), 0.5))
+    3.0
+    """
+    t, surviving = curve
+    reached = t[surviving <= 1 - q + 1e-12]  # as many digits as sums of shares keep
+    return reached[0] if len(reached) else np.nan

@@ -1,0 +1,131 @@
+"""How fast the pipeline turns deals into money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import narwhals as nw
+import pandas as pd
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, flag, ratio, span
+
+if TYPE_CHECKING:
+    from wegly_analytics.snapshot import Snapshot
+
+_DAY = 86_400_000_000
+"""Microseconds."""
+
+_LEVERS = ["deals", "win_rate", "value", "days"]
+
+
+def velocity(
+    snap: Snapshot,
+    *,
+    by: By = None,
+    every: Every | None = None,
+    count: Literal["open", "created", "closed"] = "open",
+    archived: bool = False,
+    tz: str = TZ,
+) -> pd.DataFrame:
+    """How much money the pipeline makes a day: deals × win rate × average won value ÷ average days to win.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    by
+        One column of deals, or several.
+    every
+        ``"week"``, ``"month"``, ``"quarter"`` or ``"year"`` for one row per period; None for one row.
+    count
+        Which deals the first lever counts: ``"open"`` at the snapshot's moment (with `every`: at the end of each
+        period), ``"created"`` or ``"closed"`` in the period.
+    archived
+        Whether archived deals count.
+    tz
+        Where periods begin at midnight.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per period and group, without gaps: `period`, its first day, if `every` is given; the groups; the levers
+        `deals`, `win_rate` (won ÷ (won + lost), share), `value` (average money of won deals that have a value) and
+        `days` (average from creation to winning); `velocity` (money per day). A lever that cannot be told is missing,
+        and so is the velocity.
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+    SettingError
+        If `count` or `every` is unknown, or there would be more than 1,200 periods.
+
+    Notes
+    -----
+    Deals are won and lost in the period of their close moment. The deals open at the end of a past period are those
+    created by then and not closed by then, so a deal that was re-opened counts as open since its creation. Periods go
+    from the first to the last in which a deal was created or closed. A closed deal without its close moment is in no
+    period. Deals won before they were created, or without a moment of winning, are not in `days`, and won deals without
+    a value are not in `value`; `attrs["left_out"]` counts all of these.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> row = velocity(wa.sample()).iloc[0]
+    >>> bool(abs(row["deals"] * row["win_rate"] * row["value"] / row["days"] - row["velocity"]) < 1e-9)
+    True
+    """
+    if count not in ("open", "created", "closed"):
+        raise SettingError(f"count={count!r} is none of 'open', 'created', 'closed'")
+    deals = Deals(snap, by, archived)
+    days = (nw.col("won_at") - nw.col("created_at")).dt.total_microseconds() / _DAY
+    is_won = nw.col("won") == 1
+    frame = deals.frame.with_columns(
+        undated=flag((nw.col("open") == 0) & nw.col("closed_at").is_null()),
+        one=nw.lit(1),
+        closed=nw.col("won") + nw.col("lost"),
+        ended=flag((nw.col("open") == 0) & ~nw.col("created_at").is_null()),
+        won_value=nw.when(is_won).then(nw.col("value")),
+        valued=flag(is_won & ~nw.col("value").is_null()),
+        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(days),
+        timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
+        hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
+    )
+    deals.note("closed without a closing date", deals.count(frame, "undated")["undated"].sum())
+    summed = ["won", "closed", "ended", "won_value", "valued", "lasted", "timed", "hasty"]
+    first_last = span(frame, "created_at", "closed_at")
+    if every is None or first_last is None:
+        table = deals.count(frame, *summed, "open", "one")
+        table["deals"] = table[{"open": "open", "created": "one", "closed": "closed"}[count]]
+        table = table.sort_values("deals", ascending=False, kind="stable")
+        if every is not None:
+            table = table.assign(period=pd.Series(dtype="datetime64[us]")).iloc[:0]
+    else:
+        periods = Periods(every, *first_last, tz)
+        dated = frame.filter(nw.col("undated") == 0)
+        closing = dated.filter(nw.col("closed") == 1).with_columns(period=periods.number(nw.col("closed_at")))
+        creating = dated.filter(~nw.col("created_at").is_null())
+        creating = creating.with_columns(period=periods.number(nw.col("created_at")), created=nw.lit(1))
+        table = deals.count(closing, *summed, keys=["period"])
+        created = deals.count(creating, "created", keys=["period"])
+        table = table.merge(created, how="outer", on=["period", *deals.groups])
+        table = periods.spread(table, deals.groups)
+        net = table["created"] - table["ended"]
+        open_then = net.groupby([table[g] for g in deals.groups]).cumsum() if deals.groups else net.cumsum()
+        table["deals"] = {"open": open_then, "created": table["created"], "closed": table["closed"]}[count]
+    deals.note("won without value", table["won"].sum() - table["valued"].sum())
+    deals.note("won before created", table["hasty"].sum())
+    table["win_rate"] = ratio(table["won"], table["closed"])
+    table["value"] = ratio(table["won_value"], table["valued"])
+    table["days"] = ratio(table["lasted"], table["timed"])
+    table["deals"] = table["deals"].astype("int64")
+    table["velocity"] = ratio(table["deals"] * table["win_rate"] * table["value"], table["days"])
+    when = {"open": "open at each period's end" if every else "open at the snapshot's moment"}
+    rule = [
+        "deals × win rate × average won value ÷ average days to win, money per day",
+        f"deals = {when.get(count, f'{count} in the period')}",
+    ]
+    columns = [*(["period"] if every else []), *deals.groups, *_LEVERS, "velocity"]
+    n = table["closed"].sum()
+    return deals.finish(table[columns], "velocity", rule, n, every=every, count=count, tz=tz)

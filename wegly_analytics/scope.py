@@ -1,0 +1,112 @@
+"""Which deals a filter keeps."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
+from wegly_analytics.tables import DEALS
+from wegly_analytics.vocabulary import NOT_INFORMED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_WORDS = {c.name: tuple(c.words.values()) for c in DEALS.columns if c.words}
+
+
+def matching(
+    deals: pa.Table,
+    frame: pd.DataFrame,
+    conditions: Iterable[Callable[[pd.DataFrame], Any]],
+    columns: Mapping[str, object],
+) -> tuple[pa.Array, list[str]]:
+    """Find the deals that meet every condition.
+
+    Parameters
+    ----------
+    deals, frame
+        The deals as an Arrow table, and the same as pandas for functions of the user's.
+    conditions
+        Functions of the whole frame.
+    columns
+        For each column a value, several values, None, or a function of the column.
+
+    Returns
+    -------
+    pyarrow.Array
+        One truth value per deal.
+    list of str
+        The conditions in words.
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no such column.
+    SettingError
+        If a condition cannot be applied.
+    """
+    masks, said = [pa.array(np.ones(len(frame), dtype=bool))], []
+    for condition in conditions:
+        if not callable(condition):
+            raise SettingError(f"where({condition!r}) is no condition: give column=value, or a function of the deals")
+        masks.append(_truth(condition(frame.copy()), len(frame), _name(condition)))
+        said.append(_name(condition))
+    for name, wanted in columns.items():
+        if name not in deals.column_names:
+            raise MissingColumnError("deals", name, deals.column_names)
+        if callable(wanted):
+            masks.append(_truth(wanted(frame[name].copy()), len(frame), f"{name}={_name(wanted)}"))
+            said.append(f"{name}: {_name(wanted)}")
+            continue
+        values = _several(wanted)
+        masks.append(_among(deals.column(name).combine_chunks(), name, values))
+        said.append(f"{name} = {' or '.join(NOT_INFORMED if v is None else str(v) for v in values)}")
+        if len(deals) and not pc.any(masks[-1]).as_py():
+            _warn_of_nothing(deals.column(name), name, values)
+    mask = masks[0]
+    for other in masks[1:]:
+        mask = pc.and_(mask, other)
+    return mask, said
+
+
+def _several(wanted: object) -> list[Any]:
+    if wanted is None or isinstance(wanted, str | bytes) or not hasattr(wanted, "__iter__"):
+        wanted = [wanted]
+    return [None if value is None or value is pd.NA or value == NOT_INFORMED else value for value in wanted]
+
+
+def _among(column: pa.Array, name: str, values: list[Any]) -> pa.Array:
+    if odd := [v for v in values if v is not None and v not in _WORDS.get(name, [v])]:
+        raise SettingError(f"{name} is one of {', '.join(_WORDS[name])}; {odd[0]!r} is none of them")
+    try:
+        known = pa.array([v for v in values if v is not None], type=column.type)
+    except (pa.ArrowException, TypeError) as error:
+        raise SettingError(f"{name} holds {column.type}; {values!r} cannot be compared with it ({error})") from None
+    mask = pc.is_in(column, value_set=known)
+    return pc.or_(mask, pc.is_null(column)) if None in values else mask
+
+
+def _truth(answer: Any, n: int, name: str) -> pa.Array:
+    mask = pd.Series(answer) if isinstance(answer, pd.Series | list | np.ndarray) else None
+    if mask is None or len(mask) != n or not (mask.dtype == bool or mask.dtype == "boolean"):
+        raise SettingError(f"where({name}) must answer one truth value for each of the {n} deals, not {answer!r:.80}")
+    return pa.array(mask.fillna(False).to_numpy(dtype=bool))
+
+
+def _name(condition: Callable[..., Any]) -> str:
+    return getattr(condition, "__name__", "function").replace("<lambda>", "a function")
+
+
+def _warn_of_nothing(column: pa.ChunkedArray, name: str, values: list[Any]) -> None:
+    there = [str(v) for v in column.unique().to_pylist() if v is not None]
+    near = [m for v in values if isinstance(v, str) for m in difflib.get_close_matches(v, there, n=1)]
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    wanted = " or ".join(repr(v) if v is not None else NOT_INFORMED for v in values)
+    warnings.warn(f"no deal has {name} {wanted}{hint}", EmptyScopeWarning, stacklevel=4)
