@@ -201,7 +201,7 @@ def _flag(value: Any) -> bool:
 def _moment(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
-    moment = datetime.fromisoformat(value.strip())
+    moment = datetime.fromisoformat(value.strip().upper())
     if _READER_DATE.fullmatch(value):
         return value
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()

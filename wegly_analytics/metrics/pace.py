@@ -109,8 +109,8 @@ def velocity(
         creating = creating.with_columns(period=periods.number(nw.col("created_at")), created=nw.lit(1))
         table = deals.count(closing, *summed, keys=["period"])
         created = deals.count(creating, "created", keys=["period"])
-        table = table.merge(created, how="outer", on=["period", *deals.groups])
-        table = periods.spread(table, deals.groups)
+        both = pd.concat([table, created]).groupby(["period", *deals.groups], as_index=False).sum()
+        table = periods.spread(both, deals.groups)
         net = table["created"] - table["ended"]
         open_then = net.groupby([table[g] for g in deals.groups]).cumsum() if deals.groups else net.cumsum()
         table["deals"] = {"open": open_then, "created": table["created"], "closed": table["closed"]}[count]

@@ -227,7 +227,7 @@ class Periods:
         # a day may begin at 1 o'clock where the clocks go forward at midnight
         begins = self.starts.tz_localize(self.tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC")
         after = [(moment >= nw.lit(begin.to_pydatetime())).cast(nw.Int64) for begin in begins[1:]]
-        return nw.sum_horizontal(*after) if after else nw.lit(0)
+        return nw.sum_horizontal(flag(moment.is_null()) * 0, *after)
 
     def spread(self, table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
         """Give every group every period, with zeros where nothing was counted; `period` becomes its first day."""

@@ -1,0 +1,60 @@
+# Works with GNU make 3.81 and newer. `make help` lists what there is.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format notebook dictionary benchmark constraints clean
+
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.core  ## do the whole job on a pretend company: no key, no network
+	@$(BIN)/wegly demo
+
+test: $(VENV)/.test  ## run the tests, with coverage
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=95
+
+lint: $(VENV)/.test $(VENV)/.lint  ## check style, types, floors and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+format: $(VENV)/.lint  ## lay out the code and strip the notebooks
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout notebooks/*.ipynb
+
+notebook: $(VENV)/.notebook  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+dictionary: $(VENV)/.core  ## write data/README.md from the declared tables
+	$(BIN)/python -m wegly_analytics.tables > data/README.md
+
+benchmark: $(VENV)/.test  ## measure the flattener against json_normalize
+	$(BIN)/python benchmarks/flatten.py
+
+constraints: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.notebook  ## pin what is installed now
+	$(PIP) freeze --exclude-editable --exclude wegly-analytics > constraints.txt
+
+clean:  ## remove the virtual environment and all caches
+	rm -rf $(VENV) build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "wegly_analytics needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv is missing; README.md, 'Without make', has a line for that"; exit 1; }
+
+$(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing wegly_analytics into $(VENV) …"
+	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.notebook: $(VENV)/.%: $(VENV)/.core
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[$*]'
+	@touch $@

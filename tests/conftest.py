@@ -1,0 +1,42 @@
+"""What many rooms' tests need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import pytest
+from hypothesis import HealthCheck, settings
+from strategies import MOMENT, body
+
+from wegly_analytics.assembly import Answer, Assembly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wegly_analytics.snapshot import Snapshot
+
+mpl.use("agg")
+_UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+settings.register_profile("ours", deadline=None, max_examples=40, suppress_health_check=_UNHURRIED)
+settings.load_profile("ours")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WEGLY_TOKEN", "WEGLY_BASE_URL", "WEGLY_ORIGIN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def snapshot_of() -> Callable[..., Snapshot]:
+    """Make a snapshot of deals given as dictionaries, as if they had been fetched at `MOMENT`."""
+
+    def make(*deals: dict[str, Any]) -> Snapshot:
+        assembly = Assembly()
+        for place, deal in enumerate(deals):
+            whole = {"id": f"deal-{place}", "code": place + 1} | deal
+            assembly.add(place, Answer(str(whole["code"]), "fetched", MOMENT, 200, body=body(whole)))
+        return assembly.snapshot(MOMENT)
+
+    return make

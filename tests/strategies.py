@@ -1,0 +1,66 @@
+"""Hypothesis strategies for answers, derived from the declared tables."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from wegly_analytics.schema import Kind, Node
+from wegly_analytics.tables import DOCUMENTED, TABLES
+
+WORDS = {column.path: column.words for table in TABLES.values() for column in table.columns if column.words}
+
+texts = st.text(st.characters(codec="utf-8"), max_size=12)
+moments = st.datetimes(datetime(1990, 1, 1), datetime(2099, 1, 1)).map(
+    lambda moment: moment.isoformat(timespec="milliseconds") + "Z"
+)
+VALUES: dict[Kind, st.SearchStrategy[Any]] = {
+    Kind.TEXT: texts,
+    Kind.INTEGER: st.integers(-(2**63), 2**63 - 1),
+    Kind.NUMBER: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53),
+    Kind.FLAG: st.booleans(),
+    Kind.INSTANT: moments,
+    Kind.DAY: moments,
+}
+
+
+def values(node: Node) -> st.SearchStrategy[Any]:
+    """Anything the documentation allows at one place, or null."""
+    if node.kind is Kind.WORD:
+        strategy: st.SearchStrategy[Any] = st.sampled_from(list(WORDS[node.path]))
+    elif node.kind:
+        strategy = VALUES[node.kind]
+    elif node.item:
+        strategy = st.lists(values(node.item).filter(lambda item: item is not None), max_size=3)
+    else:
+        strategy = st.fixed_dictionaries({}, optional={name: values(below) for name, below in node.fields.items()})
+    return st.none() | strategy
+
+
+def deals(**fixed: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """A whole answer, any part of it missing or null but its id."""
+    fields = {name: values(below) for name, below in DOCUMENTED.fields.items() if name != "id"}
+    optional = {name: strategy for name, strategy in fields.items() if name not in fixed}
+    always = {"id": st.uuids().map(str), **{name: st.just(value) for name, value in fixed.items()}}
+    return st.fixed_dictionaries(always, optional=optional)
+
+
+def companies(max_size: int = 6) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Several deals with different ids."""
+    return st.lists(deals(), max_size=max_size, unique_by=lambda deal: deal["id"])
+
+
+def body(deal: Any) -> bytes:
+    """A deal as the server sends it."""
+    return json.dumps(deal, ensure_ascii=False).encode()
+
+
+MOMENT = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+def days_ago(days: float) -> str:
+    """A moment before `MOMENT`, as the API writes it."""
+    return (MOMENT - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -1,0 +1,51 @@
+"""Working hours in São Paulo, as a clock that runs only while people work.
+
+Even time flows evenly through the week; `worked` presses a week of it into five working days, in order, and `even` is
+the way back. A span of even time is as long as its pressed span on average, so a median stays where it was declared.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+HOUR: Final = 3_600
+DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
+
+_MONDAY: Final = 4 * DAY + 3 * HOUR  # the first midnight of a Monday in São Paulo, UTC-3 without summer time since 2019
+_OPENS: Final = 8.5 * HOUR
+_OPEN: Final = 10 * HOUR
+
+
+def is_open(moment: float) -> bool:
+    """Whether a moment (seconds since 1970) is in working hours.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> is_open(datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp())
+    True
+    """
+    day, second = divmod((moment - _MONDAY) % WEEK, DAY)
+    return day < 5 and _OPENS <= second < _OPENS + _OPEN
+
+
+def even(moment: float) -> float:
+    """The even time of a moment in working hours."""
+    week, rest = divmod(moment - _MONDAY, WEEK)
+    day, second = divmod(rest, DAY)
+    return week * WEEK + (day + (second - _OPENS) / _OPEN) * WEEK / 5
+
+
+def worked(time: float) -> float:
+    """The moment in working hours of an even time.
+
+    Examples
+    --------
+    >>> monday_noon = 4 * DAY + 15 * HOUR
+    >>> worked(even(monday_noon)) == monday_noon
+    True
+    """
+    week, rest = divmod(time, WEEK)
+    day, share = divmod(rest * 5 / WEEK, 1)
+    return week * WEEK + day * DAY + _OPENS + share * _OPEN + _MONDAY
