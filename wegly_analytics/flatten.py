@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -34,7 +35,12 @@ _ROW: Final = "wegly_analytics:row"
 """The field that carries an answer's number."""
 
 _SCHEMA: Final = pa.schema([pa.field(_ROW, pa.int64()), *READ.read])
-_BLOCK: Final = 1 << 20
+_BLOCK: Final = 2_000
+"""Answers that are read at once."""
+
+_BYTES: Final = 1 << 22
+"""What one thread parses at once, unless a single answer is larger."""
+
 _SPACE: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -92,7 +98,8 @@ def flatten(bodies: Sequence[bytes], asked: Sequence[str | None] | None = None) 
             answers[n] = body
         else:
             flat.refused[n] = _verdict(body)
-    rows = pa.concat_tables([_SCHEMA.empty_table(), *_read(answers, flat)])
+    blocks = (_read(block, flat) for block in _blocks(answers))
+    rows = pa.concat_tables([_SCHEMA.empty_table(), *chain.from_iterable(blocks)])
     rows = _identified(rows, asked, flat)
     root = rows.to_struct_array().combine_chunks()
     for table in TABLES.values():
@@ -115,6 +122,13 @@ def _verdict(body: bytes) -> PayloadError:
     except PayloadError as error:
         return error
     raise AssertionError("an answer that is not in braces was taken for an object")
+
+
+def _blocks(answers: dict[int, bytes]) -> Iterator[dict[int, bytes]]:
+    """Cut the answers into pieces that the processor's caches and the allocator deal with well."""
+    items = iter(answers.items())
+    while block := dict(islice(items, _BLOCK)):
+        yield block
 
 
 def _read(answers: dict[int, bytes], flat: Flat) -> Iterator[pa.Table]:
@@ -146,7 +160,7 @@ def _bulk(answers: dict[int, bytes]) -> pa.Table:
     lines = [_numbered(n, body) for n, body in answers.items()]
     table = pj.read_json(
         io.BytesIO(b"\n".join(lines)),
-        read_options=pj.ReadOptions(block_size=max(_BLOCK, 1 + max(map(len, lines)))),
+        read_options=pj.ReadOptions(block_size=max(_BYTES, 1 + max(map(len, lines)))),
         parse_options=pj.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="ignore"),
     )
     if table.column(_ROW).to_pylist() != list(answers):
