@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wegly_analytics import errors, metrics, plots
     from wegly_analytics.client import Client
     from wegly_analytics.intake import fetch, read
-    from wegly_analytics.sample import sample
+    from wegly_analytics.sandbox.sampling import sample
     from wegly_analytics.snapshot import Snapshot
     from wegly_analytics.store import load, snapshots, verify
 
@@ -28,7 +28,7 @@ _WHERE = {
     "metrics": "",
     "plots": "",
     "read": "intake",
-    "sample": "sample",
+    "sample": "sandbox.sampling",
     "snapshots": "store",
     "verify": "store",
 }

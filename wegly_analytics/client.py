@@ -174,7 +174,7 @@ class Client:
             if not retry.total:
                 raise failure
             retry = retry.increment("GET", url, error=HTTPError(str(failure)))
-            self._back_off(retry, failure, retry_after)
+            self._back_off(retry, failure, retry_after, url)
 
     def _ask(self, url: str) -> tuple[int, str | None, bytes]:
         headers = {"Accept": "application/json"}
@@ -225,13 +225,14 @@ class Client:
                 return ApiError(f"{where}: the server failed at every attempt; run again later", status)
         return ApiError(f"{where}: not an answer that is documented", status)
 
-    def _back_off(self, retry: Retry, failure: ApiError, retry_after: str | None) -> None:
+    def _back_off(self, retry: Retry, failure: ApiError, retry_after: str | None, url: str) -> None:
         try:
             asked = retry.parse_retry_after(retry_after) if retry_after else 0.0
         except InvalidHeader:
             asked = 0.0
         if asked > MAX_WAIT:
-            raise RateLimitError(f"{failure}; it asks to wait {asked:.0f} s: run again after that", failure.status)
+            message = f"{failure.status} for {_short(url)}: the server asks to wait {asked:.0f} s; run again after that"
+            raise RateLimitError(message, failure.status)
         seconds = asked or retry.get_backoff_time() or retry.backoff_factor
         if failure.status == 429:
             self.budget.pause(seconds)  # what one thread hears, all obey

@@ -31,19 +31,19 @@ def is_open(moment: float) -> bool:
 
 
 def even(moment: float) -> float:
-    """The even time of a moment in working hours."""
+    """Give the even time of a moment in working hours."""
     week, rest = divmod(moment - _MONDAY, WEEK)
     day, second = divmod(rest, DAY)
     return week * WEEK + (day + (second - _OPENS) / _OPEN) * WEEK / 5
 
 
 def worked(time: float) -> float:
-    """The moment in working hours of an even time.
+    """Give the moment in working hours of an even time.
 
     Examples
     --------
     >>> monday_noon = 4 * DAY + 15 * HOUR
-    >>> worked(even(monday_noon)) == monday_noon
+    >>> round(worked(even(monday_noon))) == monday_noon
     True
     """
     week, rest = divmod(time, WEEK)

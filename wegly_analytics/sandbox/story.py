@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from wegly_analytics.sandbox.truth import (
+from wegly_analytics.sandbox.parts import (
     Absent,
     Discount,
     Field,
@@ -21,8 +21,8 @@ from wegly_analytics.sandbox.truth import (
     Source,
     Stage,
     Tag,
-    Truth,
 )
+from wegly_analytics.sandbox.truth import Truth
 
 TRUTH: Final = Truth(
     pipelines=(
@@ -65,7 +65,7 @@ TRUTH: Final = Truth(
         Owner("Maria Eduarda Vasconcelos de Albuquerque", 0.15, 0.03),
         Owner("Thiago Araújo", 0.14, -0.05),
         Owner("Letícia Gonçalves Brandão", 0.12, 0.02),
-        Owner("Luís Otávio Mourão", 0.10, 0.0),
+        Owner("Luís Otávio Mourão", 0.10, -0.005),
         Owner("Caio Sant'Anna", 0.08, -0.02),
         Owner("Françoise D'Ávila Guimarães", 0.06, 0.0),
     ),

@@ -10,161 +10,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from wegly_analytics.sandbox.parts import (
+        Absent,
+        Discount,
+        Field,
+        Habits,
+        Owner,
+        Pipeline,
+        Reason,
+        Source,
+        Stage,
+        Tag,
+    )
+
 _NEAR = 1e-9
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage of a pipeline: the median days in it, and the share of lost deals that are lost in it."""
-
-    name: str
-    days: float
-    lost: float = 0.0
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """A pipeline: its share of deals, its stages in order, and the place of the stage that brings a proposal."""
-
-    name: str
-    share: float
-    stages: tuple[Stage, ...]
-    proposal: int
-
-    @property
-    def skippable(self) -> range:
-        """The places of the stages that a deal may skip: after the first, before the proposal."""
-        return range(1, self.proposal)
-
-
-@dataclass(frozen=True)
-class Rise:
-    """A growth of arrivals, straight from 1 at the first day to `times` at the last, and `times` from then on."""
-
-    since: date
-    until: date
-    times: float
-
-    def at(self, day: date) -> float:
-        """How many times the first level arrives on a day."""
-        done = (day - self.since).days / (self.until - self.since).days
-        return 1.0 + (self.times - 1.0) * min(max(done, 0.0), 1.0)
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where deals come from: its share of arrivals at first, and the chance that its deals are won."""
-
-    name: str
-    share: float
-    win: float
-    rise: Rise | None = None
-
-    def arrivals(self, day: date) -> float:
-        """How much arrives on a day, where 1 is what all sources bring at first."""
-        return self.share * (self.rise.at(day) if self.rise else 1.0)
-
-
-@dataclass(frozen=True)
-class Owner:
-    """A seller: the share of deals, and what is added to a deal's chance to be won."""
-
-    name: str
-    share: float
-    delta: float
-
-
-@dataclass(frozen=True)
-class Discount:
-    """A depth of discount, from `low` to `high`: its share of deals, and what is added to their chance to be won."""
-
-    name: str
-    low: float
-    high: float
-    share: float
-    delta: float
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why deals are lost, and its share of the lost deals that have a reason."""
-
-    name: str
-    share: float
-
-
-@dataclass(frozen=True)
-class Tag:
-    """A tag, its colour, and the share of deals that carry it."""
-
-    name: str
-    color: str
-    share: float
-
-
-@dataclass(frozen=True)
-class Field:
-    """A custom field: options to choose from, or none for free text; and how many may be chosen at most."""
-
-    name: str
-    type: int
-    options: tuple[str, ...] = ()
-    most: int = 1
-
-
-@dataclass(frozen=True)
-class Absent:
-    """How often an optional part of an answer is null, and how often it is not there at all."""
-
-    null: float = 0.0
-    missing: float = 0.0
-
-
-@dataclass(frozen=True)
-class Habits:
-    """How often deals do something out of the ordinary; shares of deals unless said otherwise."""
-
-    gaps: float = 0.03
-    """Codes that answer 404."""
-    archived: float = 0.04
-    """Archived while open; they never end."""
-    reopened: float = 0.025
-    """Closed once and opened again; the old date stays."""
-    reopened_won: float = 0.3
-    """Of these, closed as won the first time."""
-    reopened_days: tuple[float, float] = (3.0, 40.0)
-    """For how long these stay closed, evenly between the two."""
-    handed_over: float = 0.06
-    skips: float = 0.05
-    """Skip one stage before the proposal, unless they are lost in it."""
-    revisits: float = 0.05
-    """Go back to a stage; the total time in each stage is the same."""
-    retired: float = 0.03
-    """Began in a stage that the pipeline no longer has."""
-    no_reason: float = 0.18
-    """Of lost deals."""
-    described: float = 0.4
-    """Of lost deals, with a reason in the owner's words."""
-    no_value: float = 0.06
-    edited: float = 0.12
-    """Value changed along the way."""
-    no_source: float = 0.03
-    unexpected: float = 0.06
-    """No expected close date."""
-    pushed: float = 0.8
-    """Of expected close dates that pass: pushed further; the rest stay overdue."""
-    revised: float = 0.3
-    """Of proposals: followed by a second version."""
-    rejected: float = 0.6
-    """Of lost deals with a proposal: the proposal is rejected; the rest expire."""
 
 
 @dataclass(frozen=True)
 class Truth:
     """A pretend company's true rates; all independent of each other.
 
-    A deal is won with the chance of its source plus the deltas of its owner and of its discount. Its value, its pipeline
-    and the time that it takes in a stage depend on nothing else, so each can be found again in the company's deals.
+    A deal is won with the chance of its source plus the deltas of its owner and of its discount. Its value, its
+    pipeline and its time in each stage depend on nothing else, so each can be found again in the company's deals.
 
     Parameters
     ----------
@@ -224,24 +91,26 @@ class Truth:
             for pick in (min, max)
         ]
         if not 0 < edges[0] <= edges[1] < 1:
-            raise ValueError(f"a deal's chance to be won goes from {edges[0]:.3f} to {edges[1]:.3f}: keep it inside 0 to 1")
+            raise ValueError(
+                f"a deal's chance to be won goes from {edges[0]:.3f} to {edges[1]:.3f}: keep it inside 0 to 1"
+            )
 
     def arrivals(self, day: date) -> float:
         """How much arrives in the month of a day, where 1 is a middling month at first."""
         return self.seasons[day.month - 1] * sum(source.arrivals(day) for source in self.sources)
 
     def mix(self, day: date) -> dict[str, float]:
-        """The share of each source among the deals that arrive on a day."""
+        """Give the share of each source among the deals that arrive on a day."""
         arriving = {source.name: source.arrivals(day) for source in self.sources}
         total = sum(arriving.values())
         return {name: amount / total for name, amount in arriving.items()}
 
     def win_rate_by_source(self) -> dict[str, float]:
-        """The chance of winning a deal from each source; it never changes."""
+        """Give the chance of winning a deal from each source; it never changes."""
         return {source.name: source.win for source in self.sources}
 
     def win_rate(self, since: date | None = None, until: date | None = None) -> float:
-        """The chance of winning a deal that arrives in a period; of the long run if no period is given.
+        """Give the chance of winning a deal that arrives in a period; of the long run if no period is given.
 
         Parameters
         ----------
@@ -260,7 +129,7 @@ class Truth:
         return sum(w * r for w, r in zip(weights, rates, strict=True)) / sum(weights)
 
     def win_rate_by_discount(self, since: date | None = None, until: date | None = None) -> dict[str, float]:
-        """The chance that a deal is won once it has a proposal, by the proposal's depth of discount.
+        """Give the chance that a deal is won once it has a proposal, by the proposal's depth of discount.
 
         Every won deal had a proposal, but only some of the lost ones got so far; hence it is higher than `win_rate`.
 
@@ -279,19 +148,19 @@ class Truth:
         return {name: chance / (chance + (1 - chance) * lost_after) for name, chance in chances.items()}
 
     def lost_with_proposal(self) -> float:
-        """The share of lost deals that had a proposal."""
+        """Give the share of lost deals that had a proposal."""
         return sum(p.share * sum(stage.lost for stage in p.stages[p.proposal :]) for p in self.pipelines)
 
     def loss_reasons(self) -> dict[str, float]:
-        """The share of each reason among lost deals that have one."""
+        """Give the share of each reason among lost deals that have one."""
         return {reason.name: reason.share for reason in self.reasons}
 
     def stage_medians(self, pipeline: str) -> dict[str, float]:
-        """The median days in each stage of a pipeline, whether a deal goes on from it or is lost there."""
+        """Give the median days in each stage of a pipeline, whether a deal goes on from it or is lost there."""
         return {stage.name: stage.days for p in self.pipelines if p.name == pipeline for stage in p.stages}
 
     def cycle_days(self) -> float:
-        """The mean days from creation to winning, of won deals."""
+        """Give the mean days from creation to winning, of won deals."""
         habits = self.habits
         total = habits.retired * self._mean(self.retired) + habits.reopened * sum(habits.reopened_days) / 2
         for pipeline in self.pipelines:
@@ -301,7 +170,7 @@ class Truth:
         return total
 
     def mean_value(self) -> float:
-        """The mean value of deals that have one."""
+        """Give the mean value of deals that have one."""
         return self.value * math.exp(self.value_spread**2 / 2)
 
     def _mean(self, stage: Stage) -> float:

@@ -1,0 +1,49 @@
+"""How answers spell moments, durations, ids and addresses."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from wegly_analytics.sandbox.hours import DAY, HOUR
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+def instant(moment: int) -> str:
+    """Write a moment (seconds since 1970) in UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def readable(seconds: int) -> str:
+    """Say a duration in Portuguese, by its two largest parts.
+
+    Examples
+    --------
+    >>> readable(90_000)
+    '1 dia, 1 hora'
+    """
+    days, rest = divmod(seconds, DAY)
+    hours, rest = divmod(rest, HOUR)
+    amounts = ((days, "dia"), (hours, "hora"), (rest // 60, "minuto"))
+    said = [f"{amount} {word}{'s' * (amount != 1)}" for amount, word in amounts if amount]
+    return ", ".join(said[:2]) or "menos de um minuto"
+
+
+def new_id(draw: Random) -> str:
+    """Draw a UUID."""
+    digits = f"{draw.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def plain(text: str) -> str:
+    """Leave out accents, as addresses do.
+
+    Examples
+    --------
+    >>> plain("Patrícia Uchôa")
+    'Patricia Uchoa'
+    """
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
