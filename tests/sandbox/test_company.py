@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import statistics
@@ -21,13 +22,13 @@ from wegly_analytics.sandbox import MOMENT, TRUTH, Company
 DOCUMENTED = set((Path(__file__).parents[1] / "data" / "documented_paths.txt").read_text().split())
 OPEN, WON, LOST = 1, 2, 3
 DAY = 86_400
-LATER = MOMENT + timedelta(days=3 * 365)
 
 Deal = dict[str, Any]
 
 
-def deals_of(company: Company, at: datetime) -> list[Deal]:
-    return [json.loads(body) for _, body in company.answers(at)]
+def deals_of(company: Company, at: datetime, codes: range | None = None) -> list[Deal]:
+    bodies = (company.answer(str(code), at) for code in codes or company.codes(at))
+    return [json.loads(body) for body in bodies if body is not None]
 
 
 def leaves(node: Any, path: str = "") -> set[str]:
@@ -56,13 +57,9 @@ def sample(company: Company) -> list[Deal]:
 def ended() -> list[Deal]:
     """Deals of six years, seen three years after the last of them arrived; archived ones never end."""
     since, until = datetime(2025, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
-    company = Company(seed=11, deals_per_month=130)
+    company = Company(seed=11, deals_per_month=60)
     seen = until + timedelta(days=3 * 365)
-    found = []
-    for code in company.codes(until):
-        body = company.answer(str(code), seen)
-        if body is not None:
-            found.append(json.loads(body))
+    found = deals_of(company, seen, company.codes(until))
     assert moment_of(found[0]["created_at"]) >= since
     return [deal for deal in found if deal["archived_at"] is None]
 
@@ -133,10 +130,11 @@ def test_counted_proposals_are_listed_proposals(sample: list[Deal]) -> None:
 
 def test_an_open_deals_current_stage_is_still_running() -> None:
     def running(company: Company) -> dict[int, int]:
-        return {d["code"]: sum(s["total_seconds"] for s in d["stage_durations"]) for d in deals_of(company, MOMENT)}
+        deals = deals_of(company, MOMENT, range(900, 1_200))
+        return {d["code"]: sum(s["total_seconds"] for s in d["stage_durations"]) for d in deals}
 
     with_it, without = running(Company()), running(Company(truth=replace(TRUTH, running=False)))
-    assert sum(with_it[code] > without[code] for code in with_it) > 200
+    assert sum(with_it[code] > without[code] for code in with_it) > 100
     assert all(with_it[code] >= without[code] for code in with_it)
 
 
@@ -144,8 +142,12 @@ def test_an_open_deals_current_stage_is_still_running() -> None:
 
 
 def test_a_seed_is_a_company(company: Company) -> None:
-    assert list(Company().answers(MOMENT)) == list(company.answers(MOMENT))
-    assert dict(Company(seed=8).answers(MOMENT)).get(2) != dict(company.answers(MOMENT)).get(2)
+    again, other = Company(), Company(seed=8)
+    for code in company.codes(MOMENT)[::5]:
+        body = company.answer(str(code), MOMENT)
+        assert again.answer(str(code), MOMENT) == body
+        assert body is None or other.answer(str(code), MOMENT) != body
+    assert repr(other) == "Company(seed=8)"
 
 
 @given(code=st.integers(1, 1_200))
@@ -212,7 +214,7 @@ def test_later_it_has_only_moved_on(company: Company, days: list[int], start: in
         seen = [company.answer(str(code), opened + timedelta(days=n)) for n in days]
         deals = [json.loads(body) for body in seen if body is not None]
         assert [body is None for body in seen] == sorted((body is None for body in seen), reverse=True)
-        for before, after in zip(deals, deals[1:], strict=False):
+        for before, after in itertools.pairwise(deals):
             same = ("id", "code", "title", "created_at", "created_by", "deal_source", "organization", "custom_fields")
             assert [before.get(name) for name in same] == [after.get(name) for name in same]
             assert before["updated_at"] <= after["updated_at"]
@@ -228,7 +230,9 @@ def test_later_it_has_only_moved_on(company: Company, days: list[int], start: in
 
 
 def test_much_happens_in_a_month(company: Company) -> None:
-    before, after = ({d["code"]: d for d in deals_of(company, at)} for at in (MOMENT, MOMENT + timedelta(days=30)))
+    before, after = (
+        {d["code"]: d for d in deals_of(company, at, range(600, 1_260))} for at in (MOMENT, MOMENT + timedelta(days=30))
+    )
     assert before.keys() < after.keys()
 
     def changed(key: str) -> int:
@@ -247,7 +251,7 @@ def near(found: float, true: float, n: float) -> bool:
 
 
 def test_by_three_years_later_deals_have_ended(ended: list[Deal]) -> None:
-    assert len(ended) > 9_000
+    assert len(ended) > 5_000
     assert sum(deal["status"] == OPEN for deal in ended) < 0.005 * len(ended)
 
 
@@ -286,9 +290,8 @@ def test_stage_medians_are_the_declared_ones_whatever_the_outcome(ended: list[De
     for pipeline in TRUTH.pipelines:
         for stage, days in TRUTH.stage_medians(pipeline.name).items():
             found = seconds[pipeline.name, stage]
-            # A median's standard error, and half a day, since nights and weekends fall into the time at random.
             error = 1.2533 * TRUTH.spread * days / len(found) ** 0.5
-            assert abs(statistics.median(found) / DAY - days) < 4 * error + 0.5, stage
+            assert abs(statistics.median(found) / DAY - days) < 4 * error, stage
 
 
 def test_the_mean_cycle_and_value_are_the_declared_ones(ended: list[Deal]) -> None:

@@ -23,10 +23,30 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from wegly_analytics.sandbox.protocols import Choice, Fault, Reply
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from wegly_analytics.sandbox.protocols import Choice, Fault, Reply
+__all__ = [
+    "FAULTS",
+    "Bomb",
+    "Broken",
+    "Changed",
+    "Choice",
+    "Dated",
+    "Drip",
+    "Fault",
+    "Huge",
+    "Put",
+    "Reply",
+    "Status",
+    "Times",
+    "at_random",
+    "parse",
+    "with_field",
+    "wrong_type",
+]
 
 _MEGABYTE: Final = 1 << 20
 _MARK: Final = "(here)"
@@ -97,8 +117,8 @@ class Drip:
         size = -(-len(honest) // self.drops)
         reply.begin(200, len(honest))
         for start in range(0, len(honest), size):
-            reply.write(honest[start : start + size])
             reply.pause(self.seconds / self.drops)
+            reply.write(honest[start : start + size])
 
 
 @dataclass(frozen=True)

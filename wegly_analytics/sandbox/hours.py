@@ -1,7 +1,8 @@
 """Working hours in São Paulo, as a clock that runs only while people work.
 
 Even time flows evenly through the week; `worked` presses a week of it into five working days, in order, and `even` is
-the way back. A span of even time is as long as its pressed span on average, so a median stays where it was declared.
+the way back. Whole weeks of even time last whole weeks when pressed, and any span keeps its length on average; so a
+median of whole weeks stays exactly where it was declared.
 """
 
 from __future__ import annotations

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a pipeline: the median days in it, and the share of lost deals that are lost in it."""
+    """A stage of a pipeline: the median days in it, and the share of lost deals that are lost in it.
+
+    Whole weeks are found again exactly; other medians get a little blurred by weekends.
+    """
 
     name: str
     days: float

@@ -33,7 +33,7 @@ class Reply(Protocol):
         """Send a part of the body."""
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the server stops."""
+        """Wait; if the server stops meanwhile, the connection is dropped."""
 
     def hang_up(self) -> None:
         """Close the connection once the answer is sent."""

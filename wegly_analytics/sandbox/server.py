@@ -253,8 +253,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(part)
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the server stops."""
-        self.server.server.stopping.wait(seconds)
+        """Wait; if the server stops meanwhile, drop the connection."""
+        if self.server.server.stopping.wait(seconds):
+            raise ConnectionAbortedError
 
     def hang_up(self) -> None:
         """Close the connection once the answer is sent."""
