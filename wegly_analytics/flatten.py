@@ -13,9 +13,8 @@ repairs it or says what is wrong.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -37,6 +36,9 @@ _ROW: Final = "wegly_analytics:row"
 _SCHEMA: Final = pa.schema([pa.field(_ROW, pa.int64()), *READ.read])
 _BLOCK: Final = 2_000
 """Answers that are read at once."""
+
+_BLOCK_BYTES: Final = 64 << 20
+"""The same in bytes, for answers that are unusually large."""
 
 _BYTES: Final = 1 << 22
 """What one thread parses at once, unless a single answer is larger."""
@@ -94,8 +96,9 @@ def flatten(bodies: Sequence[bytes], asked: Sequence[str | None] | None = None) 
     flat = Flat()
     answers: dict[int, bytes] = {}
     for n, body in enumerate(bodies):
-        if _in_braces(body):
-            answers[n] = body
+        text = body.removeprefix(_BOM).strip(_SPACE)
+        if text[:1] + text[-1:] == b"{}":
+            answers[n] = text
         else:
             flat.refused[n] = _verdict(body)
     blocks = (_read(block, flat) for block in _blocks(answers))
@@ -105,15 +108,6 @@ def flatten(bodies: Sequence[bytes], asked: Sequence[str | None] | None = None) 
     for table in TABLES.values():
         flat.tables[table.name] = _table(table, root, flat)
     return flat
-
-
-def _in_braces(body: bytes) -> bool:
-    text = body.removeprefix(_BOM).strip(_SPACE)
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return text[:1] + text[-1:] == b"{}"
 
 
 def _verdict(body: bytes) -> PayloadError:
@@ -126,8 +120,15 @@ def _verdict(body: bytes) -> PayloadError:
 
 def _blocks(answers: dict[int, bytes]) -> Iterator[dict[int, bytes]]:
     """Cut the answers into pieces that the processor's caches and the allocator deal with well."""
-    items = iter(answers.items())
-    while block := dict(islice(items, _BLOCK)):
+    block: dict[int, bytes] = {}
+    size = 0
+    for n, body in answers.items():
+        block[n] = body
+        size += len(body)
+        if len(block) == _BLOCK or size > _BLOCK_BYTES:
+            yield block
+            block, size = {}, 0
+    if block:
         yield block
 
 
@@ -155,27 +156,28 @@ def _read(answers: dict[int, bytes], flat: Flat) -> Iterator[pa.Table]:
 
 def _bulk(answers: dict[int, bytes]) -> pa.Table:
     """Read answers at once, or raise `pyarrow.ArrowInvalid` without naming a culprit."""
-    if not answers:
-        return _SCHEMA.empty_table()
-    lines = [_numbered(n, body) for n, body in answers.items()]
+    lines = pa.py_buffer(b"".join(chain.from_iterable(_line(n, body) for n, body in answers.items())))
+    whole = pa.array([0, len(lines)], pa.int64()).buffers()[1]
+    pa.LargeStringArray.from_buffers(1, whole, lines).validate(full=True)  # the reader takes any bytes for text
     table = pj.read_json(
-        io.BytesIO(b"\n".join(lines)),
-        read_options=pj.ReadOptions(block_size=max(_BYTES, 1 + max(map(len, lines)))),
+        pa.BufferReader(lines),
+        read_options=pj.ReadOptions(block_size=max(_BYTES, 99 + max(map(len, answers.values())))),
         parse_options=pj.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="ignore"),
     )
-    if table.column(_ROW).to_pylist() != list(answers):
+    if not np.array_equal(table.column(_ROW).to_numpy(), np.fromiter(answers, np.int64)):
         raise pa.ArrowInvalid("an answer holds more, or less, than one object")
     return table
 
 
-def _numbered(n: int, body: bytes) -> bytes:
-    """Put an answer on one line, with its number as first field.
+def _line(n: int, body: bytes) -> tuple[bytes, bytes | memoryview, bytes]:
+    """Put an answer on one line, with its number as first field, in pieces that are not copied yet.
 
     Raw line breaks stand between values only (inside JSON strings they are escaped), so spaces do as well.
     """
-    inside = body.removeprefix(_BOM).strip(_SPACE)[1:].replace(b"\n", b" ").replace(b"\r", b" ").lstrip()
-    comma = b"" if inside.startswith(b"}") else b","
-    return b'{"%s":%d%s%s' % (_ROW.encode(), n, comma, inside)
+    if b"\n" in body or b"\r" in body:
+        body = body.replace(b"\n", b" ").replace(b"\r", b" ")
+    is_empty = body[1:2] != b'"' and body[1:].lstrip().startswith(b"}")
+    return b'{"%s":%d%s' % (_ROW.encode(), n, b"" if is_empty else b","), memoryview(body)[1:], b"\n"
 
 
 def _identified(rows: pa.Table, asked: Sequence[str | None] | None, flat: Flat) -> pa.Table:
