@@ -70,9 +70,7 @@ def fetch(
     from wegly_analytics.intake import fetch as fetch_deals
 
     keys = list(_ids(ids))
-    client = Client(
-        base_url=base_url, origin=origin, timeout=timeout, attempts=attempts, per_second=per_second or None
-    )
+    client = Client(base_url=base_url, origin=origin, timeout=timeout, attempts=attempts, per_second=per_second or None)
     snap = fetch_deals(keys, client=client, workers=workers, progress=not quiet)
     path = snap.save(root)
     typer.echo(str(snap.completeness))

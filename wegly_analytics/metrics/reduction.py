@@ -155,7 +155,7 @@ class Deals:
             "rule": " · ".join((*rule, archived)),
             "n": int(n),
             "left_out": dict(self.left_out),
-            "completeness": self.snap.completeness.as_dict(),
+            "completeness": {**self.snap.completeness.as_dict(), "came": self.snap.completeness.came},
             "moment": self.snap.taken_at.isoformat(),
             "scope": list(self.snap.scope),
             "by": list(self.groups),

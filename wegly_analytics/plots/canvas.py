@@ -1,0 +1,209 @@
+"""What all charts share: axes, names, titles, the footnote, and what to say where there is nothing to draw."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+
+from wegly_analytics.errors import MissingColumnError
+from wegly_analytics.plots.style import QUIET
+from wegly_analytics.words import column, day, listed, number, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
+
+SMALL: Final = 10
+"""A sample of fewer deals is drawn hollow."""
+
+_NAME_WIDTH: Final = 28
+_GAPS: Final = ("not_found", "forbidden", "failed", "unreadable")
+
+
+def canvas(table: pd.DataFrame, needed: Iterable[str], ax: Axes | None) -> tuple[Axes, list[str]]:
+    """Make sure that a table can be drawn, and where.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        `ax`, or the current one.
+    list of str
+        The columns by which the table is grouped.
+
+    Raises
+    ------
+    MissingColumnError
+        If the table lacks a column.
+    """
+    groups = [name for name in table.attrs.get("by", ()) if name in table]
+    for name in needed:
+        if name not in table:
+            raise MissingColumnError(f"the {table.attrs.get('metric', 'table')} table", name, map(str, table.columns))
+    return plt.gca() if ax is None else ax, groups
+
+
+def names(table: pd.DataFrame, columns: Sequence[str], lang: str) -> list[str]:
+    """Name each row by its groups, long names on two lines."""
+    if not columns:
+        return [say("All deals", lang)] * len(table)
+    rows = table[list(columns)].astype(object).to_numpy().tolist()
+    return [_wrapped(" · ".join(_name(value, lang) for value in row)) for row in rows]
+
+
+def _name(value: Any, lang: str) -> str:
+    text = str(value)
+    return say(text, lang) if text == "(not informed)" else text
+
+
+def _wrapped(name: str) -> str:
+    return "\n".join(textwrap.wrap(name, _NAME_WIDTH, max_lines=2, placeholder=" …", break_long_words=True)) or " "
+
+
+def group_names(groups: Iterable[str], lang: str) -> str:
+    """Name the columns by which a table is grouped, for a title."""
+    return listed(column(name, lang) for name in groups)
+
+
+def rows(ax: Axes, labels: Sequence[str]) -> float:
+    """Prepare axes for one row per label, the first at the top; long lists get smaller letters.
+
+    Returns
+    -------
+    float
+        The size of letters that fits a row.
+    """
+    base = float(mpl.rcParams["font.size"])
+    height = ax.get_window_extent().height * 72 / figure_of(ax).dpi  # points
+    lines = max((label.count("\n") for label in labels), default=0) + 1
+    size = max(4.0, min(base * 0.9, height / max(len(labels), 1) / (lines * 1.15)))
+    ax.set_yticks(range(len(labels)), labels, fontsize=size)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.grid(visible=True, axis="x", alpha=0.25)
+    ax.set_axisbelow(True)
+    return size
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Find the figure that axes stand in, also within a subfigure."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes were removed from their figure")
+    return figure
+
+
+def note(ax: Axes, x: float, y: float, text: str, size: float, **more: Any) -> None:
+    """Write beside a mark, clear of it, whatever the scale."""
+    look: dict[str, Any] = {"xytext": (6, 0), "va": "center", "ha": "left", "fontsize": size} | more
+    ax.annotate(text, (x, y), textcoords="offset points", annotation_clip=False, **look)
+
+
+def finish(ax: Axes, table: pd.DataFrame, title: str, lang: str, reading: str = "") -> Axes:
+    """Put the title above, the footnote below, and the description into the axes.
+
+    The footnote says the rule, the moment, how complete the data is, and what was left out, as far as the table knows.
+    `alt_text` gives the description.
+    """
+    figure = figure_of(ax)
+    width = ax.get_window_extent().width * 72 / figure.dpi
+    size = float(mpl.rcParams["font.size"])
+    ax.set_title("\n".join(textwrap.wrap(title, max(24, int(width / (size * 0.6))))), loc="left", fontweight="bold")
+    said = footnote(table, lang)
+    small = size * 0.72
+    chars = max(40, int(min(width * 1.25, figure.get_figwidth() * 72 * 0.9) / (small * 0.5)))
+    ax.annotate(
+        "\n".join(line for part in said for line in textwrap.wrap(part, chars)),
+        (0, 0),
+        xycoords=(_edge(ax, "yaxis"), _edge(ax, "xaxis")),
+        xytext=(0, -8),
+        textcoords="offset points",
+        ha="left",
+        va="top",
+        fontsize=small,
+        alpha=0.75,
+        annotation_clip=False,
+    )
+    ax.set_label(" ".join(part for part in (title + ".", reading, *(f"{line}." for line in said)) if part))
+    return ax
+
+
+def _edge(ax: Axes, axis: str) -> Callable[[RendererBase], Bbox]:
+    """Find the room that an axis takes with its numbers and names, at the moment of drawing."""
+
+    def box(renderer: RendererBase) -> Bbox:
+        found: Bbox | None = getattr(ax, axis).get_tightbbox(renderer)
+        return ax.get_window_extent(renderer) if found is None else found
+
+    return box
+
+
+def alt_text(ax: Axes) -> str:
+    """Describe a chart in words, for people who cannot see it.
+
+    Parameters
+    ----------
+    ax
+        What a plot of this package returned.
+
+    Returns
+    -------
+    str
+        Title, the main figures, and the footnote.
+    """
+    return str(ax.get_label())
+
+
+def footnote(table: pd.DataFrame, lang: str) -> list[str]:
+    """Say rule, moment, completeness, and what was left out; a table of the user's own may know less of it."""
+    attrs = table.attrs
+    said = []
+    if rule := attrs.get("rule"):
+        said.append(" · ".join(say(sentence, lang) for sentence in rule.split(" · ")))
+    facts = []
+    if moment := attrs.get("moment"):
+        local = datetime.fromisoformat(moment).astimezone(ZoneInfo(attrs.get("tz", "America/Sao_Paulo")))
+        facts.append(say("as of {day}", lang, day=day(local, lang)))
+    if counts := attrs.get("completeness"):
+        came, asked = (number(counts[name], lang) for name in ("came", "asked"))
+        facts.append(say("{came} of {asked} deals asked for came", lang, came=came, asked=asked))
+        gaps = ((name, counts.get(name)) for name in _GAPS)
+        facts += [say(f"{{n}} {name.replace('_', ' ')}", lang, n=number(n, lang)) for name, n in gaps if n]
+        if counts["in_scope"] != counts["came"]:
+            facts.append(say("{in_scope} in scope", lang, in_scope=number(counts["in_scope"], lang)))
+    if facts:
+        said.append(" · ".join(facts))
+    if left_out := attrs.get("left_out"):
+        reasons = [
+            say("{n} {reason}", lang, n=number(n, lang), reason=say(reason, lang)) for reason, n in left_out.items()
+        ]
+        said.append(say("left out: {reasons}", lang, reasons=listed(reasons)))
+    return said
+
+
+def nothing(ax: Axes, table: pd.DataFrame, title: str, why: str, lang: str) -> Axes:
+    """Say that there is nothing to draw, and why, instead of drawing empty axes."""
+    text = say(why, lang)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.text(
+        0.5,
+        0.5,
+        textwrap.fill(text, 44),
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        color=QUIET,
+        fontsize="large",
+    )
+    return finish(ax, table, title, lang, text)

@@ -1,0 +1,124 @@
+"""Charts of how fast the pipeline turns deals into money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, rows
+from wegly_analytics.plots.rates import periods, unfinished
+from wegly_analytics.plots.style import GROUPS, PLAIN, QUIET
+from wegly_analytics.words import number, percent, period, say, short_money
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -> Axes:
+    """Draw how much money the pipeline makes a day, with the four levers it is made of.
+
+    Parameters
+    ----------
+    table
+        What `metrics.velocity` returns.
+    ax
+        Where to draw; the current axes if not given.
+    lang
+        ``"en"`` or ``"pt"``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With periods a line (one for each group), a gap where a lever is missing, the unfinished period hollow, and the
+        levers of the last finished period in words; without periods a bar for each group, labelled with its levers.
+
+    Raises
+    ------
+    MissingColumnError
+        If the table lacks a column.
+    ValueError
+        If the language is unknown.
+    """
+    ax, groups = canvas(table, ("deals", "win_rate", "value", "days", "velocity"), ax)
+    title = say("Pipeline velocity", lang)
+    if groups:
+        title = say("Pipeline velocity by {groups}", lang, groups=group_names(groups, lang))
+    if table["velocity"].isna().all():
+        why = "Nothing to draw: a lever is missing (won deals with value and dates)."
+        return nothing(ax, table, title, why, lang)
+    if "period" in table:
+        return _over_time(table, groups, ax, title, lang)
+    labels = names(table, groups, lang)
+    size = rows(ax, labels)
+    ax.barh(range(len(table)), table["velocity"].fillna(0), color=PLAIN, height=0.6)
+    said = []
+    for y, row in enumerate(table.to_dict("records")):
+        known = not np.isnan(row["velocity"])
+        text = f"{_money(row['velocity'], table, lang)}\n{_levers(row, table, lang)}" if known else "—"
+        note(ax, row["velocity"] if known else 0, y, text, size * 0.9)
+        said.append(f"{labels[y].replace(chr(10), ' ')}: {text.replace(chr(10), ', ')}")
+    ax.set_xlim(0, table["velocity"].max() * 1.9)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _money(x, table, lang)))
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_xlabel(say("money per day", lang))
+    return finish(ax, table, title, lang, "; ".join(said[:5]) + ".")
+
+
+def _over_time(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lang: str) -> Axes:
+    every = table.attrs.get("every")
+    periods(ax, table["period"].drop_duplicates().to_frame(), lang, every)
+    labelled = table.assign(group=names(table, groups, lang), open_end=unfinished(table))
+    order = labelled.groupby("group")["velocity"].sum().sort_values(ascending=False).index
+    for n, name in enumerate(order):
+        part = labelled[labelled["group"] == name].reset_index(drop=True)
+        color = GROUPS[n] if n < len(GROUPS) else QUIET
+        done = part["velocity"].where(~part["open_end"])
+        ax.plot(part.index, done, "o-", color=color, markersize=5, linewidth=2, label=name)
+        ax.plot(part.index, part["velocity"], "o:", color=color, markersize=5, markerfacecolor="none", zorder=1.5)
+    finished = labelled.reset_index(drop=True)
+    finished = finished[finished["velocity"].notna() & ~finished["open_end"]]
+    reading = ""
+    if groups:
+        ax.legend(
+            ax.get_lines()[: 2 * len(GROUPS) : 2], list(order[: len(GROUPS)]), loc="upper left", bbox_to_anchor=(1, 1)
+        )
+    elif len(finished):
+        last = finished.iloc[-1]
+        levers = _levers(last.to_dict(), table, lang)
+        reading = f"{period(last['period'], every, lang)}: {levers} = {_money(last['velocity'], table, lang)}"
+        ax.text(0.0, 1.01, reading, transform=ax.transAxes, fontsize=9, va="bottom", ha="left", alpha=0.85)
+        title += "\n"  # the levers stand between title and chart
+        note(
+            ax,
+            float(finished.index[-1]),
+            last["velocity"],
+            _money(last["velocity"], table, lang),
+            9,
+            xytext=(0, 8),
+            ha="center",
+            va="bottom",
+        )
+    ax.set_ylim(0, table["velocity"].max() * 1.15)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _money(y, table, lang)))
+    ax.set_ylabel(say("money per day", lang))
+    label = say("period", lang)
+    ax.set_xlabel(f"{label} ({say('pale: not finished', lang)})" if labelled["open_end"].any() else label)
+    return finish(ax, table, title, lang, f"{reading}." if reading else "")
+
+
+def _levers(row: dict[Any, Any], table: pd.DataFrame, lang: str) -> str:
+    return say(
+        "{deals} deals × {rate} × {value} ÷ {days} d",
+        lang,
+        deals=number(row["deals"], lang),
+        rate=percent(row["win_rate"], lang),
+        value=_money(row["value"], table, lang),
+        days=number(row["days"], lang),
+    )
+
+
+def _money(value: float, table: pd.DataFrame, lang: str) -> str:
+    return short_money(value, lang, table.attrs.get("currency", "BRL"))

@@ -1,0 +1,74 @@
+"""The one visual language: colours with fixed meanings, and a quiet look for slides, in light and dark."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import matplotlib as mpl
+from cycler import cycler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WON: Final = "#009e73"
+LOST: Final = "#d55e00"
+OPEN: Final = "#3d8fc9"
+PLAIN: Final = "#3d8fc9"
+QUIET: Final = "#8c8c8c"
+"""What has no colour of its own: the uninformed, the unfinished."""
+
+GROUPS: Final = ("#3d8fc9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8a7ad1", "#56b4e9", "#b0a000")
+"""After Okabe and Ito: told apart also by people who see few colours, on white and on near-black."""
+
+Theme = Literal["light", "dark"]
+
+_INK: Final = {"light": ("#1f2328", "#ffffff"), "dark": ("#e6e6e6", "#16191d")}
+
+
+@contextmanager
+def style(theme: Theme = "light") -> Iterator[None]:
+    """Draw in the house's look while in this context; outside of it nothing changes.
+
+    Parameters
+    ----------
+    theme
+        ``"light"`` or ``"dark"``.
+
+    Raises
+    ------
+    ValueError
+        If the theme is unknown.
+
+    Examples
+    --------
+    >>> with style("dark"):
+    ...     mpl.rcParams["axes.facecolor"]
+    '#16191d'
+    """
+    if theme not in _INK:
+        raise ValueError(f"theme={theme!r}: there are {', '.join(map(repr, _INK))}")
+    ink, paper = _INK[theme]
+    look: Any = {
+        "axes.edgecolor": ink,
+        "axes.facecolor": paper,
+        "axes.labelcolor": ink,
+        "axes.prop_cycle": cycler(color=GROUPS),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlecolor": ink,
+        "axes.titlelocation": "left",
+        "axes.titleweight": "bold",
+        "figure.constrained_layout.use": True,
+        "figure.facecolor": paper,
+        "font.size": 10.0,
+        "grid.color": QUIET,
+        "legend.frameon": False,
+        "savefig.facecolor": paper,
+        "text.color": ink,
+        "xtick.color": ink,
+        "ytick.color": ink,
+        "ytick.major.size": 0.0,
+    }
+    with mpl.rc_context(look):
+        yield

@@ -1,0 +1,248 @@
+"""Every text that a user sees in a table or a chart, in English and Portuguese; numbers and dates by Babel.
+
+The English text is the key, as with gettext: ``say("deals", "pt")``. A text without a translation is an error, so that
+none can be forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_compact_currency, format_currency, format_decimal, format_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+LOCALES: Final = {"en": "en_US", "pt": "pt_BR"}
+"""The languages there are."""
+
+PORTUGUESE: Final = {
+    # titles
+    "Win rate": "Taxa de ganho",
+    "Win rate by {groups}": "Taxa de ganho por {groups}",
+    "Deals won and lost": "Negócios ganhos e perdidos",
+    "Win rate over time by {groups}": "Taxa de ganho ao longo do tempo por {groups}",
+    "Why deals are lost": "Por que os negócios são perdidos",
+    "Why deals are lost, by {groups}": "Por que os negócios são perdidos, por {groups}",
+    "Pipeline velocity": "Velocidade do funil",
+    "Pipeline velocity by {groups}": "Velocidade do funil por {groups}",
+    "Time in stage": "Tempo em cada etapa",
+    "Time in stage by {groups}": "Tempo em cada etapa por {groups}",
+    # axes, legends and labels
+    "share of deals won": "parcela de negócios ganhos",
+    "won ↑ and lost ↓ (deals)": "ganhos ↑ e perdidos ↓ (negócios)",
+    "lost deals": "negócios perdidos",
+    "money per day": "dinheiro por dia",
+    "days in stage": "dias na etapa",
+    "period of closing": "período de fechamento",
+    "period": "período",
+    "won": "ganhos",
+    "lost": "perdidos",
+    "open": "em aberto",
+    "n={n}": "n={n}",
+    "{days} d": "{days} d",
+    "more than half still in": "mais da metade ainda na etapa",
+    "{left} left, {still_in} still in": "{left} saíram, {still_in} continuam",
+    "{deals} deals × {rate} × {value} ÷ {days} d": "{deals} negócios × {rate} × {value} ÷ {days} d",
+    "{deals} ({share})": "{deals} ({share})",
+    "{share} together": "{share} acumulados",
+    "pale: not finished": "claro: não terminado",
+    "hollow: fewer than {n}": "vazado: menos de {n}",
+    "All deals": "Todos os negócios",
+    "(not informed)": "(não informado)",
+    "(no pipeline any more)": "(fora dos funis atuais)",
+    # where there is nothing to draw
+    "Nothing to draw: no deal was closed.": "Nada a desenhar: nenhum negócio foi encerrado.",
+    "Nothing to draw: no deal was lost.": "Nada a desenhar: nenhum negócio foi perdido.",
+    "Nothing to draw: a lever is missing (won deals with value and dates).": (
+        "Nada a desenhar: falta um dos fatores (negócios ganhos com valor e datas)."
+    ),
+    "Nothing to draw: no stage times are known.": "Nada a desenhar: não há tempos de etapa.",
+    # columns by which people group
+    "source": "origem",
+    "responsible": "responsável",
+    "pipeline": "funil",
+    "stage": "etapa",
+    "loss_reason": "motivo de perda",
+    "status": "situação",
+    "temperature": "temperatura",
+    "organization": "organização",
+    "campaign": "campanha",
+    # rules
+    "won ÷ (won + lost), by close moment": "ganhos ÷ (ganhos + perdidos), pelo momento do fechamento",
+    "won ÷ all created": "ganhos ÷ todos os criados",
+    "won ÷ (won + lost + open past their expected close)": (
+        "ganhos ÷ (ganhos + perdidos + em aberto com previsão vencida)"
+    ),
+    "weighted by value": "ponderado pelo valor",
+    "Wilson interval, 95 %": "intervalo de Wilson, 95 %",
+    "archived deals left out": "sem os arquivados",
+    "archived deals counted": "com os arquivados",
+    "lost deals by reason, most first": "negócios perdidos por motivo, do mais ao menos frequente",
+    "the uninformed stay in the denominator": "os não informados ficam no denominador",
+    "deals × win rate × average won value ÷ average days to win, money per day": (
+        "negócios × taxa de ganho × valor médio ganho ÷ dias médios até ganhar, dinheiro por dia"
+    ),
+    "deals = open at the snapshot's moment": "negócios = em aberto no momento da coleta",
+    "deals = open at each period's end": "negócios = em aberto no fim de cada período",
+    "deals = created in the period": "negócios = criados no período",
+    "deals = closed in the period": "negócios = encerrados no período",
+    "days in stage, Kaplan-Meier; the current stage of an open deal still counts on": (
+        "dias na etapa, Kaplan-Meier; a etapa atual de um negócio em aberto continua contando"
+    ),
+    "by period of closing": "por período de fechamento",
+    # what was left out
+    "left out: {reasons}": "fora da conta: {reasons}",
+    "{n} {reason}": "{n} {reason}",
+    "archived": "arquivados",
+    "status unknown": "com situação desconhecida",
+    "closed without a closing date": "encerrados sem data",
+    "won before created": "ganhos antes de criados",
+    "won without value": "ganhos sem valor",
+    "without value": "sem valor",
+    "without stage times": "sem tempo na etapa",
+    # completeness
+    "{came} of {asked} deals asked for came": "vieram {came} de {asked} negócios pedidos",
+    "{in_scope} in scope": "{in_scope} no recorte",
+    "{n} not found": "{n} não encontrados",
+    "{n} forbidden": "{n} proibidos",
+    "{n} failed": "{n} falharam",
+    "{n} unreadable": "{n} ilegíveis",
+    "as of {day}": "em {day}",
+}
+"""English to Portuguese."""
+
+
+class MissingTranslationError(KeyError):
+    """A text that the catalogue does not have."""
+
+    def __str__(self) -> str:
+        return f"words.PORTUGUESE has no {self.args[0]!r}: add it"
+
+
+def say(text: str, lang: str = "en", **params: object) -> str:
+    """Say a text of the catalogue in a language.
+
+    Parameters
+    ----------
+    text
+        The English text.
+    lang
+        ``"en"`` or ``"pt"``.
+    **params
+        What stands in its braces.
+
+    Raises
+    ------
+    MissingTranslationError
+        If the catalogue does not have the text.
+    ValueError
+        If the language is unknown.
+
+    Examples
+    --------
+    >>> say("{came} of {asked} deals asked for came", "pt", came=3, asked=4)
+    'vieram 3 de 4 negócios pedidos'
+    """
+    _locale(lang)
+    if text not in PORTUGUESE:
+        raise MissingTranslationError(text)
+    return (PORTUGUESE[text] if lang == "pt" else text).format(**params)
+
+
+def column(name: str, lang: str) -> str:
+    """Name a column by which people group; one that they made themselves keeps its name."""
+    return say(name, lang) if name in PORTUGUESE else name.replace("_", " ")
+
+
+def listed(items: Iterable[str]) -> str:
+    """Put several texts in a row."""
+    return ", ".join(items)
+
+
+def number(value: float, lang: str, digits: int = 0) -> str:
+    """Write a number.
+
+    Examples
+    --------
+    >>> number(1234.5, "pt", 1)
+    '1.234,5'
+    """
+    return format_decimal(round(value, digits), format=_decimals(digits), locale=_locale(lang))
+
+
+def percent(share: float, lang: str, digits: int = 0) -> str:
+    """Write a share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.125, "pt", 1)
+    '12,5%'
+    """
+    return format_percent(share, format=f"{_decimals(digits)}%", locale=_locale(lang))
+
+
+def money(value: float, lang: str, currency: str = "BRL") -> str:
+    r"""Write an amount of money in full.
+
+    Examples
+    --------
+    >>> money(1234.56, "en"), money(1234.56, "pt").replace("\xa0", " ")
+    ('R$1,234.56', 'R$ 1.234,56')
+    """
+    return format_currency(value, currency, locale=_locale(lang))
+
+
+def short_money(value: float, lang: str, currency: str = "BRL") -> str:
+    r"""Write an amount of money with three digits, for axes and labels.
+
+    Examples
+    --------
+    >>> short_money(15340, "en"), short_money(15340, "pt").replace("\xa0", " ")
+    ('R$15.3K', 'R$ 15,3 mil')
+    """
+    digits = 0 if abs(value) < 1000 or float(f"{value:.2g}") == value else 1
+    return format_compact_currency(value, currency, locale=_locale(lang), fraction_digits=digits)
+
+
+def day(moment: date, lang: str) -> str:
+    """Write a day.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> day(datetime.date(2026, 7, 1), "en"), day(datetime.date(2026, 7, 1), "pt")
+    ('Jul 1, 2026', '1 de jul. de 2026')
+    """
+    return format_date(moment, "medium", locale=_locale(lang))
+
+
+def period(start: date, every: str | None, lang: str) -> str:
+    """Write a period, given its first day.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> [period(datetime.date(2026, 4, 1), every, "pt") for every in ("month", "quarter", "year")]
+    ['abr. 26', 'T2 26', '2026']
+    """
+    match every:
+        case "month":
+            return format_date(start, "MMM yy", locale=_locale(lang))
+        case "quarter":
+            return format_date(start, "QQQ yy", locale=_locale(lang))
+        case "year":
+            return str(start.year)
+    return str(format_skeleton("yMd", start, locale=_locale(lang)))
+
+
+def _decimals(digits: int) -> str:
+    return "#,##0" + ("." + "0" * digits if digits else "")
+
+
+def _locale(lang: str) -> Any:
+    if lang not in LOCALES:
+        raise ValueError(f"lang={lang!r}: there are {', '.join(map(repr, LOCALES))}")
+    return LOCALES[lang]
