@@ -49,6 +49,7 @@ PORTUGUESE: Final = {
     "{deals} ({share})": "{deals} ({share})",
     "{share} together": "{share} acumulados",
     "pale: not finished": "claro: não terminado",
+    "dotted: not finished": "pontilhado: não terminado",
     "hollow: fewer than {n}": "vazado: menos de {n}",
     "All deals": "Todos os negócios",
     "(not informed)": "(não informado)",
@@ -203,7 +204,10 @@ def short_money(value: float, lang: str, currency: str = "BRL") -> str:
     >>> short_money(15340, "en"), short_money(15340, "pt").replace("\xa0", " ")
     ('R$15.3K', 'R$ 15,3 mil')
     """
-    digits = 0 if abs(value) < 1000 or float(f"{value:.2g}") == value else 1
+    scaled = abs(value)
+    while scaled >= 1000:
+        scaled /= 1000
+    digits = 0 if abs(value) < 1000 or round(scaled, 1) == round(scaled) else 1
     return format_compact_currency(value, currency, locale=_locale(lang), fraction_digits=digits)
 
 

@@ -86,7 +86,7 @@ def rows(ax: Axes, labels: Sequence[str]) -> float:
     height = ax.get_window_extent().height * 72 / figure_of(ax).dpi  # points
     lines = max((label.count("\n") for label in labels), default=0) + 1
     size = max(4.0, min(base * 0.9, height / max(len(labels), 1) / (lines * 1.15)))
-    ax.set_yticks(range(len(labels)), labels, fontsize=size)
+    ax.set_yticks(range(len(labels)), [plain(label) for label in labels], fontsize=size)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.grid(visible=True, axis="x", alpha=0.25)
     ax.set_axisbelow(True)
@@ -104,10 +104,15 @@ def figure_of(ax: Axes) -> Figure:
 def note(ax: Axes, x: float, y: float, text: str, size: float, **more: Any) -> None:
     """Write beside a mark, clear of it, whatever the scale."""
     look: dict[str, Any] = {"xytext": (6, 0), "va": "center", "ha": "left", "fontsize": size} | more
-    ax.annotate(text, (x, y), textcoords="offset points", annotation_clip=False, **look)
+    ax.annotate(plain(text), (x, y), textcoords="offset points", annotation_clip=False, **look)
 
 
-def finish(ax: Axes, table: pd.DataFrame, title: str, lang: str, reading: str = "") -> Axes:
+def plain(text: str) -> str:
+    """Keep matplotlib from taking what stands between two dollar signs for mathematics."""
+    return text.replace("$", r"\$")
+
+
+def finish(ax: Axes, table: pd.DataFrame, title: str, lang: str, reading: str = "", subtitle: str = "") -> Axes:
     """Put the title above, the footnote below, and the description into the axes.
 
     The footnote says the rule, the moment, how complete the data is, and what was left out, as far as the table knows.
@@ -116,12 +121,15 @@ def finish(ax: Axes, table: pd.DataFrame, title: str, lang: str, reading: str = 
     figure = figure_of(ax)
     width = ax.get_window_extent().width * 72 / figure.dpi
     size = float(mpl.rcParams["font.size"])
-    ax.set_title("\n".join(textwrap.wrap(title, max(24, int(width / (size * 0.6))))), loc="left", fontweight="bold")
+    heading = "\n".join(textwrap.wrap(title, max(24, int(width / (size * 0.6)))))
+    ax.set_title(plain(heading), loc="left", fontweight="bold", pad=22 if subtitle else None)
+    if subtitle:
+        note(ax, 0, 1, subtitle, size * 0.9, xycoords="axes fraction", xytext=(0, 5), va="bottom", alpha=0.85)
     said = footnote(table, lang)
     small = size * 0.72
     chars = max(40, int(min(width * 1.25, figure.get_figwidth() * 72 * 0.9) / (small * 0.5)))
     ax.annotate(
-        "\n".join(line for part in said for line in textwrap.wrap(part, chars)),
+        plain("\n".join(line for part in said for line in textwrap.wrap(part, chars))),
         (0, 0),
         xycoords=(_edge(ax, "yaxis"), _edge(ax, "xaxis")),
         xytext=(0, -8),

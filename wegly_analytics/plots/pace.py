@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, rows
+from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, plain, rows
 from wegly_analytics.plots.rates import periods, unfinished
 from wegly_analytics.plots.style import GROUPS, PLAIN, QUIET
 from wegly_analytics.words import number, percent, period, say, short_money
@@ -61,7 +61,7 @@ def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
         note(ax, row["velocity"] if known else 0, y, text, size * 0.9)
         said.append(f"{labels[y].replace(chr(10), ' ')}: {text.replace(chr(10), ', ')}")
     ax.set_xlim(0, table["velocity"].max() * 1.9)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _money(x, table, lang)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(_money(x, table, lang))))
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(say("money per day", lang))
     return finish(ax, table, title, lang, "; ".join(said[:5]) + ".")
@@ -76,37 +76,31 @@ def _over_time(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lan
         part = labelled[labelled["group"] == name].reset_index(drop=True)
         color = GROUPS[n] if n < len(GROUPS) else QUIET
         done = part["velocity"].where(~part["open_end"])
-        ax.plot(part.index, done, "o-", color=color, markersize=5, linewidth=2, label=name)
+        ax.plot(part.index, done, "o-", color=color, markersize=5, linewidth=2, label=plain(name))
         ax.plot(part.index, part["velocity"], "o:", color=color, markersize=5, markerfacecolor="none", zorder=1.5)
     finished = labelled.reset_index(drop=True)
     finished = finished[finished["velocity"].notna() & ~finished["open_end"]]
     reading = ""
     if groups:
         ax.legend(
-            ax.get_lines()[: 2 * len(GROUPS) : 2], list(order[: len(GROUPS)]), loc="upper left", bbox_to_anchor=(1, 1)
+            ax.get_lines()[: 2 * len(GROUPS) : 2],
+            [plain(name) for name in order[: len(GROUPS)]],
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
         )
     elif len(finished):
         last = finished.iloc[-1]
         levers = _levers(last.to_dict(), table, lang)
         reading = f"{period(last['period'], every, lang)}: {levers} = {_money(last['velocity'], table, lang)}"
-        ax.text(0.0, 1.01, reading, transform=ax.transAxes, fontsize=9, va="bottom", ha="left", alpha=0.85)
-        title += "\n"  # the levers stand between title and chart
-        note(
-            ax,
-            float(finished.index[-1]),
-            last["velocity"],
-            _money(last["velocity"], table, lang),
-            9,
-            xytext=(0, 8),
-            ha="center",
-            va="bottom",
-        )
+        paper = {"facecolor": ax.get_facecolor(), "alpha": 0.8, "linewidth": 0, "pad": 1}
+        place = {"xytext": (0, 8), "ha": "center", "va": "bottom", "bbox": paper}
+        note(ax, float(finished.index[-1]), last["velocity"], _money(last["velocity"], table, lang), 9, **place)
     ax.set_ylim(0, table["velocity"].max() * 1.15)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _money(y, table, lang)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: plain(_money(y, table, lang))))
     ax.set_ylabel(say("money per day", lang))
     label = say("period", lang)
-    ax.set_xlabel(f"{label} ({say('pale: not finished', lang)})" if labelled["open_end"].any() else label)
-    return finish(ax, table, title, lang, f"{reading}." if reading else "")
+    ax.set_xlabel(f"{label} ({say('dotted: not finished', lang)})" if labelled["open_end"].any() else label)
+    return finish(ax, table, title, lang, f"{reading}." if reading else "", reading)
 
 
 def _levers(row: dict[Any, Any], table: pd.DataFrame, lang: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, names, note, nothing, rows
+from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, names, note, nothing, plain, rows
 from wegly_analytics.plots.style import GROUPS, LOST, PLAIN, QUIET, WON
 from wegly_analytics.words import number, percent, period, say
 
@@ -136,18 +136,31 @@ def win_loss(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
 
 def _rates_over_time(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lang: str) -> Axes:
     starts = table["period"].drop_duplicates()
-    periods(ax, starts.to_frame().assign(), lang, table.attrs.get("every"))
+    periods(ax, starts.to_frame(), lang, table.attrs.get("every"))
     labelled = table.assign(group=names(table, groups, lang), total=table["won"] + table["lost"])
     order = labelled.groupby("group")["total"].sum().sort_values(ascending=False).index
     for n, name in enumerate(order):
         part = labelled[labelled["group"] == name]
         color = GROUPS[n] if n < len(GROUPS) else QUIET
-        ax.plot(range(len(part)), part["rate"], "o-", color=color, markersize=4, label=name, alpha=1 if n < 8 else 0.4)
+        ax.plot(
+            range(len(part)),
+            part["rate"],
+            "o-",
+            color=color,
+            markersize=4,
+            label=plain(name),
+            alpha=1 if n < 8 else 0.4,
+        )
     ax.set_ylim(0, 1.02)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(y, lang)))
     ax.set_ylabel(say("share of deals won", lang))
     ax.set_xlabel(say("period of closing", lang))
-    ax.legend(ax.get_lines()[: len(GROUPS)], list(order[: len(GROUPS)]), loc="upper left", bbox_to_anchor=(1, 1))
+    ax.legend(
+        ax.get_lines()[: len(GROUPS)],
+        [plain(name) for name in order[: len(GROUPS)]],
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+    )
     return finish(ax, table, title, lang)
 
 

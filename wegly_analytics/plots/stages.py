@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, rows
@@ -12,7 +13,6 @@ from wegly_analytics.plots.style import PLAIN
 from wegly_analytics.words import number, say
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 
@@ -48,16 +48,19 @@ def time_in_stage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "e
         title = say("Time in stage by {groups}", lang, groups=group_names(groups, lang))
     if table["p25"].isna().all():
         return nothing(ax, table, title, "Nothing to draw: no stage times are known.", lang)
-    headings = [*groups, "pipeline"] if "pipeline" in table else groups
-    keys = table[headings].astype(object)
-    keys = keys.where(keys.notna(), say("(no pipeline any more)", lang))
-    parts = keys.drop_duplicates()
-    several = len(parts) > 1
+    columns = [*groups, "pipeline"] if "pipeline" in table else groups
+    gone = say("(no pipeline any more)", lang)
+    rows_of = table[columns].astype(object).to_numpy().tolist()
+    keys = pd.Series(
+        [" · ".join(gone if pd.isna(each) else str(each) for each in row) for row in rows_of], dtype=object
+    )
+    several = keys.nunique() > 1
     labels: list[str] = []
     places: list[int] = []
-    for part in parts.itertuples(index=False, name=None):
-        mine = table[(keys == part).all(axis=1)]
+    headings: dict[int, str] = {}
+    for part, mine in table.groupby(keys.to_numpy(), sort=False):
         if several:
+            headings[len(labels)] = str(part)
             labels.append("")
         places += range(len(labels), len(labels) + len(mine))
         labels += names(mine, ["stage"], lang)
@@ -86,16 +89,9 @@ def time_in_stage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "e
             median = say("{days} d", lang, days=number(row["p50"], lang, 0 if row["p50"] >= 3 else 1))
         note(ax, right, y, f"{median}   ({counts})", size, xytext=(8, 0))
         said.append(f"{labels[y].replace(chr(10), ' ')}: {median}")
-    if several:
-        begun = -1
-        for y, label in enumerate(labels):
-            if label == "":
-                begun += 1
-                heading = " · ".join(map(str, parts.iloc[begun]))
-                across: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0)}
-                ax.annotate(
-                    heading, (0, y), textcoords="offset points", va="center", fontsize=size, fontweight="bold", **across
-                )
+    for y, heading in headings.items():
+        place = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "fontweight": "bold"}
+        note(ax, 0, y, heading, size, **place)
     ax.set_xlim(0, end * 1.75)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x, lang)))
     ax.set_xlabel(say("days in stage", lang))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 from cycler import cycler
 
 if TYPE_CHECKING:
@@ -70,5 +71,6 @@ def style(theme: Theme = "light") -> Iterator[None]:
         "ytick.color": ink,
         "ytick.major.size": 0.0,
     }
+    plt.draw_if_interactive()  # loads the backend: a notebook's sets itself up then, which leaving must not undo
     with mpl.rc_context(look):
         yield
