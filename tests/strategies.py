@@ -27,17 +27,20 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
 }
 
 
-def values(node: Node) -> st.SearchStrategy[Any]:
-    """Anything the documentation allows at one place, or null."""
+def present(node: Node) -> st.SearchStrategy[Any]:
+    """Anything the documentation allows at one place."""
     if node.kind is Kind.WORD:
-        strategy: st.SearchStrategy[Any] = st.sampled_from(list(WORDS[node.path]))
-    elif node.kind:
-        strategy = VALUES[node.kind]
-    elif node.item:
-        strategy = st.lists(values(node.item).filter(lambda item: item is not None), max_size=3)
-    else:
-        strategy = st.fixed_dictionaries({}, optional={name: values(below) for name, below in node.fields.items()})
-    return st.none() | strategy
+        return st.sampled_from(list(WORDS[node.path]))
+    if node.kind:
+        return VALUES[node.kind]
+    if node.item:
+        return st.lists(present(node.item), max_size=3)
+    return st.fixed_dictionaries({}, optional={name: values(below) for name, below in node.fields.items()})
+
+
+def values(node: Node) -> st.SearchStrategy[Any]:
+    """The same, or null."""
+    return st.none() | present(node)
 
 
 def deals(**fixed: Any) -> st.SearchStrategy[dict[str, Any]]:

@@ -15,7 +15,7 @@ from wegly_analytics.store import load
 
 
 class Deals:
-    def answer(self, key, at):  # noqa: ARG002
+    def answer(self, key, at):
         return body({"id": f"deal-{key}", "code": int(key)}) if int(key) < 10 else None
 
 

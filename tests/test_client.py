@@ -26,7 +26,7 @@ UUID = "2bce2af3-fd3f-572f-a95b-aaabdbdb7cf3"
 class Deals:
     """Deals 1 to 9 and one by UUID."""
 
-    def answer(self, key, at):  # noqa: ARG002
+    def answer(self, key, at):
         return b'{"id": "%s"}' % key.encode() if key == UUID or int(key) < 10 else None
 
 
@@ -47,7 +47,9 @@ def serve():
 
 
 def client(server, **options):
-    return Client(**{"token": TOKEN, "base_url": server.url, "per_second": None, "backoff": 0.01, "attempts": 3} | options)
+    return Client(
+        **{"token": TOKEN, "base_url": server.url, "per_second": None, "backoff": 0.01, "attempts": 3} | options
+    )
 
 
 def test_a_deal_comes_as_the_bytes_that_were_sent(serve):
@@ -126,12 +128,16 @@ def test_settings_that_cannot_be_used_are_refused(options, message):
         Client("key", **options)
 
 
-@pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.5", "http://[::1]:8080", "https://x.example/v1/"])
+@pytest.mark.parametrize(
+    "url", ["http://localhost:1", "http://127.0.0.5", "http://[::1]:8080", "https://x.example/v1/"]
+)
 def test_plain_http_is_for_this_machine_only(url):
     assert Client("key", base_url=url).base_url == url.rstrip("/")
 
 
-@pytest.mark.parametrize("name", ["error500", "error503", "reset", "short", "limited_zero", "limited_bare", "limited_rubbish"])
+@pytest.mark.parametrize(
+    "name", ["error500", "error503", "reset", "short", "limited_zero", "limited_bare", "limited_rubbish"]
+)
 def test_what_may_pass_is_tried_again(serve, name):
     server = serve(Times(FAULTS[name], 2))
     assert client(server).deal(1) == b'{"id": "1"}'
@@ -172,7 +178,9 @@ def test_waiting_times_that_are_asked_for_are_kept(serve):
 
 def test_nobody_waits_for_hours(serve):
     server = serve(Status(429, {"Retry-After": "3600"}))
-    with pytest.raises(RateLimitError, match=r"429 for …/deals/1: the server asks to wait 3600 s; run again after that"):
+    with pytest.raises(
+        RateLimitError, match=r"429 for …/deals/1: the server asks to wait 3600 s; run again after that"
+    ):
         client(server).deal(1)
     assert len(server.requests) == 1
 

@@ -34,7 +34,10 @@ def reach(thing, dotted):
 
 def expected(table, deal):
     if table.keep_empty:
-        deal = {**deal, "custom_fields": [f | {"answers": f.get("answers") or [{}]} for f in deal["custom_fields"] or []]}
+        deal = {
+            **deal,
+            "custom_fields": [f | {"answers": f.get("answers") or [{}]} for f in deal["custom_fields"] or []],
+        }
     for around in follow(deal, table.rows):
         row = []
         for column in table.columns:
@@ -70,7 +73,9 @@ def test_tables_have_their_declared_schema_also_when_empty(company):
             table.validate(full=True)
 
 
-@given(companies(max_size=4), st.integers(0, 4), st.sampled_from([b"", b"null", b"[]", b"<html>", b'{"id": ', b"\xff{}"]))
+@given(
+    companies(max_size=4), st.integers(0, 4), st.sampled_from([b"", b"null", b"[]", b"<html>", b'{"id": ', b"\xff{}"])
+)
 def test_one_bad_answer_costs_no_other_deal(company, place, bad):
     bodies = [body(deal) for deal in company]
     place = min(place, len(bodies))

@@ -26,7 +26,7 @@ from wegly_analytics.sandbox import TOKEN, Server, faults
 class Deals:
     """Two hundred deals, every tenth code a gap."""
 
-    def answer(self, key, at):  # noqa: ARG002
+    def answer(self, key, at):
         code = int(key) if key.isdigit() else int(key[-4:])
         if code % 10 == 0 or code > 200:
             return None
@@ -49,7 +49,9 @@ def serve():
 
 
 def client(server, **options):
-    return Client(**{"token": TOKEN, "base_url": server.url, "per_second": None, "backoff": 0.01, "attempts": 2} | options)
+    return Client(
+        **{"token": TOKEN, "base_url": server.url, "per_second": None, "backoff": 0.01, "attempts": 2} | options
+    )
 
 
 def test_ids_go_in_and_a_snapshot_comes_out(serve):
@@ -251,7 +253,14 @@ def test_what_cannot_be_read_is_a_ledger_row(tmp_path):
     (tmp_path / "z.json").write_text('[1, {"id": "c"}]')
     with pytest.warns(IncompleteWarning, match="3 unreadable"):
         snap = read([tmp_path / name for name in ("x.ndjson", "y.json", "z.json")])
-    assert snap.ledger["outcome"].tolist() == ["fetched", "fetched", "unreadable", "unreadable", "unreadable", "fetched"]
+    assert snap.ledger["outcome"].tolist() == [
+        "fetched",
+        "fetched",
+        "unreadable",
+        "unreadable",
+        "unreadable",
+        "fetched",
+    ]
     assert snap.ledger["asked"].tolist()[2:5] == ["x.ndjson:3", "y.json:1", "z.json:1"]
 
 

@@ -126,7 +126,7 @@ def test_a_name_that_no_deal_has_is_said(snap):
     [
         ({"status": "ganho"}, "status is one of open, won, lost; 'ganho' is none"),
         ({"code": "17"}, "code holds int64"),
-        ({"value": lambda v: "yes"}, "must answer one truth value for each of the 3 deals"),  # noqa: ARG005
+        ({"value": lambda v: "yes"}, "must answer one truth value for each of the 3 deals"),
         ({"value": lambda v: v}, "must answer one truth value"),
         ({"value": lambda v: v[:1] > 0}, "must answer one truth value"),
     ],

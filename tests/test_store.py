@@ -100,7 +100,10 @@ def test_the_list_says_when_how_many_and_how_complete(snap, root):
     snap.where(title="A").save(root)
     table = snapshots(root)
     assert table["taken_at"].is_monotonic_increasing
-    assert table[["deals", "asked", "came", "not_found", "missing"]].to_numpy().tolist() == [[1, 2, 2, 0, 0], [2, 2, 2, 0, 0]]
+    assert table[["deals", "asked", "came", "not_found", "missing"]].to_numpy().tolist() == [
+        [1, 2, 2, 0, 0],
+        [2, 2, 2, 0, 0],
+    ]
     assert (table["bytes"] > 10_000).all()
     assert load(table["path"][0]).scope == ("title = A",)
 
@@ -162,15 +165,11 @@ def test_verify_finds_every_changed_file(snap, root):
     path = snap.save(root)
     (path / "deals/part-00000.parquet").write_bytes(b"x")
     (path / "tags/part-00000.parquet").unlink()
-    assert [s.removeprefix(str(path)) for s in verify(root)] == verify_of(path)
-    assert len(verify(path)) == 2
-
-
-def verify_of(path):
-    return [
+    assert [s.removeprefix(str(path)) for s in verify(root)] == [
         "/deals/part-00000.parquet is not what was published",
         "/tags/part-00000.parquet is missing",
     ]
+    assert len(verify(path)) == 2
 
 
 def test_a_folder_without_a_manifest_does_not_exist(snap, root):
@@ -181,7 +180,9 @@ def test_a_folder_without_a_manifest_does_not_exist(snap, root):
 
 def test_an_unwritable_place_is_a_clear_error(snap, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SnapshotError, match=r"cannot write a snapshot to .*file/root: Not a directory; nothing was left"):
+    with pytest.raises(
+        SnapshotError, match=r"cannot write a snapshot to .*file/root: Not a directory; nothing was left"
+    ):
         snap.save(tmp_path / "file" / "root")
 
 

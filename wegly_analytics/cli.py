@@ -5,6 +5,7 @@ Exit codes: 0 complete; 1 the run failed; 2 wrong usage; 3 done, but some deals 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from datetime import UTC, datetime
@@ -123,7 +124,7 @@ def sandbox(
     except (ValueError, OSError) as error:
         raise SettingError(str(error)) from error
     codes = deals.codes(_now())
-    with server:
+    with contextlib.suppress(KeyboardInterrupt), server:
         typer.echo(f"codes {codes.start} to {codes.stop - 1} at {server.url}; Ctrl-C stops it. Try:")
         typer.echo(f"  curl -H 'Authorization: Bearer {token}' {server.url}/integrations/external/deals/1")
         typer.echo(f"  WEGLY_TOKEN={token} WEGLY_BASE_URL={server.url} wegly fetch 1-{codes.stop - 1} --per-second 0")

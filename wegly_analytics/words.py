@@ -204,10 +204,11 @@ def short_money(value: float, lang: str, currency: str = "BRL") -> str:
     >>> short_money(15340, "en"), short_money(15340, "pt").replace("\xa0", " ")
     ('R$15.3K', 'R$ 15,3 mil')
     """
+    value = float(f"{value:.3g}")
     scaled = abs(value)
     while scaled >= 1000:
         scaled /= 1000
-    digits = 0 if abs(value) < 1000 or round(scaled, 1) == round(scaled) else 1
+    digits = 0 if abs(value) < 1000 or scaled == round(scaled) else 1
     return format_compact_currency(value, currency, locale=_locale(lang), fraction_digits=digits)
 
 

@@ -164,7 +164,8 @@ def test_a_metric_takes_anything_the_documentation_allows(metric, company):
 def test_nothing_gives_an_empty_typed_table_that_explains_itself(metric):
     table = metric(snapshot([]), by="source")
     full = metric(
-        snapshot([{"id": "a", "status": 2, "won_date": MOMENT.isoformat(), "created_at": MOMENT.isoformat()}]), by="source"
+        snapshot([{"id": "a", "status": 2, "won_date": MOMENT.isoformat(), "created_at": MOMENT.isoformat()}]),
+        by="source",
     )
     assert len(table) == 0
     assert list(table.columns) == list(full.columns)

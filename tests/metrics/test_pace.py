@@ -51,7 +51,9 @@ def test_the_first_lever_may_count_the_created_or_the_closed(snapshot_of, count,
 
 
 def test_a_deal_won_before_it_was_created_has_no_days(snapshot_of):
-    table = velocity(snapshot_of(deal(2, "2026-03-02", "2026-03-01", value=5), deal(2, "2026-03-01", "2026-03-03", value=5)))
+    table = velocity(
+        snapshot_of(deal(2, "2026-03-02", "2026-03-01", value=5), deal(2, "2026-03-01", "2026-03-03", value=5))
+    )
     assert table["days"].tolist() == [2]
     assert table["win_rate"].tolist() == [1]
     assert table.attrs["left_out"] == {"won before created": 1}
@@ -65,7 +67,9 @@ def test_a_won_deal_without_a_date_is_in_no_period_but_is_won(snapshot_of):
 
 
 def test_a_closed_deal_that_was_never_created_opens_nothing(snapshot_of):
-    table = velocity(snapshot_of({"status": 2, "won_date": "2026-03-02T12:00:00Z"}, deal(1, "2026-03-02")), every="month")
+    table = velocity(
+        snapshot_of({"status": 2, "won_date": "2026-03-02T12:00:00Z"}, deal(1, "2026-03-02")), every="month"
+    )
     assert table["deals"].tolist() == [1]
 
 

@@ -85,7 +85,9 @@ def test_months_are_cut_where_the_company_is(snapshot_of):
 
 
 def test_months_without_deals_are_shown(snapshot_of):
-    table = win_loss(snapshot_of(won(won_date="2026-01-15T00:00:00Z"), lost(lost_date="2026-04-15T00:00:00Z")), by="source")
+    table = win_loss(
+        snapshot_of(won(won_date="2026-01-15T00:00:00Z"), lost(lost_date="2026-04-15T00:00:00Z")), by="source"
+    )
     assert table["won"].tolist() == [1, 0, 0, 0]
     assert table["rate"].isna().tolist() == [False, True, True, False]
 

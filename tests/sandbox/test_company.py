@@ -195,7 +195,7 @@ def test_before_it_opened_there_is_nothing(company: Company) -> None:
 
 def test_a_moment_without_a_time_zone_is_refused(company: Company) -> None:
     with pytest.raises(ValueError, match="no time zone"):
-        company.codes(datetime(2026, 7, 1))  # noqa: DTZ001 - that is the mistake
+        company.codes(datetime(2026, 7, 1))
 
 
 def test_a_company_without_deals_is_refused() -> None:

@@ -28,7 +28,7 @@ SMALLER: dict[str, faults.Fault] = {
 
 
 class OneDeal:
-    def answer(self, key: str, at: datetime) -> bytes | None:  # noqa: ARG002
+    def answer(self, key: str, at: datetime) -> bytes | None:
         return None if key == "404" else HONEST
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 
 from wegly_analytics.errors import MissingColumnError
 from wegly_analytics.plots.style import QUIET
@@ -27,6 +28,9 @@ SMALL: Final = 10
 """A sample of fewer deals is drawn hollow."""
 
 _NAME_WIDTH: Final = 28
+_LEAST: Final = 5.0
+"""The size of letters, in points, below which names take one line instead of two."""
+
 _GAPS: Final = ("not_found", "forbidden", "failed", "unreadable")
 
 
@@ -75,7 +79,9 @@ def group_names(groups: Iterable[str], lang: str) -> str:
 
 
 def rows(ax: Axes, labels: Sequence[str]) -> float:
-    """Prepare axes for one row per label, the first at the top; long lists get smaller letters.
+    """Prepare axes for one row per label, the first at the top.
+
+    Long lists get smaller letters, then names of one line; a taller figure gives them back.
 
     Returns
     -------
@@ -84,8 +90,11 @@ def rows(ax: Axes, labels: Sequence[str]) -> float:
     """
     base = float(mpl.rcParams["font.size"])
     height = ax.get_window_extent().height * 72 / figure_of(ax).dpi  # points
+    room = height / max(len(labels), 1)
+    if room < 2 * _LEAST * 1.25:
+        labels = [textwrap.shorten(label, _NAME_WIDTH, placeholder=" …") for label in labels]
     lines = max((label.count("\n") for label in labels), default=0) + 1
-    size = max(4.0, min(base * 0.9, height / max(len(labels), 1) / (lines * 1.15)))
+    size = min(base * 0.9, room / (lines * 1.25))
     ax.set_yticks(range(len(labels)), [plain(label) for label in labels], fontsize=size)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.grid(visible=True, axis="x", alpha=0.25)
@@ -105,6 +114,12 @@ def note(ax: Axes, x: float, y: float, text: str, size: float, **more: Any) -> N
     """Write beside a mark, clear of it, whatever the scale."""
     look: dict[str, Any] = {"xytext": (6, 0), "va": "center", "ha": "left", "fontsize": size} | more
     ax.annotate(plain(text), (x, y), textcoords="offset points", annotation_clip=False, **look)
+
+
+def reach(values: pd.Series[float] | float, room: float) -> float:
+    """Say how far an axis that begins at 0 must go, to hold the values and the labels beside them."""
+    most = float(np.nanmax(values))
+    return most * room if most > 0 else 1.0
 
 
 def plain(text: str) -> str:

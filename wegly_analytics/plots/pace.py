@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, plain, rows
+from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, plain, reach, rows
 from wegly_analytics.plots.rates import periods, unfinished
 from wegly_analytics.plots.style import GROUPS, PLAIN, QUIET
 from wegly_analytics.words import number, percent, period, say, short_money
@@ -60,7 +60,7 @@ def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
         text = f"{_money(row['velocity'], table, lang)}\n{_levers(row, table, lang)}" if known else "—"
         note(ax, row["velocity"] if known else 0, y, text, size * 0.9)
         said.append(f"{labels[y].replace(chr(10), ' ')}: {text.replace(chr(10), ', ')}")
-    ax.set_xlim(0, table["velocity"].max() * 1.9)
+    ax.set_xlim(0, reach(table["velocity"], 1.9))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(_money(x, table, lang))))
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(say("money per day", lang))
@@ -95,7 +95,7 @@ def _over_time(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lan
         paper = {"facecolor": ax.get_facecolor(), "alpha": 0.8, "linewidth": 0, "pad": 1}
         place = {"xytext": (0, 8), "ha": "center", "va": "bottom", "bbox": paper}
         note(ax, float(finished.index[-1]), last["velocity"], _money(last["velocity"], table, lang), 9, **place)
-    ax.set_ylim(0, table["velocity"].max() * 1.15)
+    ax.set_ylim(0, reach(table["velocity"], 1.15))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: plain(_money(y, table, lang))))
     ax.set_ylabel(say("money per day", lang))
     label = say("period", lang)

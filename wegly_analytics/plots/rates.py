@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, names, note, nothing, plain, rows
+from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, names, note, nothing, plain, reach, rows
 from wegly_analytics.plots.style import GROUPS, LOST, PLAIN, QUIET, WON
 from wegly_analytics.words import number, percent, period, say
 
@@ -59,10 +59,8 @@ def win_rate(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
         ax.plot(row["rate"], y, "o", color=PLAIN, markerfacecolor=fill, markersize=7)
         note(ax, row["high"], y, f"{percent(row['rate'], lang)} ({n})", size)
         said.append(f"{label.replace(chr(10), ' ')}: {percent(row['rate'], lang)}, {n}")
-    top = float(table["high"].max())
-    ax.set_xlim(0, top * 1.3)
-    ax.set_xticks([x for x in ax.get_xticks() if 0 <= x <= min(1, top * 1.3)])
-    ax.set_xlim(0, top * 1.3)
+    ax.set_xlim(0, reach(table["high"], 1.3))
+    ax.set_xticks([x for x in ax.get_xticks() if 0 <= x <= min(1, reach(table["high"], 1.3))])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x, lang)))
     label = say("share of deals won", lang)
     if (table["n"] < SMALL).any():

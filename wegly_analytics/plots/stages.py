@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
-from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, rows
+from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, reach, rows
 from wegly_analytics.plots.style import PLAIN
 from wegly_analytics.words import number, say
 
@@ -65,7 +65,7 @@ def time_in_stage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "e
         places += range(len(labels), len(labels) + len(mine))
         labels += names(mine, ["stage"], lang)
     size = rows(ax, labels)
-    end = float(np.nanmax(table[["p25", "p50", "p75"]].to_numpy())) * 1.08
+    end = reach(table[["p25", "p50", "p75"]].max(), 1.08)
     said = []
     for y, row in zip(places, table.to_dict("records"), strict=True):
         counts = say(

@@ -71,6 +71,7 @@ def style(theme: Theme = "light") -> Iterator[None]:
         "ytick.color": ink,
         "ytick.major.size": 0.0,
     }
-    plt.draw_if_interactive()  # loads the backend: a notebook's sets itself up then, which leaving must not undo
+    # loads the backend: a notebook's sets itself up then, and leaving the context must not undo it
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     with mpl.rc_context(look):
         yield

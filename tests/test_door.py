@@ -1,0 +1,68 @@
+"""The names that other tools are written against, and what importing them costs."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import wegly_analytics as wa
+from wegly_analytics import errors, metrics, plots
+
+
+def test_all_that_is_promised_can_be_imported():
+    for module in (wa, metrics, plots):
+        assert sorted(module.__all__) == list(module.__all__)
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+    assert set(wa.__all__) <= set(dir(wa))
+
+
+def test_the_public_signatures_are_kept():
+    assert str(inspect.signature(wa.Client)).startswith("(token: 'str | None' = None, *, base_url")
+    for function, names in [
+        (wa.fetch, ["ids", "client", "workers", "progress"]),
+        (wa.load, ["root", "at"]),
+        (wa.read, ["paths", "taken_at"]),
+        (wa.snapshots, ["root"]),
+        (wa.sample, []),
+    ]:
+        assert list(inspect.signature(function).parameters) == names
+    for name in ("win_rate", "win_loss", "loss_reasons", "velocity", "time_in_stage"):
+        assert list(inspect.signature(getattr(metrics, name)).parameters)[:2] == ["snap", "by"]
+        assert list(inspect.signature(getattr(plots, name)).parameters) == ["table", "ax", "lang"]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'fetsch'"):
+        wa.fetsch  # noqa: B018
+
+
+def test_every_error_of_ours_is_one_of_ours():
+    ours = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Exception)]
+    assert all(issubclass(e, errors.WeglyError | UserWarning) for e in ours)
+    tree = errors.__doc__ or ""
+    assert all(e.__name__ in tree for e in ours), "the docstring draws them all"
+
+
+def test_importing_loads_nothing_heavy_and_changes_nothing():
+    program = (
+        "import sys, warnings, logging; import wegly_analytics;"
+        "heavy = {'pandas', 'pyarrow', 'matplotlib', 'requests', 'narwhals', 'tqdm'} & set(sys.modules);"
+        "assert not heavy, heavy; assert not logging.getLogger().handlers"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_metrics_come_without_network_and_charts():
+    program = (
+        "import sys; import wegly_analytics.metrics;"
+        "found = {'matplotlib', 'requests'} & set(sys.modules); assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_missing_column_without_neighbours_lists_what_there_is():
+    error = errors.MissingColumnError("deals", "xyzzy", ["source", "stage"])
+    assert str(error) == "deals has no column 'xyzzy'; it has: source, stage"
+    assert isinstance(error, KeyError)

@@ -1,0 +1,50 @@
+"""The pretend company's truth is found again by the metrics."""
+
+import pytest
+
+import wegly_analytics as wa
+from wegly_analytics import metrics
+from wegly_analytics.sandbox import TRUTH
+
+
+@pytest.fixture(scope="module")
+def snap():
+    return wa.sample()
+
+
+def test_the_sample_is_complete_but_for_gaps(snap):
+    assert snap.check() is snap
+    assert snap.completeness.missing == 0
+    assert snap.completeness.not_found == 39
+    assert len(snap.drift) == 0
+
+
+def test_win_rates_by_source_hold_the_truth(snap):
+    rates = metrics.win_rate(snap, by="source", archived=True).set_index("source")
+    truth = TRUTH.win_rate_by_source()
+    held = [rates.loc[name, "low"] - 0.02 <= rate <= rates.loc[name, "high"] + 0.02 for name, rate in truth.items()]
+    assert sum(held) >= len(held) - 1, "a 95 % interval may miss one of seven"
+
+
+def test_stage_medians_are_found(snap):
+    table = metrics.time_in_stage(snap, archived=True).dropna(subset="position").set_index(["pipeline", "stage"])
+    for pipeline in ("Vendas", "Parcerias"):
+        for stage, median in TRUTH.stage_medians(pipeline).items():
+            assert table.loc[(pipeline, stage), "p50"] == pytest.approx(median, rel=0.25)
+
+
+def test_loss_reasons_are_found(snap):
+    table = metrics.loss_reasons(snap, archived=True).set_index("loss_reason")
+    for reason, share in TRUTH.loss_reasons().items():
+        assert table.loc[reason, "valid_share"] == pytest.approx(share, abs=0.05)
+
+
+def test_velocity_levers_are_found(snap):
+    row = metrics.velocity(snap, archived=True).iloc[0]
+    assert row["value"] == pytest.approx(TRUTH.mean_value(), rel=0.15)
+    assert row["days"] == pytest.approx(TRUTH.cycle_days(), rel=0.15), "won deals that closed early come first"
+
+
+def test_the_drop_of_the_win_rate_shows(snap):
+    quarters = metrics.win_loss(snap, every="quarter").set_index("period")["rate"]
+    assert quarters["2026-04-01"] < quarters["2025-10-01"] - 0.08

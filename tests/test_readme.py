@@ -1,0 +1,34 @@
+"""What the README shows, works."""
+
+import re
+import warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+import wegly_analytics as wa
+from wegly_analytics.cli import app
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_notebook_session_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (session,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    session = session.replace("wa.fetch(range(1, 2001))", "wa.sample()")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(session, "README.md", "exec"), {})
+    assert len(wa.snapshots("data/snapshots")) == 1
+    plt.close("all")
+
+
+def test_the_two_lines_come_first():
+    assert re.search(r"make demo.*\nmake test", README)
+    assert README.index("make demo") < README.index("```python")
+
+
+@pytest.mark.parametrize("command", re.findall(r"^\| `wegly (\w+)", README, flags=re.MULTILINE))
+def test_the_commands_exist(command):
+    assert command in {c.callback.__name__ for c in app.registered_commands}
