@@ -94,6 +94,9 @@ PORTUGUESE: Final = {
         "dias na etapa, Kaplan-Meier; a etapa atual de um negócio em aberto continua contando"
     ),
     "by period of closing": "por período de fechamento",
+    "no deal was lost: a rate of closed deals says little here": (
+        "nenhum negócio foi perdido: uma taxa dos encerrados diz pouco aqui"
+    ),
     # what was left out
     "left out: {reasons}": "fora da conta: {reasons}",
     "{n} {reason}": "{n} {reason}",

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from wegly_analytics.metrics import win_loss, win_rate
+from wegly_analytics.metrics import velocity, win_loss, win_rate
 from wegly_analytics.metrics.intervals import wilson
 
 
@@ -116,3 +116,13 @@ def test_closed_deals_without_a_date_are_counted_as_left_out(snapshot_of):
     table = win_loss(snapshot_of(won(won_date=None), lost(), lost(lost_date=None, won_date="2026-01-01T00:00:00Z")))
     assert table.attrs["left_out"] == {"closed without a closing date": 2}
     assert table["lost"].tolist() == [1]
+
+
+def test_where_nothing_was_lost_a_rate_comes_with_a_caution(snapshot_of):
+    caution = ["no deal was lost: a rate of closed deals says little here"]
+    snap = snapshot_of(won(), still_open())
+    assert win_rate(snap).attrs["cautions"] == win_loss(snap).attrs["cautions"] == caution
+    assert velocity(snap).attrs["cautions"] == caution
+    assert win_rate(snap, count="created").attrs["cautions"] == []
+    assert win_rate(snapshot_of(won(), lost())).attrs["cautions"] == []
+    assert win_rate(snapshot_of(still_open())).attrs["cautions"] == []

@@ -114,6 +114,7 @@ def velocity(
         net = table["created"] - table["ended"]
         open_then = net.groupby([table[g] for g in deals.groups]).cumsum() if deals.groups else net.cumsum()
         table["deals"] = {"open": open_then, "created": table["created"], "closed": table["closed"]}[count]
+    deals.warn_of_one_sided(table["won"].sum(), table["closed"].sum() - table["won"].sum())
     deals.note("won without value", table["won"].sum() - table["valued"].sum())
     deals.note("won before created", table["hasty"].sum())
     table["win_rate"] = ratio(table["won"], table["closed"])

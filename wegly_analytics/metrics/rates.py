@@ -107,6 +107,7 @@ def win_rate(
     table["low"], table["high"] = wilson(rate * effective, effective)
     if count != "created":
         deals.note("open", table["open"].sum())
+        deals.warn_of_one_sided(table["won"].sum(), table[losing].to_numpy().sum())
     columns = [*deals.groups, "won", "lost", "open", "n", "rate", "low", "high"]
     columns += ["stale"] * (count == "closed+stale") + ["won_value", "lost_value", "no_value"] * bool(weight)
     table = table.sort_values("n", ascending=False, kind="stable")[columns]
@@ -180,6 +181,7 @@ def win_loss(
         table = periods.spread(deals.count(frame, *columns, keys=["period"]), deals.groups)
     table = table.astype({"won": "int64", "lost": "int64", "won_value": float, "lost_value": float})
     n = table["won"] + table["lost"]
+    deals.warn_of_one_sided(table["won"].sum(), table["lost"].sum())
     table["rate"] = ratio(table["won"], n)
     table["low"], table["high"] = wilson(table["won"], n)
     rule = ["by period of closing", _RULES["closed"], "Wilson interval, 95 %"]

@@ -64,6 +64,8 @@ class Deals:
         The grouping columns.
     left_out
         Why deals do not count, and how many.
+    cautions
+        What a reader must know before believing the figures, in sentences of the catalogue in `words`.
     """
 
     snap: Snapshot
@@ -72,6 +74,7 @@ class Deals:
     groups: list[str] = field(init=False)
     frame: nw.LazyFrame[Any] = field(init=False)
     left_out: dict[str, int] = field(init=False, default_factory=dict)
+    cautions: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.groups = [self.by] if isinstance(self.by, str) else list(self.by or ())
@@ -101,6 +104,11 @@ class Deals:
         """Say that so many deals do not count, and why."""
         if n:
             self.left_out[reason] = int(n)
+
+    def warn_of_one_sided(self, won: float, lost: float) -> None:
+        """Say so where deals were won but none was lost: then losses are most likely not recorded."""
+        if won and not lost:
+            self.cautions.append("no deal was lost: a rate of closed deals says little here")
 
     def total(self, *columns: str) -> dict[str, Any]:
         """Sum columns over all deals in scope."""
@@ -155,6 +163,7 @@ class Deals:
             "rule": " · ".join((*rule, archived)),
             "n": int(n),
             "left_out": dict(self.left_out),
+            "cautions": list(self.cautions),
             "completeness": {**self.snap.completeness.as_dict(), "came": self.snap.completeness.came},
             "moment": self.snap.taken_at.isoformat(),
             "scope": list(self.snap.scope),

@@ -188,7 +188,7 @@ def alt_text(ax: Axes) -> str:
 def footnote(table: pd.DataFrame, lang: str) -> list[str]:
     """Say rule, moment, completeness, and what was left out; a table of the user's own may know less of it."""
     attrs = table.attrs
-    said = []
+    said = [say(caution, lang) for caution in attrs.get("cautions", ())]
     if rule := attrs.get("rule"):
         said.append(" · ".join(say(sentence, lang) for sentence in rule.split(" · ")))
     facts = []
