@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.text import Annotation
+from matplotlib.ticker import FixedLocator
 
 from wegly_analytics.errors import MissingColumnError
 from wegly_analytics.plots.style import QUIET
@@ -18,7 +21,7 @@ from wegly_analytics.words import column, day, listed, number, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
     from matplotlib.figure import Figure
@@ -70,12 +73,28 @@ def _name(value: Any, lang: str) -> str:
 
 
 def _wrapped(name: str) -> str:
-    return "\n".join(textwrap.wrap(name, _NAME_WIDTH, max_lines=2, placeholder=" …", break_long_words=True)) or " "
+    return "\n".join(textwrap.wrap(shortened(name, 2 * _NAME_WIDTH - 4), _NAME_WIDTH)) or " "
+
+
+def shortened(name: str, width: int) -> str:
+    """Take the middle out of a long name: what tells two names apart often stands at the end."""
+    if len(name) <= width:
+        return name
+    tail = width // 3
+    return f"{name[: width - tail - 1].rstrip()}…{name[-tail:].lstrip()}"
 
 
 def group_names(groups: Iterable[str], lang: str) -> str:
     """Name the columns by which a table is grouped, for a title."""
     return listed(column(name, lang) for name in groups)
+
+
+def series(table: pd.DataFrame, groups: Sequence[str], value: str, lang: str) -> list[tuple[str, pd.DataFrame]]:
+    """Take a table over time apart into its groups, the largest first; each with its name."""
+    keys = pd.MultiIndex.from_frame(table[list(groups)].astype(str)) if groups else pd.Index([0] * len(table))
+    parts = [table[keys == key] for key in keys.unique()]
+    parts.sort(key=lambda part: -part[value].sum())
+    return [(names(part.iloc[:1], groups, lang)[0].replace("\n", " "), part) for part in parts]
 
 
 def rows(ax: Axes, labels: Sequence[str]) -> float:
@@ -92,7 +111,7 @@ def rows(ax: Axes, labels: Sequence[str]) -> float:
     height = ax.get_window_extent().height * 72 / figure_of(ax).dpi  # points
     room = height / max(len(labels), 1)
     if room < 2 * _LEAST * 1.25:
-        labels = [textwrap.shorten(label, _NAME_WIDTH, placeholder=" …") for label in labels]
+        labels = [shortened(label.replace("\n", " "), _NAME_WIDTH) for label in labels]
     lines = max((label.count("\n") for label in labels), default=0) + 1
     size = min(base * 0.9, room / (lines * 1.25))
     ax.set_yticks(range(len(labels)), [plain(label) for label in labels], fontsize=size)
@@ -113,7 +132,8 @@ def figure_of(ax: Axes) -> Figure:
 def note(ax: Axes, x: float, y: float, text: str, size: float, **more: Any) -> None:
     """Write beside a mark, clear of it, whatever the scale."""
     look: dict[str, Any] = {"xytext": (6, 0), "va": "center", "ha": "left", "fontsize": size} | more
-    ax.annotate(plain(text), (x, y), textcoords="offset points", annotation_clip=False, **look)
+    beside = ax.annotate(plain(text), (x, y), textcoords="offset points", annotation_clip=False, **look)
+    beside.set_in_layout("xycoords" in look)  # beside a mark it stands within the axes once `finish` has made room
 
 
 def reach(values: pd.Series[float] | float, room: float) -> float:
@@ -134,9 +154,10 @@ def finish(ax: Axes, table: pd.DataFrame, title: str, lang: str, reading: str = 
     `alt_text` gives the description.
     """
     figure = figure_of(ax)
+    figure.draw_without_rendering()  # now the layout is known, and with it the width
     width = ax.get_window_extent().width * 72 / figure.dpi
     size = float(mpl.rcParams["font.size"])
-    heading = "\n".join(textwrap.wrap(title, max(24, int(width / (size * 0.6)))))
+    heading = "\n".join(textwrap.wrap(title, max(24, int(width / (size * 0.74)))))
     ax.set_title(plain(heading), loc="left", fontweight="bold", pad=22 if subtitle else None)
     if subtitle:
         note(ax, 0, 1, subtitle, size * 0.9, xycoords="axes fraction", xytext=(0, 5), va="bottom", alpha=0.85)
@@ -155,8 +176,34 @@ def finish(ax: Axes, table: pd.DataFrame, title: str, lang: str, reading: str = 
         alpha=0.75,
         annotation_clip=False,
     )
+    for _ in range(2):  # what is shrunk gives the axes room, which moves the rest
+        _fit(ax)
     ax.set_label(" ".join(part for part in (title + ".", reading, *(f"{line}." for line in said)) if part))
     return ax
+
+
+def _fit(ax: Axes) -> None:
+    """Make room within the axes for all that is written beside marks, and shrink names of rows that would overlap."""
+    figure = figure_of(ax)
+    figure.draw_without_rendering()
+    box, (low, high) = ax.get_window_extent(), ax.get_xlim()
+    for text in ax.texts:
+        if isinstance(text, Annotation) and text.xycoords == "data" and text.get_horizontalalignment() == "left":
+            room = 1 - (text.get_window_extent().width + 10 * figure.dpi / 72) / box.width
+            high = max(high, low + (text.xy[0] - low) / max(room, 0.25))
+    ax.set_xlim(low, high)
+    labels = [label for label in ax.get_yticklabels() if label.get_text()]
+    tallest = max((label.get_window_extent().height for label in labels), default=0.0)
+    room = box.height / max(abs(np.diff(ax.get_ylim())[0]), 1)
+    if isinstance(ax.yaxis.get_major_locator(), FixedLocator) and tallest > room:
+        for label in labels:
+            label.set_fontsize(label.get_fontsize() * room / tallest * 0.97)
+
+
+def legend(ax: Axes, lines: Sequence[Artist], labels: Sequence[str]) -> None:
+    """Name lines beside the chart, in letters that leave it room."""
+    short = [plain(shortened(label, _NAME_WIDTH - 4)) for label in labels]
+    ax.legend(lines, short, loc="upper left", bbox_to_anchor=(1, 1), fontsize="x-small", handlelength=1.2)
 
 
 def _edge(ax: Axes, axis: str) -> Callable[[RendererBase], Bbox]:

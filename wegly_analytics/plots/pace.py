@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, plain, reach, rows
+from wegly_analytics.plots.canvas import (
+    canvas,
+    finish,
+    group_names,
+    legend,
+    names,
+    note,
+    nothing,
+    plain,
+    reach,
+    rows,
+    series,
+)
 from wegly_analytics.plots.rates import periods, unfinished
 from wegly_analytics.plots.style import GROUPS, PLAIN, QUIET
 from wegly_analytics.words import number, percent, period, say, short_money
@@ -15,6 +27,10 @@ from wegly_analytics.words import number, percent, period, say, short_money
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+
+_ROOMY: Final = 12
+"""Up to so many rows have room for their levers."""
 
 
 def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -> Axes:
@@ -58,9 +74,10 @@ def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
     for y, row in enumerate(table.to_dict("records")):
         known = not np.isnan(row["velocity"])
         text = f"{_money(row['velocity'], table, lang)}\n{_levers(row, table, lang)}" if known else "—"
-        note(ax, row["velocity"] if known else 0, y, text, size * 0.9)
+        beside = text if len(table) <= _ROOMY else text.partition("\n")[0]
+        note(ax, row["velocity"] if known else 0, y, beside, size * 0.9)
         said.append(f"{labels[y].replace(chr(10), ' ')}: {text.replace(chr(10), ', ')}")
-    ax.set_xlim(0, reach(table["velocity"], 1.9))
+    ax.set_xlim(0, reach(table["velocity"], 1.05))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(_money(x, table, lang))))
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(say("money per day", lang))
@@ -70,24 +87,17 @@ def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
 def _over_time(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lang: str) -> Axes:
     every = table.attrs.get("every")
     periods(ax, table["period"].drop_duplicates().to_frame(), lang, every)
-    labelled = table.assign(group=names(table, groups, lang), open_end=unfinished(table))
-    order = labelled.groupby("group")["velocity"].sum().sort_values(ascending=False).index
-    for n, name in enumerate(order):
-        part = labelled[labelled["group"] == name].reset_index(drop=True)
+    shown = table.assign(running=unfinished(table))
+    parts = series(shown, groups, "velocity", lang)
+    for n, (_, part) in enumerate(parts):
         color = GROUPS[n] if n < len(GROUPS) else QUIET
-        done = part["velocity"].where(~part["open_end"])
-        ax.plot(part.index, done, "o-", color=color, markersize=5, linewidth=2, label=plain(name))
-        ax.plot(part.index, part["velocity"], "o:", color=color, markersize=5, markerfacecolor="none", zorder=1.5)
-    finished = labelled.reset_index(drop=True)
-    finished = finished[finished["velocity"].notna() & ~finished["open_end"]]
+        done = part["velocity"].where(~part["running"])
+        ax.plot(range(len(part)), done, "o-", color=color, markersize=5, linewidth=2)
+        ax.plot(range(len(part)), part["velocity"], "o:", color=color, markersize=5, markerfacecolor="none", zorder=1.5)
+    finished = shown[shown["velocity"].notna() & ~shown["running"]]
     reading = ""
     if groups:
-        ax.legend(
-            ax.get_lines()[: 2 * len(GROUPS) : 2],
-            [plain(name) for name in order[: len(GROUPS)]],
-            loc="upper left",
-            bbox_to_anchor=(1, 1),
-        )
+        legend(ax, ax.get_lines()[: 2 * len(GROUPS) : 2], [name for name, _ in parts[: len(GROUPS)]])
     elif len(finished):
         last = finished.iloc[-1]
         levers = _levers(last.to_dict(), table, lang)
@@ -99,7 +109,7 @@ def _over_time(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lan
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: plain(_money(y, table, lang))))
     ax.set_ylabel(say("money per day", lang))
     label = say("period", lang)
-    ax.set_xlabel(f"{label} ({say('dotted: not finished', lang)})" if labelled["open_end"].any() else label)
+    ax.set_xlabel(f"{label} ({say('dotted: not finished', lang)})" if shown["running"].any() else label)
     return finish(ax, table, title, lang, f"{reading}." if reading else "", reading)
 
 

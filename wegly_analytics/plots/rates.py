@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -10,7 +11,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, names, note, nothing, plain, reach, rows
+from wegly_analytics.plots.canvas import (
+    SMALL,
+    canvas,
+    figure_of,
+    finish,
+    group_names,
+    legend,
+    names,
+    note,
+    nothing,
+    reach,
+    rows,
+    series,
+)
 from wegly_analytics.plots.style import GROUPS, LOST, PLAIN, QUIET, WON
 from wegly_analytics.words import number, percent, period, say
 
@@ -59,9 +73,8 @@ def win_rate(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
         ax.plot(row["rate"], y, "o", color=PLAIN, markerfacecolor=fill, markersize=7)
         note(ax, row["high"], y, f"{percent(row['rate'], lang)} ({n})", size)
         said.append(f"{label.replace(chr(10), ' ')}: {percent(row['rate'], lang)}, {n}")
-    ax.set_xlim(0, reach(table["high"], 1.3))
-    ax.set_xticks([x for x in ax.get_xticks() if 0 <= x <= min(1, reach(table["high"], 1.3))])
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x, lang)))
+    ax.set_xlim(0, reach(table["high"], 1.05))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x, lang) if x < 1.001 else ""))
     label = say("share of deals won", lang)
     if (table["n"] < SMALL).any():
         label += f" ({say('hollow: fewer than {n}', lang, n=SMALL)})"
@@ -113,9 +126,9 @@ def win_loss(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
                 place = {"xytext": (0, 2 * up), "ha": "center", "va": "bottom" if up > 0 else "top"}
                 note(ax, bar.get_x() + bar.get_width() / 2, up * count, number(count, lang), size, **place)
     most = max(table["won"].max(), table["lost"].max())
-    ax.set_ylim(-table["lost"].max() - 0.12 * most, table["won"].max() + 0.38 * most)
+    ax.set_ylim(-table["lost"].max() - 0.2 * most, table["won"].max() + 0.38 * most)
     ax.axhline(0, color=ax.spines["left"].get_edgecolor(), linewidth=0.8)
-    step = max(1, round(len(table) / 20))
+    step = math.ceil(len(table) * 3.2 * size / (ax.get_window_extent().width * 72 / figure_of(ax).dpi))
     for n in range(0, len(table), step):
         if not np.isnan(table["rate"].iloc[n]):
             ax.text(
@@ -135,30 +148,15 @@ def win_loss(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
 def _rates_over_time(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lang: str) -> Axes:
     starts = table["period"].drop_duplicates()
     periods(ax, starts.to_frame(), lang, table.attrs.get("every"))
-    labelled = table.assign(group=names(table, groups, lang), total=table["won"] + table["lost"])
-    order = labelled.groupby("group")["total"].sum().sort_values(ascending=False).index
-    for n, name in enumerate(order):
-        part = labelled[labelled["group"] == name]
+    parts = series(table.assign(closed=table["won"] + table["lost"]), groups, "closed", lang)
+    for n, (_, part) in enumerate(parts):
         color = GROUPS[n] if n < len(GROUPS) else QUIET
-        ax.plot(
-            range(len(part)),
-            part["rate"],
-            "o-",
-            color=color,
-            markersize=4,
-            label=plain(name),
-            alpha=1 if n < 8 else 0.4,
-        )
+        ax.plot(range(len(part)), part["rate"], "o-", color=color, markersize=4, alpha=1 if n < len(GROUPS) else 0.4)
     ax.set_ylim(0, 1.02)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(y, lang)))
     ax.set_ylabel(say("share of deals won", lang))
     ax.set_xlabel(say("period of closing", lang))
-    ax.legend(
-        ax.get_lines()[: len(GROUPS)],
-        [plain(name) for name in order[: len(GROUPS)]],
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
-    )
+    legend(ax, ax.get_lines()[: len(GROUPS)], [name for name, _ in parts[: len(GROUPS)]])
     return finish(ax, table, title, lang)
 
 

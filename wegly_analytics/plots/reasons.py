@@ -58,7 +58,7 @@ def loss_reasons(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en
         if y and not groups:
             text += f"   {say('{share} together', lang, share=percent(row['cumulative'], lang))}"
         note(ax, row["deals"], y, text, size)
-    ax.set_xlim(0, reach(table["deals"], 1.45))
+    ax.set_xlim(0, reach(table["deals"], 1.05))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x, lang)))
     ax.set_xlabel(say("lost deals", lang))

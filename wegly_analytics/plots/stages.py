@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, reach, rows
+from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, reach, rows, shortened
 from wegly_analytics.plots.style import PLAIN
 from wegly_analytics.words import number, say
 
@@ -91,8 +91,9 @@ def time_in_stage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "e
         said.append(f"{labels[y].replace(chr(10), ' ')}: {median}")
     for y, heading in headings.items():
         place = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "fontweight": "bold"}
-        note(ax, 0, y, heading, size, **place)
-    ax.set_xlim(0, end * 1.75)
+        note(ax, 0, y, shortened(heading, 48), size, **place)
+    ax.set_xlim(0, end)
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x, lang)))
     ax.set_xlabel(say("days in stage", lang))
     return finish(ax, table, title, lang, "; ".join(said) + ".")
