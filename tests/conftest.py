@@ -23,7 +23,9 @@ settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("WEGLY_SALT_FILE", str(tmp_path_factory.getbasetemp() / "personal.key"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     for name in ("WEGLY_TOKEN", "WEGLY_BASE_URL", "WEGLY_ORIGIN"):
         monkeypatch.delenv(name, raising=False)
 

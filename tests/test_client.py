@@ -260,7 +260,7 @@ def test_a_budget_spaces_requests_over_all_threads():
 
 def test_a_pause_holds_for_everyone_and_a_stop_wakes_all():
     budget = Budget(None)
-    budget.pause(0.2)
+    budget.refuse(0.2)
     start = time.monotonic()
     budget.wait()
     assert time.monotonic() - start >= 0.19

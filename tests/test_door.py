@@ -21,7 +21,9 @@ def test_all_that_is_promised_can_be_imported():
 def test_the_public_signatures_are_kept():
     assert str(inspect.signature(wa.Client)).startswith("(token: 'str | None' = None, *, base_url")
     for function, names in [
-        (wa.fetch, ["ids", "client", "workers", "progress"]),
+        (wa.fetch, ["ids", "client", "archive", "workers", "progress", "max_age", "max_failures"]),
+        (wa.refresh, ["snap", "client", "archive", "recent", "misses", "workers", "progress", "max_failures"]),
+        (wa.walk, ["start", "misses"]),
         (wa.load, ["root", "at"]),
         (wa.read, ["paths", "taken_at"]),
         (wa.snapshots, ["root"]),

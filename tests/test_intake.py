@@ -171,9 +171,14 @@ def test_bad_answers_cost_nothing_but_themselves(serve):
     assert "mood" in snap.drift["path"].tolist()
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
 def test_a_bar_shows_found_missing_and_failed(serve):
     server = serve({"5": faults.Status(418)})
-    terminal = io.StringIO()
+    terminal = Terminal()
     with redirect_stderr(terminal), pytest.warns(IncompleteWarning):
         fetch(range(1, 21), client=client(server))
     last = terminal.getvalue().split("\r")[-1]

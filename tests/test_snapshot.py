@@ -12,7 +12,7 @@ from strategies import MOMENT, body, companies
 
 from wegly_analytics.assembly import Answer, Assembly
 from wegly_analytics.completeness import Completeness
-from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, NotFoundError, SettingError, SnapshotError
+from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError, SnapshotError
 from wegly_analytics.snapshot import Snapshot
 from wegly_analytics.tables import LEDGER, TABLES
 from wegly_analytics.vocabulary import NOT_INFORMED
@@ -244,7 +244,7 @@ def test_it_introduces_itself(snap):
 def test_the_card_says_when_how_many_and_how_complete(snapshot_of):
     assembly = Assembly()
     assembly.add(0, Answer("1", "fetched", MOMENT, 200, body=body({"id": "a", "deal_source": {"name": "<b>"}})))
-    assembly.add(1, Answer("2", "not_found", MOMENT, 404, NotFoundError("gap", 404)))
+    assembly.add(1, Answer("2", "not_found", MOMENT, 404, "gap"))
     html = assembly.snapshot(MOMENT).where(source="<b>")._repr_html_()
     for piece in ("1 deals", "2026-07-01 12:00", "1 of 2 deals asked for came (50.0 %)", "width:50.00%", "&lt;b&gt;"):
         assert piece in html
@@ -273,7 +273,7 @@ def test_asked_for_is_always_the_rows_of_the_ledger(company, kinds, random):
             found = body(random.choice(company)) if company and kind == "fetched" else b"{"
             answers.append(Answer(str(place + 1), "fetched", MOMENT, 200, body=found, check_id=False))
         else:
-            answers.append(Answer(str(place + 1), kind, MOMENT, 404, NotFoundError("no", 404)))
+            answers.append(Answer(str(place + 1), kind, MOMENT, 404, "no"))
     order = list(range(len(answers)))
     random.shuffle(order)
     assembly = Assembly()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wegly_analytics import errors, metrics, plots
     from wegly_analytics.client import Client
-    from wegly_analytics.intake import fetch, read
+    from wegly_analytics.intake import fetch, read, refresh, walk
+    from wegly_analytics.listing import ids_from, webhook_ids
     from wegly_analytics.sandbox.sampling import sample
     from wegly_analytics.snapshot import Snapshot
     from wegly_analytics.store import load, snapshots, verify
@@ -24,13 +25,17 @@ _WHERE = {
     "Snapshot": "snapshot",
     "errors": "",
     "fetch": "intake",
+    "ids_from": "listing",
     "load": "store",
     "metrics": "",
     "plots": "",
     "read": "intake",
+    "refresh": "intake",
     "sample": "sandbox.sampling",
     "snapshots": "store",
     "verify": "store",
+    "walk": "intake",
+    "webhook_ids": "listing",
 }
 
 __all__ = [
@@ -38,13 +43,17 @@ __all__ = [
     "Snapshot",
     "errors",
     "fetch",
+    "ids_from",
     "load",
     "metrics",
     "plots",
     "read",
+    "refresh",
     "sample",
     "snapshots",
     "verify",
+    "walk",
+    "webhook_ids",
 ]
 
 

@@ -1,28 +1,36 @@
 """The `wegly` command: thin, every piece of work is done elsewhere.
 
-Exit codes: 0 complete; 1 the run failed; 2 wrong usage; 3 done, but some deals are missing for a reason other than 404.
+Exit codes: 0 complete; 1 the run failed; 2 wrong usage; 3 done, but some deals are missing for a reason other than 404;
+130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
-from wegly_analytics.errors import IdError, SettingError, WeglyError
+from wegly_analytics.errors import IdError, IncompleteError, SettingError, StoppedError, WeglyError
 from wegly_analytics.ids import read_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wegly_analytics.client import Client
+    from wegly_analytics.personal import Mode
+    from wegly_analytics.snapshot import Snapshot
+
 FAILED: Final = 1
 USAGE: Final = 2
 INCOMPLETE: Final = 3
+INTERRUPTED: Final = 130
+"""What a shell reports of a command that Ctrl-C has ended."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,33 +59,149 @@ def demo(
         typer.echo(line)
 
 
+BaseUrl = Annotated[str | None, typer.Option(help="Where the API is. Else WEGLY_BASE_URL.")]
+Origin = Annotated[str | None, typer.Option(help="The key's allowed domain. Else WEGLY_ORIGIN.")]
+Workers = Annotated[int, typer.Option(min=1, help="Requests under way at once.")]
+PerSecond = Annotated[float, typer.Option(min=0, help="Requests per second; 0 for no limit.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
+Attempts = Annotated[int, typer.Option(help="How often one deal is asked for at most.")]
+Keep = Annotated[
+    Path | None,
+    typer.Option("--archive", help="Keep every answer in this folder; a run that stopped goes on where it was."),
+]
+MaxFailures = Annotated[float, typer.Option(help="Stop when more than this share of requests fails.")]
+Personal = Annotated[str, typer.Option(help="Names and contacts: hash, drop or keep.")]
+AllowIncomplete = Annotated[bool, typer.Option("--allow-incomplete", help="Publish though more than 5 % are missing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+
+
 @app.command()
 def fetch(
     ids: Annotated[
-        list[str],
-        typer.Argument(help="Codes, UUIDs, ranges such as 1-500, files of these, or - for standard input."),
-    ],
+        list[str] | None,
+        typer.Argument(help="Codes, UUIDs, ranges such as 1-500, files of these, tables, or - for standard input."),
+    ] = None,
+    walk: Annotated[
+        int | None, typer.Option(min=1, help="Walk over codes from this one on, in place of ids.", show_default=False)
+    ] = None,
+    misses: Annotated[int, typer.Option(min=1, help="So many codes in a row without a deal end a walk.")] = 100,
+    column: Annotated[str | None, typer.Option(help="The column of ids in a CSV, Parquet or Excel file.")] = None,
+    webhooks: Annotated[Path | None, typer.Option(help="Captured webhooks (NDJSON), in place of ids.")] = None,
     root: Root = SNAPSHOTS,
-    workers: Annotated[int, typer.Option(min=1, help="Requests under way at once.")] = 8,
-    per_second: Annotated[float, typer.Option(min=0, help="Requests per second; 0 for no limit.")] = 5.0,
-    base_url: Annotated[str | None, typer.Option(help="Where the API is. Else WEGLY_BASE_URL.")] = None,
-    origin: Annotated[str | None, typer.Option(help="The key's allowed domain. Else WEGLY_ORIGIN.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 30.0,
-    attempts: Annotated[int, typer.Option(help="How often one deal is asked for at most.")] = 5,
+    archive: Keep = None,
+    max_age: Annotated[str | None, typer.Option(help="How old a kept answer may be, such as 12h or 7d.")] = None,
+    max_failures: MaxFailures = 0.05,
+    personal: Personal = "hash",
+    allow_incomplete: AllowIncomplete = False,
+    workers: Workers = 8,
+    per_second: PerSecond = 5.0,
+    base_url: BaseUrl = None,
+    origin: Origin = None,
+    timeout: Timeout = 30.0,
+    attempts: Attempts = 5,
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Fetch deals and publish a snapshot of them. The key comes from WEGLY_TOKEN."""
-    from wegly_analytics.client import Client
-    from wegly_analytics.intake import fetch as fetch_deals
+    """Fetch deals and publish a snapshot of them. The key comes from WEGLY_TOKEN, a .env file or the keyring.
 
-    keys = list(_ids(ids))
-    client = Client(base_url=base_url, origin=origin, timeout=timeout, attempts=attempts, per_second=per_second or None)
-    snap = fetch_deals(keys, client=client, workers=workers, progress=not quiet)
-    path = snap.save(root)
-    typer.echo(str(snap.completeness))
-    typer.echo(f"snapshot  {path}")
-    if snap.completeness.missing:
-        raise typer.Exit(INCOMPLETE)
+    Webhooks are checked with the secret in WEGLY_WEBHOOK_SECRET, if there is one.
+    """
+    from wegly_analytics import intake
+    from wegly_analytics.listing import webhook_ids
+    from wegly_analytics.settings import WEBHOOK_SECRET, setting
+
+    if sum(given is not None for given in (ids, walk, webhooks)) != 1:
+        raise SettingError("say what to fetch: ids, --walk or --webhooks, and only one of them")
+    wanted: Any = list(_ids(ids or [], column))
+    if walk is not None:
+        wanted = intake.walk(walk, misses=misses)
+    elif webhooks is not None:
+        wanted = webhook_ids(webhooks, setting(WEBHOOK_SECRET))
+    snap = intake.fetch(
+        wanted,
+        client=_client(base_url, origin, timeout, attempts, per_second),
+        archive=archive,
+        workers=workers,
+        progress=not quiet,
+        max_age=max_age,
+        max_failures=max_failures,
+    )
+    _publish(snap, root, personal, allow_incomplete, as_json)
+
+
+@app.command()
+def refresh(
+    root: Root = SNAPSHOTS,
+    recent: Annotated[str, typer.Option(help="Ask again for deals that changed so long before the snapshot.")] = "30d",
+    misses: Annotated[int, typer.Option(min=0, help="So many codes without a deal end the search for new ones.")] = 100,
+    archive: Keep = None,
+    max_failures: MaxFailures = 0.05,
+    personal: Personal = "hash",
+    allow_incomplete: AllowIncomplete = False,
+    workers: Workers = 8,
+    per_second: PerSecond = 5.0,
+    base_url: BaseUrl = None,
+    origin: Origin = None,
+    timeout: Timeout = 30.0,
+    attempts: Attempts = 5,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the newest snapshot up to date with few requests, and publish the result as a new one."""
+    from wegly_analytics import intake
+    from wegly_analytics.store import load
+
+    snap = intake.refresh(
+        load(root),
+        client=_client(base_url, origin, timeout, attempts, per_second),
+        archive=archive,
+        recent=recent,
+        misses=misses,
+        workers=workers,
+        progress=not quiet,
+        max_failures=max_failures,
+    )
+    _publish(snap, root, personal, allow_incomplete, as_json)
+
+
+@app.command()
+def read(
+    paths: Annotated[list[Path], typer.Argument(help="Archives, or files of saved deals.")],
+    root: Root = SNAPSHOTS,
+    personal: Personal = "hash",
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a snapshot of saved answers; no key, no network."""
+    from wegly_analytics import intake
+
+    _publish(intake.read(paths), root, personal, allow_incomplete, as_json)
+
+
+@app.command()
+def archive(
+    folder: Annotated[Path, typer.Argument(help="The archive.")],
+    erase_older_than: Annotated[str | None, typer.Option(help="Erase answers older than this, such as 90d.")] = None,
+) -> None:
+    """Say what an archive holds; erase what is too old to be kept."""
+    from wegly_analytics.archive import Archive, age
+
+    kept = Archive(folder)
+    if not kept.segments():
+        raise SettingError(f"{folder} holds no archive")
+    if erase_older_than is not None:
+        try:
+            before = _now() - age(erase_older_than)
+        except ValueError as error:
+            raise SettingError(f"--erase-older-than: {error}") from None
+        typer.echo(f"erased   {kept.erase(before):,} answers from before {before:%Y-%m-%d %H:%M} UTC")
+    held = kept.count()
+    typer.echo(f"answers  {held['records']:,} about {held['ids']:,} ids in {held['segments']:,} files")
+    typer.echo(f"size     {held['bytes'] / 1e6:,.1f} MB")
+    if held["records"]:
+        typer.echo(f"from     {held['oldest']:%Y-%m-%d %H:%M} to {held['newest']:%Y-%m-%d %H:%M} UTC")
+    for path, why in kept.damaged.items():
+        typer.echo(f"damaged  {path}: {why}")
 
 
 @app.command()
@@ -131,8 +255,38 @@ def sandbox(
         server.serve_forever()
 
 
-def _ids(words: list[str]) -> Iterator[str]:
-    """Take ids out of words, files and standard input."""
+def _client(base_url: str | None, origin: str | None, timeout: float, attempts: int, per_second: float) -> Client:
+    from wegly_analytics.client import Client
+
+    return Client(base_url=base_url, origin=origin, timeout=timeout, attempts=attempts, per_second=per_second or None)
+
+
+def _publish(snap: Snapshot, root: Path, personal: str, allow_incomplete: bool, as_json: bool) -> None:
+    """Publish a snapshot and say so; leave with 3 if deals are missing for a reason other than 404."""
+    counts = snap.completeness
+    path, refusal = None, None
+    try:
+        path = snap.save(root, personal=cast("Mode", personal), allow_incomplete=allow_incomplete)
+    except IncompleteError as error:
+        refusal = error
+    if as_json:
+        moments = {"taken_from": snap.taken_from.isoformat(), "taken_at": snap.taken_at.isoformat()}
+        summary = counts.as_dict() | {"came": counts.came, "missing": counts.missing, "deals": len(snap)} | moments
+        typer.echo(json.dumps(summary | {"snapshot": str(path) if path else None}))
+    else:
+        typer.echo(str(counts))
+        if path:
+            typer.echo(f"snapshot  {path}")
+    if refusal:
+        typer.echo(f"error: {refusal}; on the command line that is --allow-incomplete", err=True)
+    if counts.missing:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _ids(words: list[str], column: str | None) -> Iterator[str]:
+    """Take ids out of words, files, tables and standard input."""
+    from wegly_analytics.listing import TABLES, ids_from
+
     for word in words:
         if word == "-":
             yield from read_ids(sys.stdin, "standard input")
@@ -140,9 +294,13 @@ def _ids(words: list[str]) -> Iterator[str]:
         try:
             yield from list(read_ids([word], "arguments"))
         except IdError:
-            if not Path(word).is_file():
+            file = Path(word)
+            if not file.is_file():
                 raise IdError(f"{word!r} is no deal id, no range such as 1-500, and no file") from None
-            with Path(word).open(encoding="utf-8-sig") as lines:
+            if column is not None or file.suffix.lower() in TABLES:
+                yield from ids_from(file, column)
+                continue
+            with file.open(encoding="utf-8-sig") as lines:
                 yield from read_ids(lines, word)
 
 
@@ -159,9 +317,14 @@ def main() -> None:
     warnings.showwarning = _say
     try:
         app()
+    except StoppedError as error:
+        typer.echo(f"\n{error}", err=True)
+        sys.exit(INTERRUPTED)
     except SettingError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(USAGE)
     except WeglyError as error:
         typer.echo(f"error: {type(error).__name__}: {error}", err=True)
+        for note in getattr(error, "__notes__", ()):
+            typer.echo(note, err=True)
         sys.exit(FAILED)

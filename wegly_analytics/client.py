@@ -7,9 +7,11 @@ again can help, by the rules of urllib3's `Retry`.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
-import os
+import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,7 +21,9 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
+from wegly_analytics import settings
 from wegly_analytics.budget import Budget
+from wegly_analytics.diagnosis import unwrapped
 from wegly_analytics.errors import (
     ApiError,
     AuthError,
@@ -43,6 +47,11 @@ MAX_WAIT: Final = 600.0
 
 _TRY_AGAIN: Final = frozenset({429, 500, 502, 503, 504})
 _CHUNK: Final = 1 << 16
+_REFUSALS: Final = 5
+"""So many times as often as other failures a 429 is borne while other requests are let pass."""
+
+_REMARK: Final = 1 << 16
+"""So much of an answer other than 200 is read, which also leaves the connection fit for use."""
 
 
 class _Bearer(AuthBase):
@@ -58,6 +67,18 @@ class _Bearer(AuthBase):
     def __repr__(self) -> str:
         return "<the key>"
 
+    def verdict(self) -> str:
+        """Say why the key is refused, as far as it tells by itself: keys are JWTs, and may carry their end."""
+        claims = self._token.split(".")[1:2]
+        try:
+            end = json.loads(base64.urlsafe_b64decode("".join(claims) + "==="))["exp"]
+            expired = datetime.fromtimestamp(end, UTC)
+        except (ValueError, LookupError, TypeError, OverflowError, OSError):
+            return "was refused as unknown or expired"
+        if end > time.time():
+            return f"was refused, though it is not to expire before {expired:%Y-%m-%d %H:%M} UTC"
+        return f"expired on {expired:%Y-%m-%d at %H:%M} UTC"
+
 
 class Client:
     """Asks Wegly for deals.
@@ -65,7 +86,8 @@ class Client:
     Parameters
     ----------
     token
-        The key made in Wegly's settings; from the environment's WEGLY_TOKEN if not given.
+        The key made in Wegly's settings. If not given, it is taken from WEGLY_TOKEN, in the environment or in a
+        ``.env`` file, or from the system's keyring.
     base_url
         Where the API is; from WEGLY_BASE_URL, or Wegly's own address. Plain http is allowed on this machine only.
     origin
@@ -74,9 +96,10 @@ class Client:
     timeout
         Seconds to wait for a connection, for the first byte, and for the rest.
     attempts
-        How often one deal is asked for at most.
+        How often one deal is asked for at most. A 429 does not count while other requests are let pass.
     per_second
         Requests per second, all threads together; None for no limit. The API documents none, so the default is polite.
+        After a 429 the rate is lower, and comes back slowly.
     session
         A `requests.Session` to use instead of an own one, for proxies or certificates.
     backoff
@@ -109,12 +132,13 @@ class Client:
     ) -> None:
         if attempts < 1 or timeout <= 0 or (per_second is not None and per_second <= 0):
             raise SettingError("attempts, timeout and per_second must be more than 0; per_second=None lifts the limit")
-        self.base_url = _checked_base(base_url or os.environ.get("WEGLY_BASE_URL") or BASE_URL)
-        self.origin = _checked_origin(origin or os.environ.get("WEGLY_ORIGIN") or None)
+        self.base_url = _checked_base(base_url or settings.setting(settings.BASE_URL) or BASE_URL)
+        self.origin = _checked_origin(origin or settings.setting(settings.ORIGIN))
         self.timeout = timeout
         self.per_second = per_second
+        self.attempts = attempts
         self.budget = Budget(per_second)
-        self._auth = _Bearer(_checked_token(token or os.environ.get("WEGLY_TOKEN") or ""))
+        self._auth = _Bearer(_checked_token(token or settings.token() or ""))
         self._session = session or _new_session(self.base_url)
         self._retry = Retry(
             total=attempts - 1,
@@ -139,7 +163,8 @@ class Client:
         Returns
         -------
         bytes
-            The answer's body as it came, unparsed.
+            The answer's body as it came, unparsed. One that is not in braces, such as an error page, is asked for again
+            like any other failure; if it comes at every attempt, it is handed over for others to judge.
 
         Raises
         ------
@@ -157,23 +182,28 @@ class Client:
             Any other answer than 200, or none, at every attempt.
         """
         url = f"{self.base_url}/integrations/external/deals/{deal_key(id)}"
-        retry = self._retry
+        retry, refusals = self._retry, 0
         while True:
             self.budget.wait()
-            retry_after = None
+            passed, retry_after, body = self.budget.passed, None, None
             try:
                 status, retry_after, body = self._ask(url)
             except (requests.RequestException, HTTPError) as error:
-                failure = ApiError(f"no answer from {_short(url)}: {_cause(error)}")
+                status, failure = 0, ApiError(f"no answer from {_short(url)}: {_cause(error)}")
             else:
-                if status == 200:
+                if status != 429:
+                    self.budget.succeed()
+                if status == 200 and (unwrapped(body) or not retry.total):
                     return body
-                failure = self._failure(status, url)
-                if not retry.is_retry("GET", status):
+                failure = self._failure(status, url, body)
+                if status != 200 and not retry.is_retry("GET", status):
                     raise failure
-            if not retry.total:
+            if status == 429 and passed != self.budget.passed and refusals < _REFUSALS * self.attempts:
+                refusals += 1  # others were let pass: this is the limit at work, not a failure
+            elif not retry.total:
                 raise failure
-            retry = retry.increment("GET", url, error=HTTPError(str(failure)))
+            else:
+                retry = retry.increment("GET", url, error=HTTPError(str(failure)))
             self._back_off(retry, failure, retry_after, url)
 
     def _ask(self, url: str) -> tuple[int, str | None, bytes]:
@@ -188,7 +218,7 @@ class Client:
             allow_redirects=False,  # the key goes to no other address
             stream=True,  # so that an endless answer is cut off
         ) as response:
-            body = self._body(response) if response.status_code == 200 else b""
+            body = self._body(response) if response.status_code == 200 else self._remark(response)
             return response.status_code, response.headers.get("Retry-After"), body
 
     def _body(self, response: requests.Response) -> bytes:
@@ -201,20 +231,31 @@ class Client:
                 raise requests.Timeout(f"the answer was not complete after {self.timeout:g} s")
         return bytes(body)
 
-    def _failure(self, status: int, url: str) -> ApiError:
+    def _remark(self, response: requests.Response) -> bytes:
+        """Read what an answer other than 200 says, as far as it is short and comes at once."""
+        if int(response.headers.get("Content-Length") or _REMARK + 1) > _REMARK:
+            return b""
+        try:
+            return self._body(response)
+        except (requests.RequestException, HTTPError, PayloadError):
+            return b""  # the status has said what matters
+
+    def _failure(self, status: int, url: str, body: bytes) -> ApiError:
         where = f"{status} for {_short(url)}"
         match status:
             case 404:
-                return NotFoundError(f"{where}: there is no such deal, or this key may not see it", status)
+                return NotFoundError(f"{where}: there is no such deal, or this key may not see it", status, body)
             case 401:
                 remedy = "make a new one in Wegly's settings and set WEGLY_TOKEN"
-                return AuthError(f"{where}: the key was refused as unknown or expired; {remedy}", status)
+                return AuthError(f"{where}: the key {self._auth.verdict()}; {remedy}", status)
             case 403 if self.origin:
                 remedy = f"the key's allowed domain may not be {self.origin}, or its permissions lack this deal"
-                return OriginError(f"{where}: the key was refused. Check Client(origin=...): {remedy}", status)
+                return OriginError(f"{where}: the key was refused. Check Client(origin=...): {remedy}", status, body)
             case 403:
                 remedy = 'If it has an allowed domain, pass Client(origin="https://…"); else check its permissions'
-                return AuthError(f"{where}: the key was refused. {remedy}", status)
+                return AuthError(f"{where}: the key was refused. {remedy}", status, body)
+            case 200:
+                return ApiError(f"{where}: the answer is not an object in braces", status)
             case 429:
                 remedy = "lower Client(per_second=...) or try later"
                 return RateLimitError(f"{where}: too many requests at every attempt; {remedy}", status)
@@ -232,10 +273,10 @@ class Client:
             asked = 0.0
         if asked > MAX_WAIT:
             message = f"{failure.status} for {_short(url)}: the server asks to wait {asked:.0f} s; run again after that"
-            raise RateLimitError(message, failure.status)
+            raise RateLimitError(message, failure.status, asked)
         seconds = asked or retry.get_backoff_time() or retry.backoff_factor
         if failure.status == 429:
-            self.budget.pause(seconds)  # what one thread hears, all obey
+            self.budget.refuse(seconds)  # what one thread hears, all obey
         else:
             self.budget.sleep(seconds)
 

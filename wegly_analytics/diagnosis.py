@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _READER_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 _NUMBER: Final = re.compile(r"\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
+_SPACE: Final = b" \t\r\n"
+_BOM: Final = b"\xef\xbb\xbf"
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -66,6 +68,18 @@ def mend(body: bytes) -> tuple[bytes, list[str]]:
     notes: list[str] = []
     mended = _walk(READ, parse(body), "", notes)
     return (json.dumps(mended).encode() if notes else body), notes
+
+
+def unwrapped(body: bytes) -> bytes:
+    """Strip what may stand around a JSON object, and check its braces: empty where it cannot be one.
+
+    Examples
+    --------
+    >>> unwrapped(b' {"id": "a"}'), unwrapped(b"<html>")
+    (b'{"id": "a"}', b'')
+    """
+    text = body.removeprefix(_BOM).strip(_SPACE)
+    return text if text[:1] + text[-1:] == b"{}" else b""
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -266,6 +280,14 @@ class Drift:
                     found.setdefault(_below(node.path, key), type(below).__name__)
                 elif below:
                     self._compare(node.fields[key], below, found)
+
+    def __add__(self, other: Drift) -> Drift:
+        """Put together what was seen in two sets of answers."""
+        unknown = {path: list(found) for path, found in self.unknown.items()}
+        for path, (count, kind) in other.unknown.items():
+            before, first = unknown.get(path, (0, kind))
+            unknown[path] = [before + count, first]
+        return Drift(self.looked_at + other.looked_at, unknown, self.seen | other.seen)
 
     def as_dict(self) -> dict[str, Any]:
         """All that is known, for a manifest; `Drift(**...)` reads it."""

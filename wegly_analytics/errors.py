@@ -11,11 +11,17 @@
     │   │   └── OriginError     403 although an origin was sent: probably the wrong one
     │   └── RateLimitError      429 until patience ran out
     ├── PayloadError            one answer that is not a deal                             (ValueError)
+    ├── ArchiveError            an archive of answers that cannot be written or read
     ├── SnapshotError           a snapshot that cannot be written, read or trusted
+    │   └── IncompleteError         one that lacks too many deals to be published unasked
     └── MissingColumnError      a column that the table does not have                     (KeyError)
+
+    KeyboardInterrupt
+    └── StoppedError            Ctrl-C in the middle of a fetch; says what was kept and how to go on
 
     UserWarning
     ├── IncompleteWarning       some deals are missing for a reason other than 404
+    ├── StaleWarning            answers of an earlier day were taken from the archive
     ├── DriftWarning            the API sends fields that its documentation does not have
     └── EmptyScopeWarning       a filter left nothing
 
@@ -53,11 +59,14 @@ class ApiError(WeglyError):
         What happened, where, and what to do.
     status
         The HTTP status, or None if no answer came.
+    body
+        What the answer said, as far as it was read; never shown, for it may say anything.
     """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, body: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
+        self.body = body
 
 
 class AuthError(ApiError):
@@ -73,7 +82,19 @@ class NotFoundError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """The API kept answering 429 until every attempt was used up."""
+    """The API kept answering 429 until every attempt was used up, or asks for more patience than we have.
+
+    Parameters
+    ----------
+    message, status
+        As for `ApiError`.
+    wait
+        How many seconds it asks to wait, where that is more than anyone waits within a run.
+    """
+
+    def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
+        super().__init__(message, status)
+        self.wait = wait
 
 
 class PayloadError(WeglyError, ValueError):
@@ -97,8 +118,16 @@ class PayloadError(WeglyError, ValueError):
         return f"{self.path or 'answer'}: expected {self.expected}, found {self.found}"
 
 
+class ArchiveError(WeglyError):
+    """An archive of answers that cannot be written or read."""
+
+
 class SnapshotError(WeglyError):
     """A snapshot that cannot be written, found, read or trusted."""
+
+
+class IncompleteError(SnapshotError):
+    """A snapshot that lacks too many deals to be published without allowing it."""
 
 
 class MissingColumnError(WeglyError, KeyError):
@@ -120,6 +149,14 @@ class MissingColumnError(WeglyError, KeyError):
         near = difflib.get_close_matches(self.column, self.present, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(self.present)}"
         return f"{self.table} has no column {self.column!r}; {hint}"
+
+
+class StoppedError(KeyboardInterrupt):
+    """Ctrl-C in the middle of a fetch: the message says what was kept and how to go on."""
+
+
+class StaleWarning(UserWarning):
+    """Answers of an earlier day were taken from the archive instead of being asked for."""
 
 
 class IncompleteWarning(UserWarning):

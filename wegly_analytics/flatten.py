@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from wegly_analytics.diagnosis import mend, parse
+from wegly_analytics.diagnosis import mend, parse, unwrapped
 from wegly_analytics.errors import PayloadError
 from wegly_analytics.schema import Column, Kind, Table, steps
 from wegly_analytics.tables import CODE, DEAL_ID, READ, TABLES, UPDATED_AT
@@ -42,9 +42,6 @@ _BLOCK_BYTES: Final = 64 << 20
 
 _BYTES: Final = 1 << 22
 """What one thread parses at once, unless a single answer is larger."""
-
-_SPACE: Final = b" \t\r\n"
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -96,8 +93,7 @@ def flatten(bodies: Sequence[bytes], asked: Sequence[str | None] | None = None) 
     flat = Flat()
     answers: dict[int, bytes] = {}
     for n, body in enumerate(bodies):
-        text = body.removeprefix(_BOM).strip(_SPACE)
-        if text[:1] + text[-1:] == b"{}":
+        if text := unwrapped(body):
             answers[n] = text
         else:
             flat.refused[n] = _verdict(body)

@@ -1,52 +1,72 @@
 """Ids go in, a snapshot comes out: over the network, or from saved answers.
 
-This is the only room that sees network and tables together, and the only one that asks the clock.
+This is the only room that sees network, archive and tables together.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime
-from itertools import islice
+import warnings
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from tqdm.auto import tqdm
 
-from wegly_analytics.assembly import Answer, Assembly
+from wegly_analytics.archive import Archive, Record, age
+from wegly_analytics.asking import MAX_FAILURES, Asking, outcome_of
+from wegly_analytics.assembly import Answer, Assembly, warn
 from wegly_analytics.client import Client
-from wegly_analytics.errors import ApiError, AuthError, NotFoundError, PayloadError, SettingError
+from wegly_analytics.errors import ApiError, IncompleteWarning, SettingError, StaleWarning, StoppedError
+from wegly_analytics.frontier import Frontier, Walk
 from wegly_analytics.ids import deal_keys
+from wegly_analytics.progress import Progress
+from wegly_analytics.renewal import due, highest_code, renewed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from wegly_analytics.archive import Found
     from wegly_analytics.snapshot import Snapshot
 
-_PROBES: Final = 3
-"""So many first deals may be forbidden before the key itself is taken to be refused."""
+_STALE: Final = timedelta(days=1)
+"""Archived answers older than this are used, but never without a word."""
 
-_AHEAD: Final = 4
-"""Requests that wait per worker, so that none is ever idle."""
+_BEGUN: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def fetch(ids: Iterable[Any], *, client: Client | None = None, workers: int = 8, progress: bool = True) -> Snapshot:
+def fetch(
+    ids: Iterable[Any] | Walk,
+    *,
+    client: Client | None = None,
+    archive: str | Path | None = None,
+    workers: int = 8,
+    progress: bool = True,
+    max_age: str | timedelta | None = None,
+    max_failures: float = MAX_FAILURES,
+) -> Snapshot:
     """Fetch deals over HTTP and make a snapshot of them.
 
     Parameters
     ----------
     ids
-        Codes or UUIDs: a list, a range, a column of a DataFrame. An id given twice is asked for once.
+        Codes or UUIDs: a list, a range, a column of a DataFrame; or a `walk`. An id given twice is asked for once.
     client
         Who asks; by default ``Client()``, which takes the key from WEGLY_TOKEN.
+    archive
+        A folder that keeps every answer as it came, such as ``"data/raw"``. What it has answered is not asked for
+        again, so a run that was stopped, or killed, goes on where it was when the same line is run again.
     workers
         Requests under way at once. The client's `per_second` holds for all of them together.
     progress
-        Whether to show a bar, in a terminal or a notebook.
+        Whether to show a bar in a terminal or a notebook, and elsewhere a line a minute.
+    max_age
+        How old an archived answer may be, such as ``"1d"`` or ``"12h"``; older ones are asked for again. None takes
+        any, and warns if one is of an earlier day.
+    max_failures
+        The share of failed requests beyond which the run stops, looked at from the fiftieth on.
 
     Returns
     -------
@@ -57,26 +77,125 @@ def fetch(ids: Iterable[Any], *, client: Client | None = None, workers: int = 8,
     ------
     IdError
         If any id is neither a UUID nor a positive whole number; nothing is asked then.
+    SettingError
+        If another argument cannot be used.
     AuthError, OriginError
         If the key is refused: at a 401, or when the first deals all answer 403.
+    ApiError
+        If more than `max_failures` of the requests fail, or the server asks to wait for longer than ten minutes.
+    ArchiveError
+        If the archive cannot be written.
+    StoppedError
+        At Ctrl-C.
 
     Warns
     -----
     IncompleteWarning
         If deals are missing for a reason other than 404.
+    StaleWarning
+        If answers older than a day were taken from the archive.
     DriftWarning
         If fields came that are not documented.
     """
-    keys = deal_keys(ids)
-    if workers < 1:
-        raise SettingError(f"workers={workers}: at least one worker must ask")
-    client = client or Client()
-    assembly = Assembly()
-    with _Bar(len(keys), progress) as bar:
-        for place, answer in _answers(client, keys, workers):
-            assembly.add(place, answer)
-            bar.count(answer)
-    return assembly.snapshot(_now())
+    frontier = Frontier([], ids) if isinstance(ids, Walk) else Frontier(deal_keys(ids))
+    oldest = _BEGUN if max_age is None else _now() - _age("max_age", max_age)
+    snap = _asked(
+        frontier,
+        client=client,
+        archive=archive,
+        workers=workers,
+        progress=progress,
+        max_failures=max_failures,
+        is_known=lambda record: record.settles and record.at >= oldest,
+    )
+    return warn(snap)
+
+
+def walk(start: int = 1, *, misses: int = 100) -> Walk:
+    """Walk over numeric codes until so many in a row do not exist: ``fetch(walk())``.
+
+    Parameters
+    ----------
+    start
+        The first code.
+    misses
+        So many codes in a row without a deal end the walk. Gaps before that are rows of the ledger.
+
+    Returns
+    -------
+    Walk
+        For `fetch`, in place of ids.
+
+    Raises
+    ------
+    SettingError
+        If either is not a positive whole number.
+    """
+    return Walk(start, misses)
+
+
+def refresh(
+    snap: Snapshot,
+    *,
+    client: Client | None = None,
+    archive: str | Path | None = None,
+    recent: str | timedelta = "30d",
+    misses: int = 100,
+    workers: int = 8,
+    progress: bool = True,
+    max_failures: float = MAX_FAILURES,
+) -> Snapshot:
+    """Bring a snapshot up to date with few requests: ask for what may have changed, and carry the rest.
+
+    Asked for again are open deals, deals that were closed or updated recently, ids that failed, and codes beyond the
+    highest known. A deal that answers 404 for the first time is kept and marked; only when a later refresh gets a 404
+    again does it count as gone. A deal whose request fails is kept as it was.
+
+    Parameters
+    ----------
+    snap
+        The snapshot, whole: not one that `where` has cut.
+    client, workers, progress, max_failures
+        As for `fetch`.
+    archive
+        As for `fetch`; answers younger than the snapshot are those of a refresh that was stopped, and are used.
+    recent
+        How long before the snapshot's moment a deal must have been closed or updated to be asked for again.
+    misses
+        So many codes in a row without a deal end the search for new ones; 0 does not search.
+
+    Returns
+    -------
+    Snapshot
+        As many ledger rows as before, and one for each new code. What was not asked for has outcome ``"carried"``,
+        and keeps the moment it came. `missed_at` says when a kept deal last failed to come.
+
+    Raises
+    ------
+    SettingError
+        If the snapshot was cut by `where`, or an argument cannot be used.
+    AuthError, OriginError, ApiError, ArchiveError, StoppedError
+        As for `fetch`.
+
+    Warns
+    -----
+    IncompleteWarning, DriftWarning
+        As for `fetch`.
+    """
+    if snap.scope:
+        raise SettingError("refresh takes the whole snapshot; apply where() to what it returns")
+    wanted = due(snap, _age("recent", recent))
+    ahead = Walk(highest_code(snap) + 1, misses) if misses else None
+    fresh = _asked(
+        Frontier(wanted, ahead),
+        client=client,
+        archive=archive,
+        workers=workers,
+        progress=progress,
+        max_failures=max_failures,
+        is_known=lambda record: record.settles and record.at > snap.taken_at,
+    )
+    return warn(renewed(snap, fresh, wanted))
 
 
 def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None = None) -> Snapshot:
@@ -85,90 +204,143 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
     Parameters
     ----------
     paths
-        One file or several: JSON (one deal, or a list of deals) or newline-delimited JSON (``.ndjson``, ``.jsonl``),
-        plain or compressed (``.gz``, ``.zst``).
+        One or several of: an archive that `fetch` has written; files of JSON (one deal, or a list of deals) or
+        newline-delimited JSON (``.ndjson``, ``.jsonl``), plain or compressed (``.gz``, ``.zst``).
     taken_at
-        When the answers were taken, which metrics take for "now"; by default when the newest file was last written.
+        When the answers of files were taken, which metrics take for "now"; by default when the newest file was last
+        written. An archive knows its moments by itself.
 
     Returns
     -------
     Snapshot
-        One ledger row for every answer in the files. Of several versions of a deal the newest is kept.
+        One ledger row for every id that the archive was asked for, and for every answer in the files. Of several
+        versions of a deal the newest is kept. Where the archive's newest answer is a failure, the last one before it
+        that was none counts.
 
     Raises
     ------
     SettingError
         If a file cannot be read at all. An answer that cannot be is a ledger row.
+    ArchiveError
+        If a folder holds no archive, or cannot be read.
 
     Warns
     -----
     IncompleteWarning
-        If answers are unreadable.
+        If answers are unreadable, or an archive is damaged.
     DriftWarning
         If fields came that are not documented.
     """
     files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     assembly, place = Assembly(), 0
-    moment = taken_at
+    moments = []
     for file in files:
+        for moment, answer in _archived(file) if file.is_dir() else _saved_answers(file, taken_at):
+            assembly.add(place, answer)
+            moments.append(moment)
+            place += 1
+    return warn(assembly.snapshot(max(moments, default=taken_at or _now())))
+
+
+def _asked(
+    frontier: Frontier,
+    *,
+    client: Client | None,
+    archive: str | Path | None,
+    workers: int,
+    progress: bool,
+    max_failures: float,
+    is_known: Callable[[Record], bool],
+) -> Snapshot:
+    """Ask for all that a frontier hands out, but for what the archive knows, and make a snapshot of both."""
+    if workers < 1:
+        raise SettingError(f"workers={workers}: at least one worker must ask")
+    if not 0 <= max_failures <= 1:
+        raise SettingError(f"max_failures={max_failures}: give a share from 0 to 1")
+    client = client or Client()
+    keep = Archive(archive) if archive is not None else None
+    known: Mapping[str, Found] = keep.newest(is_known) if keep else {}
+    assembly = Assembly()
+    asking = Asking(client, frontier, workers, keep, known, max_failures)
+    done = sum(key in known for key in frontier.waiting)
+    with Progress(frontier.total, progress, done) as shown, keep or nullcontext():
+        if keep:
+            keep.open()
         try:
-            written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-            for number, body in enumerate(_saved(file), start=1):
-                answer = Answer(f"{file.name}:{number}", "fetched", taken_at or written, body=body, check_id=False)
-                assembly.add(place, answer)
-                place += 1
-        except OSError as error:
-            raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
-        moment = taken_at or max(moment or written, written)
-    return assembly.snapshot(moment or _now())
+            for record in asking.records():
+                assembly.add(frontier.places[record.asked], _answer(record))
+                shown.count(outcome_of(record))
+        except KeyboardInterrupt:
+            raise StoppedError(f"stopped: {_kept(asking, keep)}") from None
+        except ApiError as error:
+            error.add_note(_kept(asking, keep))
+            raise
+    used = [found for key, found in known.items() if key in frontier.places]
+    if keep:
+        for record in keep.pick(found.n for found in used):
+            assembly.add(frontier.places[record.asked], _answer(record))
+        _warn_of_archive(keep, used, len(frontier.places))
+    return assembly.snapshot(_now())
 
 
-def _answers(client: Client, keys: list[str], workers: int) -> Iterator[tuple[int, Answer]]:
-    """Ask for every key: alone at first, until the client's key is known to be good, then with all workers."""
-    client.budget.resume()
-    todo = enumerate(keys)
-    refused: list[ApiError] = []
-    for place, key in islice(todo, _PROBES):
-        answer = _ask(client, key)
-        yield place, answer
-        if not isinstance(answer.error, AuthError):
-            refused.clear()
-            break
-        refused.append(answer.error)
-    if refused:
-        raise refused[-1]
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="wegly")
-    under_way: dict[Future[Answer], int] = {}
+def _kept(asking: Asking, archive: Archive | None) -> str:
+    came = f"{asking.counts['fetched']:,} deals came"
+    if archive is None:
+        return f"{came}, and were not kept; with archive='data/raw' a run goes on where it stopped"
+    return f"{came} and are kept in {archive.folder}; run the same line again to go on"
+
+
+def _warn_of_archive(archive: Archive, used: list[Found], asked: int) -> None:
+    _warn_of_damage(archive)
+    oldest = min((found.at for found in used), default=None)
+    if oldest and _now() - oldest > _STALE:
+        warnings.warn(
+            f"{len(used):,} of {asked:,} answers were taken from {archive.folder}, the oldest of {oldest:%Y-%m-%d}; "
+            "max_age='1d' asks for them again, wa.refresh asks for what may have changed",
+            StaleWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_of_damage(archive: Archive) -> None:
+    for path, why in archive.damaged.items():
+        warnings.warn(
+            f"{path} is damaged and was read only in part ({why}); what it lacks must be asked for again",
+            IncompleteWarning,
+            stacklevel=5,
+        )
+
+
+def _answer(record: Record) -> Answer:
+    outcome = outcome_of(record)
+    is_body = record.status == 200 and record.body is not None
+    return Answer(
+        record.asked,
+        "fetched" if is_body else outcome,
+        record.at,
+        record.status,
+        record.message,
+        record.body if is_body else None,
+    )
+
+
+def _archived(folder: Path) -> Iterator[tuple[datetime, Answer]]:
+    archive = Archive(folder)
+    if not archive.segments():
+        raise SettingError(f"{folder} holds no archive: fetch(archive={str(folder)!r}) makes one")
+    newest = archive.newest(lambda _: True) | archive.newest(lambda record: record.settles)
+    for record in archive.pick(found.n for found in newest.values()):
+        yield record.at, _answer(record)
+    _warn_of_damage(archive)
+
+
+def _saved_answers(file: Path, taken_at: datetime | None) -> Iterator[tuple[datetime, Answer]]:
     try:
-        while True:
-            for place, key in islice(todo, workers * _AHEAD - len(under_way)):
-                under_way[pool.submit(_ask, client, key)] = place
-            if not under_way:
-                return
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                yield under_way.pop(future), future.result()
-    finally:  # also when the reader of these answers gives up
-        if under_way:
-            client.budget.stop()
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _ask(client: Client, key: str) -> Answer:
-    try:
-        body = client.deal(key)
-    except ApiError as error:
-        if error.status == 401:
-            raise  # no other deal will fare better
-        return Answer(key, _outcome(error), _now(), error.status, error)
-    except PayloadError as error:
-        return Answer(key, "unreadable", _now(), 200, error)
-    return Answer(key, "fetched", _now(), 200, body=body)
-
-
-def _outcome(error: ApiError) -> str:
-    if isinstance(error, NotFoundError):
-        return "not_found"
-    return "forbidden" if isinstance(error, AuthError) else "failed"
+        moment = taken_at or datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        for number, body in enumerate(_saved(file), start=1):
+            yield moment, Answer(f"{file.name}:{number}", "fetched", moment, body=body, check_id=False)
+    except OSError as error:
+        raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
 def _saved(file: Path) -> Iterator[bytes]:
@@ -189,25 +361,11 @@ def _saved(file: Path) -> Iterator[bytes]:
         yield whole
 
 
-class _Bar:
-    """Progress with the counts that matter: found, missing, failed."""
-
-    def __init__(self, total: int, show: bool) -> None:
-        self._bar = tqdm(total=total, desc="Fetching", unit=" deals", disable=not show, dynamic_ncols=True)
-        self._counts: Counter[str] = Counter(dict.fromkeys(("found", "missing", "failed"), 0))
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def count(self, answer: Answer) -> None:
-        """Count one answer."""
-        kind = {"fetched": "found", "not_found": "missing"}.get(answer.outcome, "failed")
-        self._counts[kind] += 1
-        self._bar.set_postfix(self._counts, refresh=False)
-        self._bar.update()
+def _age(name: str, text: str | timedelta) -> timedelta:
+    try:
+        return age(text)
+    except (ValueError, AttributeError, TypeError):
+        raise SettingError(f"{name}={text!r}: write a length of time such as '30d', '12h' or '45m'") from None
 
 
 def _now() -> datetime:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 MOMENT = pa.timestamp("us", "UTC")
 """How moments are kept: microseconds, because Spark refuses nanoseconds."""
 
-Personal = Literal["identity", "text"]
-"""Why a column is personal data: it names or reaches a person, or it is free text about one."""
+Personal = Literal["identity", "text", "reason"]
+"""Why a column is personal data: it names or reaches a person, it is free text about one, or free text that may be but
+that the analysis of losses lives on."""
 
 PERSONAL: dict[Personal, str] = {
     "identity": "**Personal data.**",
     "text": "**Free text about a person.**",
+    "reason": "**Free text that may name a person.**",
 }
 
 

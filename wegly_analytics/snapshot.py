@@ -11,11 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wegly_analytics import parquet
+from wegly_analytics import parquet, settings
 from wegly_analytics.card import card
 from wegly_analytics.completeness import Completeness
 from wegly_analytics.diagnosis import Drift
-from wegly_analytics.errors import SettingError, SnapshotError
+from wegly_analytics.errors import IncompleteError, SettingError, SnapshotError
+from wegly_analytics.personal import Mode, Protection, read_secret
 from wegly_analytics.scope import matching
 from wegly_analytics.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.vocabulary import CAME, OUTCOMES
@@ -29,6 +30,9 @@ SCHEMA_VERSION: Final = 1
 """Raised when a published table changes its columns' names or types."""
 
 ALL_TABLES: Final = {**TABLES, LEDGER.name: LEDGER}
+
+MOST_MISSING: Final = 0.05
+"""The share of deals missing for a reason other than 404 beyond which nothing is published unasked."""
 
 _NULLABLE: Final = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 """Whole numbers stay whole and flags stay flags where some are missing."""
@@ -66,6 +70,8 @@ class Snapshot:
         Where answers and documentation part.
     scope
         What `where` has left in, one sentence each.
+    personal
+        What was done to personal columns, for a snapshot that was loaded.
 
     Examples
     --------
@@ -80,6 +86,7 @@ class Snapshot:
     taken_at: datetime
     drift_seen: Drift = field(default_factory=Drift)
     scope: tuple[str, ...] = ()
+    personal: Protection = field(default_factory=Protection)
 
     deals = _Frame()
     pipeline_stages = _Frame()
@@ -213,13 +220,29 @@ class Snapshot:
             raise SnapshotError("the snapshot does not agree with itself: " + "; ".join(wrong))
         return self
 
-    def save(self, root: str | Path) -> Path:
+    def save(
+        self,
+        root: str | Path,
+        *,
+        personal: Mode = "hash",
+        columns: Mapping[str, Mode] | None = None,
+        allow_incomplete: bool = False,
+    ) -> Path:
         """Publish the snapshot as a new folder of Parquet files under `root`.
 
         Parameters
         ----------
         root
             The folder of snapshots, such as ``"data/snapshots"``; made if it is not there.
+        personal
+            What becomes of personal data. ``"hash"``: names and contacts become pseudonyms, equal for equal people, by
+            a secret that lies outside the data; notes are left out. ``"drop"``: all of it is left out, with it what was
+            written about the reasons of a loss. ``"keep"``: it stays. What was done stands in the manifest and in the
+            files, and cannot be undone.
+        columns
+            Columns that are to be treated otherwise, such as ``{"deals.title": "drop"}``.
+        allow_incomplete
+            Publish although more than 5 % of the deals asked for are missing for a reason other than 404.
 
         Returns
         -------
@@ -228,19 +251,36 @@ class Snapshot:
 
         Raises
         ------
+        IncompleteError
+            If too many deals are missing.
         SnapshotError
             If it cannot be written whole; nothing is left behind then.
+        SettingError
+            If a mode is unknown, or the secret cannot be read or made.
+        MissingColumnError
+            If one of `columns` is no text column.
         """
         self.check()
+        counts = self.completeness
+        if counts.missing > MOST_MISSING * counts.asked and not allow_incomplete:
+            raise IncompleteError(
+                f"{counts}: more than {MOST_MISSING:.0%} are missing, so nothing was published. Fetch again, or pass "
+                "allow_incomplete=True if every figure may rest on what came"
+            )
+        secret = read_secret(settings.salt_file()) if personal == "hash" or "hash" in (columns or {}).values() else b""
+        protection = self.personal.further(personal, columns or {}, secret)
+        tables = protection.rest(self.personal).apply(self.tables)
         manifest = {
             "schema_version": SCHEMA_VERSION,
             "taken_from": self.taken_from.isoformat(),
             "taken_at": self.taken_at.isoformat(),
             "scope": list(self.scope),
-            "completeness": self.completeness.as_dict(),
+            "completeness": counts.as_dict(),
+            "personal": protection.as_dict(),
             "drift": self.drift_seen.as_dict(),
         }
-        return parquet.write(root, self.taken_at, self.tables, manifest)
+        marked = {name: protection.marked(name, table) for name, table in tables.items()}
+        return parquet.write(root, self.taken_at, marked, manifest)
 
     def _table(self, name: str) -> pa.Table:
         if name not in self.tables:
@@ -260,7 +300,9 @@ class Snapshot:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Snapshot):
             return NotImplemented
-        mine, theirs = ((s.taken_from, s.taken_at, s.scope, s.drift_seen, s.tables.keys()) for s in (self, other))
+        mine, theirs = (
+            (s.taken_from, s.taken_at, s.scope, s.drift_seen, s.personal, s.tables.keys()) for s in (self, other)
+        )
         return mine == theirs and all(self.tables[name].equals(other.tables[name]) for name in self.tables)
 
     __hash__ = None  # type: ignore[assignment]

@@ -12,6 +12,7 @@ from wegly_analytics import parquet
 from wegly_analytics.completeness import Completeness
 from wegly_analytics.diagnosis import Drift
 from wegly_analytics.errors import SettingError, SnapshotError
+from wegly_analytics.personal import restored
 from wegly_analytics.snapshot import ALL_TABLES, SCHEMA_VERSION, Snapshot
 
 _COLUMNS: Final = ["snapshot", "taken_at", "deals", "asked", "came", "not_found", "missing", "bytes", "path"]
@@ -73,7 +74,7 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     Returns
     -------
     Snapshot
-        Equal to the one that was saved.
+        Equal to the one that was saved, but for what `Snapshot.save` did to personal data.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     --------
     >>> import tempfile, wegly_analytics as wa
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = wa.sample().save(folder)
+    ...     path = wa.sample().save(folder, personal="keep")
     ...     wa.load(folder) == wa.load(path) == wa.sample()
     True
     """
@@ -103,6 +104,7 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
             taken_at=datetime.fromisoformat(manifest["taken_at"]),
             drift_seen=Drift(**manifest["drift"]),
             scope=tuple(manifest["scope"]),
+            personal=restored(manifest["personal"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SnapshotError(f"{folder / parquet.MANIFEST} cannot be trusted: {error!r}") from error

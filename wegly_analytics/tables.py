@@ -82,7 +82,7 @@ DEALS: Final = Table(
             path="lost_reason_description",
             kind=TEXT,
             meaning="Why it was lost, in the owner's words.",
-            personal="text",
+            personal="reason",
         ),
         Column(
             name="expected_close",
@@ -380,6 +380,7 @@ LEDGER: Final = Table(
         ),
         _text("message", "", "What went wrong, or what was repaired in the answer."),
         _at("fetched_at", "", "When the answer came."),
+        _at("missed_at", "", "When a deal that is kept was last asked for in vain; missing if it came."),
         Column(
             name="in_scope",
             path="",

@@ -89,6 +89,8 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
             }
         )
     spent = pd.DataFrame(rows, columns=[*keys, "left", "timed", "p25", "p50", "p75", "mean_left"])
+    # where no stage has an id, pandas would take the missing ones for numbers
+    spent, inside, stages = (frame.astype({"stage_id": object}) for frame in (spent, inside, stages))
     table = spent.merge(informed(inside, groups).rename(columns={"n": "still_in"}), how="outer", on=keys)
     if groups:
         stages = stages.merge(table[groups].drop_duplicates(), how="cross")

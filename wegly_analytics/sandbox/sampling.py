@@ -6,7 +6,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from wegly_analytics.assembly import Answer, Assembly
-from wegly_analytics.errors import NotFoundError
 from wegly_analytics.sandbox import MOMENT, Company
 
 if TYPE_CHECKING:
@@ -35,6 +34,6 @@ def sample() -> Snapshot:
         if code in answers:
             answer = Answer(str(code), "fetched", MOMENT, 200, body=answers[code])
         else:
-            answer = Answer(str(code), "not_found", MOMENT, 404, NotFoundError(f"404 for …/deals/{code}", 404))
+            answer = Answer(str(code), "not_found", MOMENT, 404, f"404 for …/deals/{code}")
         assembly.add(place, answer)
     return assembly.snapshot(MOMENT)

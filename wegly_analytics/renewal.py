@@ -1,0 +1,138 @@
+"""What may have changed since a snapshot was taken, and the snapshot that has both the new and the carried."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wegly_analytics.assembly import in_order
+from wegly_analytics.errors import IdError
+from wegly_analytics.ids import deal_key
+from wegly_analytics.tables import LEDGER, TABLES
+from wegly_analytics.vocabulary import CAME
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from wegly_analytics.snapshot import Snapshot
+
+_CHANGES = ("won_at", "lost_at", "updated_at", "last_activity_at", "archived_at")
+"""Moments at which a deal shows that it is alive."""
+
+
+def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:
+    """List what must be asked for again.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    recent
+        How long before its moment a deal must have changed.
+
+    Returns
+    -------
+    dict
+        The id to ask for, and the `asked` of the ledger row that it settles: open deals, deals that changed recently,
+        kept deals that were missed last time, and ids that failed. A deal with several rows is asked for once.
+    """
+    deals = snap.deals
+    since = pd.Timestamp(snap.taken_at) - recent
+    moved = (deals[list(_CHANGES)] >= since).any(axis=1)
+    is_over = deals["status"].isin(["won", "lost"])
+    lively = set(deals.loc[moved | ~is_over, "deal_id"])
+    wanted: dict[str, str] = {}
+    seen = set()
+    for row in _rows(snap):
+        deal_id, outcome = row["deal_id"], row["outcome"]
+        if outcome in CAME:
+            if deal_id in seen or not (deal_id in lively or row["missed_at"]):
+                continue
+            seen.add(deal_id)
+        elif outcome == "not_found":
+            continue
+        if key := _key(row["asked"]) or _key(deal_id):
+            wanted.setdefault(key, row["asked"])
+    return wanted
+
+
+def highest_code(snap: Snapshot) -> int:
+    """Find the highest code that a deal has; 0 if there is none."""
+    highest = snap.deals["code"].max()
+    return 0 if pd.isna(highest) else int(highest)
+
+
+def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot:
+    """Put what came anew in the place of what was there, and carry the rest.
+
+    Parameters
+    ----------
+    snap
+        The snapshot as it was.
+    fresh
+        What came of the ids in `wanted`, and of codes that the snapshot did not know.
+    wanted
+        What `due` returned.
+
+    Returns
+    -------
+    Snapshot
+        Rows of the ledger in the old order, then the new ones. Every deal stands in it once, from its newest answer.
+    """
+    news = {wanted.get(row["asked"], row["asked"]): row for row in _rows(fresh)}
+    fresh = replace(fresh, tables=snap.personal.apply(fresh.tables))
+    verdicts = {row["deal_id"]: _verdict(row, news[row["asked"]]) for row in _rows(snap) if row["asked"] in news}
+    ledger = []
+    for row in _rows(snap):
+        asked = row["asked"]
+        verdict = news.get(asked) if row["deal_id"] is None else verdicts.get(row["deal_id"])
+        if verdict is not None:
+            row |= {name: verdict[name] for name in LEDGER.names if name != "asked"}
+        elif row["outcome"] in CAME:
+            row["outcome"] = "carried"
+        ledger.append(row)
+    ledger += [row for asked, row in news.items() if asked not in {old["asked"] for old in ledger}]
+    came = dict.fromkeys(row["deal_id"] for row in ledger if row["outcome"] in CAME)
+    anew = pa.array([row["deal_id"] for row in _rows(fresh) if row["outcome"] in CAME], pa.string())
+    everything = pa.array(came, pa.string())
+    tables = {}
+    for name, declared in TABLES.items():
+        old = snap.tables[name].select(declared.names)
+        is_kept = pc.and_(pc.is_in(old.column("deal_id"), everything), pc.invert(pc.is_in(old.column("deal_id"), anew)))
+        new = fresh.tables[name].filter(pc.is_in(fresh.tables[name].column("deal_id"), everything))
+        tables[name] = pa.concat_tables([old.filter(is_kept).cast(declared.schema), new.cast(declared.schema)])
+    return replace(
+        snap,
+        tables=in_order(tables, list(came)) | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
+        taken_from=min(snap.taken_from, fresh.taken_from),
+        taken_at=max(snap.taken_at, fresh.taken_at),
+        drift_seen=snap.drift_seen + fresh.drift_seen,
+    ).check()
+
+
+def _verdict(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Judge a deal that was asked for again: it came, is gone for good, or is kept and marked."""
+    if old["outcome"] not in CAME or new["outcome"] in CAME:
+        return new
+    if new["outcome"] == "not_found" and old["missed_at"] and old["http_status"] == 404:
+        return new
+    message = f"{new['message']}; kept as it was"
+    missed: datetime = new["fetched_at"]
+    return old | {"outcome": "carried", "http_status": new["http_status"], "message": message, "missed_at": missed}
+
+
+def _rows(snap: Snapshot) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = snap.tables[LEDGER.name].to_pylist()
+    return rows
+
+
+def _key(value: str | None) -> str | None:
+    """Write what may be an id as one; a line of a file is none, and neither is what never came."""
+    try:
+        return deal_key(value)
+    except IdError:
+        return None
