@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import pytest
 from hypothesis import HealthCheck, settings
+from server_side import serve
 from strategies import MOMENT, body
 
 from wegly_analytics.assembly import Answer, Assembly
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wegly_analytics.snapshot import Snapshot
+
+__all__ = ["serve"]  # a fixture for all
 
 mpl.use("agg")
 _UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]

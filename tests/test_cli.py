@@ -2,36 +2,21 @@ import io
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import pytest
+from server_side import Numbered
 from strategies import body
 from typer.testing import CliRunner
 
 from wegly_analytics import cli
 from wegly_analytics.errors import IdError, SettingError
-from wegly_analytics.sandbox import TOKEN, Server, faults
+from wegly_analytics.sandbox import TOKEN, faults
 from wegly_analytics.store import load
 
 
-class Deals:
-    def answer(self, key, at):
-        return body({"id": f"deal-{key}", "code": int(key)}) if int(key) < 10 else None
-
-
 @pytest.fixture
-def serve():
-    servers = []
-
-    def start(faults=None):
-        server = Server(Deals(), clock=lambda: datetime.now(UTC), faults=faults)
-        servers.append(server)
-        server.start()
-        return server
-
-    yield start
-    for server in servers:
-        server.stop()
+def serve(serve):
+    return lambda **options: serve(Numbered(9), **options)
 
 
 @pytest.fixture
@@ -75,7 +60,7 @@ def test_ids_come_from_words_files_and_standard_input(wegly, serve, tmp_path):
 
 @pytest.mark.filterwarnings("default")
 def test_missing_deals_are_exit_code_3_and_a_warning(wegly, serve):
-    code, out, err = wegly("fetch", "1-3", "-q", server=serve({"2": faults.Status(418)}))
+    code, out, err = wegly("fetch", "1-3", "-q", server=serve(faults={"2": faults.Status(418)}))
     assert code == 3
     assert "2 of 3 deals" in out
     assert "warning: 2 of 3 deals asked for came (66.7 %); 1 failed: see snap.ledger" in err

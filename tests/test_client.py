@@ -1,11 +1,14 @@
+import base64
+import json
 import logging
-import time
-from datetime import UTC, datetime
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import requests
+from server_side import client as asking
 
-from wegly_analytics.budget import Budget
 from wegly_analytics.client import MAX_BYTES, Client
 from wegly_analytics.errors import (
     ApiError,
@@ -17,9 +20,10 @@ from wegly_analytics.errors import (
     RateLimitError,
     SettingError,
 )
-from wegly_analytics.sandbox import TOKEN, Server
+from wegly_analytics.sandbox import TOKEN
 from wegly_analytics.sandbox.faults import FAULTS, Broken, Drip, Status, Times
 
+client = partial(asking, attempts=3)
 UUID = "2bce2af3-fd3f-572f-a95b-aaabdbdb7cf3"
 
 
@@ -31,25 +35,8 @@ class Deals:
 
 
 @pytest.fixture
-def serve():
-    servers = []
-
-    def start(fault=None, **options):
-        faults = (lambda _key: fault) if fault else None
-        server = Server(Deals(), clock=lambda: datetime.now(UTC), faults=faults, **options)
-        servers.append(server)
-        server.start()
-        return server
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-def client(server, **options):
-    return Client(
-        **{"token": TOKEN, "base_url": server.url, "per_second": None, "backoff": 0.01, "attempts": 3} | options
-    )
+def serve(serve):
+    return lambda fault=None, **options: serve(Deals(), faults=(lambda _key: fault) if fault else None, **options)
 
 
 def test_a_deal_comes_as_the_bytes_that_were_sent(serve):
@@ -243,31 +230,69 @@ def test_the_key_is_in_no_log_and_no_repr(serve, caplog):
     assert repr(TOKEN) not in everything
 
 
-def test_a_budget_spaces_requests_over_all_threads():
-    from concurrent.futures import ThreadPoolExecutor
+def jwt(**claims):
+    text = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJIUzI1NiJ9.{text}.c2lnbmF0dXJl"
 
-    budget, turns = Budget(100), []
 
-    def take():
-        budget.wait()
-        turns.append(time.monotonic())
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        (jwt(exp=1767225600), r"the key expired on 2026-01-01 at 00:00 UTC; make a new one"),
+        (jwt(exp=9e9), r"the key was refused, though it is not to expire before 2255-03-14"),
+        (jwt(sub="x"), "the key was refused as unknown or expired"),
+        (jwt(exp="soon"), "the key was refused as unknown or expired"),
+        (jwt(exp=1e300), "the key was refused as unknown or expired"),
+        ("no.jwt!.at.all", "the key was refused as unknown or expired"),
+        ("plain", "the key was refused as unknown or expired"),
+    ],
+)
+def test_a_refused_key_says_when_it_expired_if_it_carries_that(serve, token, said):
+    with pytest.raises(AuthError, match=said) as caught:
+        client(serve(), token=token).deal(1)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert token not in shown
 
+
+@pytest.mark.parametrize("name", ["html", "truncated", "empty"])
+def test_a_body_that_is_no_object_is_asked_for_again_and_handed_over_at_last(serve, name):
+    server = serve(Times(FAULTS[name], 2))
+    assert client(server).deal(1) == b'{"id": "1"}'
+    assert len(server.requests) == 3
+    server = serve(FAULTS[name])
+    assert not client(server).deal(1).endswith(b"}")
+    assert len(server.requests) == 3
+
+
+def test_what_a_refusal_says_is_kept_but_never_shown(serve):
+    remark = bytes.fromhex("646f206e6f742073686f77206d65")
+    with pytest.raises(ApiError) as caught:
+        client(serve(Status(403, body=remark))).deal(1)
+    assert caught.value.body == remark == b"do not show" + b" me"
+    assert "do not show me" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_long_refusal_is_not_read(serve):
+    with pytest.raises(ApiError) as caught:
+        client(serve(Status(403, body=b"x" * 100_000))).deal(1)
+    assert caught.value.body == b""
+
+
+def test_a_gap_leaves_the_connection_fit_for_use(serve):
+    server, session, used = serve(), requests.Session(), set()
+    session.hooks["response"].append(lambda response, **_: used.add(response.raw.connection))
+    asking = client(server, session=session)
+    for code in (10, 11, 12):
+        with pytest.raises(NotFoundError):
+            asking.deal(code)
+    assert asking.deal(1)
+    assert len(used) == 1
+
+
+def test_the_limit_at_work_is_no_failure_while_others_are_let_pass(serve):
+    server = serve(per_second=20)
+    asking = client(server, attempts=2)
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(20):
-            pool.submit(take)
-    assert max(turns) - min(turns) >= 19 / 100 - 0.02
-
-
-def test_a_pause_holds_for_everyone_and_a_stop_wakes_all():
-    budget = Budget(None)
-    budget.refuse(0.2)
-    start = time.monotonic()
-    budget.wait()
-    assert time.monotonic() - start >= 0.19
-    budget.stop()
-    with pytest.raises(InterruptedError):
-        budget.wait()
-    with pytest.raises(InterruptedError):
-        budget.sleep(60)
-    budget.resume()
-    budget.wait()
+        bodies = list(pool.map(asking.deal, [1, 2, 3, 4, 5, 6, 7, 8, 9] * 6))
+    assert len(bodies) == 54
+    assert sum(request.status == 429 for request in server.requests) >= 1

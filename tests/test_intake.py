@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow as pa
 import pytest
+from server_side import client
 from strategies import MOMENT, body
 
-from wegly_analytics.client import Client
 from wegly_analytics.errors import (
     AuthError,
     DriftWarning,
@@ -20,45 +20,14 @@ from wegly_analytics.errors import (
     SettingError,
 )
 from wegly_analytics.intake import fetch, read
-from wegly_analytics.sandbox import TOKEN, Server, faults
-
-
-class Deals:
-    """Two hundred deals, every tenth code a gap."""
-
-    def answer(self, key, at):
-        code = int(key) if key.isdigit() else int(key[-4:])
-        if code % 10 == 0 or code > 200:
-            return None
-        return body({"id": f"00000000-0000-0000-0000-{code:012}", "code": code, "status": 1, "tags": [{"name": "x"}]})
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(faults=None, **options):
-        server = Server(Deals(), clock=lambda: datetime.now(UTC), faults=faults, **options)
-        servers.append(server)
-        server.start()
-        return server
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-def client(server, **options):
-    return Client(
-        **{"token": TOKEN, "base_url": server.url, "per_second": None, "backoff": 0.01, "attempts": 2} | options
-    )
+from wegly_analytics.sandbox import faults
 
 
 def test_ids_go_in_and_a_snapshot_comes_out(serve):
     before = datetime.now(UTC)
     snap = fetch(range(1, 101), client=client(serve()), progress=False)
     assert len(snap.deals) == 90
-    assert len(snap.tags) == 90
+    assert len(snap.tags) == 180
     assert str(snap.completeness) == "90 of 100 deals asked for came (90.0 %); 10 not found"
     assert snap.deals["code"].is_monotonic_increasing, "deals stand in the order asked for, whoever was faster"
     assert before <= snap.taken_from <= snap.taken_at <= datetime.now(UTC)
@@ -83,7 +52,7 @@ def test_an_id_given_twice_is_asked_for_once(serve):
 
 def test_one_deal_under_two_ids_is_one_deal_in_two_ledger_rows(serve):
     snap = fetch([7, "00000000-0000-0000-0000-000000000007"], client=client(serve()), progress=False)
-    assert len(snap.deals) == len(snap.tags) == 1
+    assert (len(snap.deals), len(snap.tags)) == (1, 2)
     assert snap.ledger["deal_id"].nunique() == 1
     assert snap.completeness.fetched == 2
 
@@ -120,14 +89,14 @@ def test_a_wrong_origin_is_one_error_after_a_few_requests(serve):
 
 
 def test_a_key_that_is_revoked_on_the_way_stops_the_run(serve):
-    server = serve({str(n): faults.Status(401) for n in range(50, 60)})
+    server = serve(faults={str(n): faults.Status(401) for n in range(50, 60)})
     with pytest.raises(AuthError, match="401 for"):
         fetch(range(1, 2001), client=client(server), progress=False)
     assert len(server.requests) < 150
 
 
 def test_a_single_forbidden_deal_is_a_ledger_row(serve):
-    server = serve({"1": faults.Status(403), "55": faults.Status(403)})
+    server = serve(faults={"1": faults.Status(403), "55": faults.Status(403)})
     with pytest.warns(IncompleteWarning, match="2 forbidden: see snap.ledger"):
         snap = fetch(range(1, 61), client=client(server), progress=False)
     forbidden = snap.ledger.query("outcome == 'forbidden'")
@@ -154,7 +123,7 @@ BAD = {
 
 
 def test_bad_answers_cost_nothing_but_themselves(serve):
-    server = serve({key: fault for key, (fault, _, _) in BAD.items()})
+    server = serve(faults={key: fault for key, (fault, _, _) in BAD.items()})
     with pytest.warns() as caught:
         snap = fetch(range(1, 31), client=client(server), progress=False)
     assert {w.category for w in caught} == {IncompleteWarning, DriftWarning}
@@ -177,7 +146,7 @@ class Terminal(io.StringIO):
 
 
 def test_a_bar_shows_found_missing_and_failed(serve):
-    server = serve({"5": faults.Status(418)})
+    server = serve(faults={"5": faults.Status(418)})
     terminal = Terminal()
     with redirect_stderr(terminal), pytest.warns(IncompleteWarning):
         fetch(range(1, 21), client=client(server))

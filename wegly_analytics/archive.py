@@ -16,6 +16,7 @@ import secrets
 import time
 import zlib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +37,7 @@ _GZIP: Final = 31
 _LEVEL: Final = 3
 """Of nine: half the time of zlib's default, for a tenth more bytes."""
 
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 16
 _SYNC_EVERY: Final = 1.0
 """Seconds between two syncs to the disk."""
 
@@ -226,9 +227,7 @@ class Archive:
         for path in self.segments():
             records = list(self._records(path))
             if path in self.damaged and records and max(r.at for r in records) >= before:
-                raise ArchiveError(
-                    f"{path} cannot be read to its end ({self.damaged[path]}); erase or repair it by hand"
-                )
+                raise ArchiveError(f"{path} is damaged ({self.damaged[path]}); erase or repair it by hand")
             kept = [record for record in records if record.at >= before]
             if len(kept) == len(records) and records:
                 continue
@@ -335,16 +334,32 @@ class _Segment:
 
 
 def _lines(file: Any) -> Iterator[bytes]:
-    """Unpack a stream that may be torn at its end; what was written whole before that is read."""
+    """Unpack a stream that may be torn at its end, or hold rubbish; what stands before that is read."""
     unpacker, rest = zlib.decompressobj(_GZIP), b""
     while chunk := file.read(_CHUNK):
         while chunk:
-            *lines, rest = (rest + unpacker.decompress(chunk)).split(b"\n")
+            before = unpacker.copy()
+            try:
+                text = unpacker.decompress(chunk)
+            except zlib.error:
+                *lines, _ = (rest + _until_rubbish(before, chunk)).split(b"\n")
+                yield from lines
+                raise
+            *lines, rest = (rest + text).split(b"\n")
             yield from lines
             chunk = unpacker.unused_data
             if unpacker.eof:  # segments may have been joined into one file
                 unpacker = zlib.decompressobj(_GZIP)
     # what stands after the last line break is torn
+
+
+def _until_rubbish(unpacker: Any, chunk: bytes) -> bytes:
+    """Unpack byte by byte: when a larger piece is refused, what it held before the fault is lost with it."""
+    text = bytearray()
+    with suppress(zlib.error):
+        for n in range(len(chunk)):
+            text += unpacker.decompress(chunk[n : n + 1])
+    return bytes(text)
 
 
 def _sync(folder: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,9 @@ FEW: Final = 50
 
 _PROBES: Final = 3
 """So many first deals may be forbidden before the key itself is taken to be refused."""
+
+_NAP: Final = 0.5
+"""Seconds after which a waiting run looks whether it was interrupted."""
 
 _AHEAD: Final = 4
 """Requests that wait per worker, so that none is ever idle."""
@@ -98,7 +102,7 @@ class Asking:
                     workers.append(Thread(target=self._work, name="wegly", daemon=True))
                     workers[-1].start()
                     continue
-                record, error = self._done.get()
+                record, error = self._next_answer()
                 under_way -= 1
                 self._judge(record, error)
                 self.frontier.hear(record.asked, exists=record.status != 404)
@@ -117,6 +121,12 @@ class Asking:
         while (key := self.frontier.next()) is not None and key in self.known:
             self.frontier.hear(key, exists=self.known[key].status != 404)
         return key
+
+    def _next_answer(self) -> tuple[Record, Exception | None]:
+        """Wait for an answer, but never long: Ctrl-C may reach another thread, and is noticed when this one wakes."""
+        while True:
+            with suppress(Empty):
+                return self._done.get(timeout=_NAP)
 
     def _work(self) -> None:
         while (key := self._todo.get()) is not None and not self._stopped.is_set():

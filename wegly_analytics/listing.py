@@ -79,8 +79,11 @@ def _frame(file: Path) -> pd.DataFrame:
         case ".xlsx":
             return pd.read_excel(file, dtype=object)
         case ".csv" | ".tsv":
+            with file.open(encoding="utf-8-sig") as lines:
+                header = lines.readline()
+            separator = max(",;\t", key=header.count)
             # as text: a number read as a decimal would lose its last digits
-            return pd.read_csv(file, dtype=str, sep=None, engine="python", encoding="utf-8-sig", skip_blank_lines=False)
+            return pd.read_csv(file, dtype=str, sep=separator, encoding="utf-8-sig", skip_blank_lines=False)
     raise ValueError(f"it is none of {', '.join(TABLES)}")
 
 
