@@ -64,6 +64,8 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "velocity by source": lambda snap: metrics.velocity(snap, by="source"),
     "velocity by month": lambda snap: metrics.velocity(snap, every="month"),
     "velocity by month and source": lambda snap: metrics.velocity(snap, every="month", by="source"),
+    "velocity_bridge": metrics.velocity_bridge,
+    "velocity_bridge by source": lambda snap: metrics.velocity_bridge(snap, by="source"),
     "time_in_stage": metrics.time_in_stage,
     "time_in_stage by source": lambda snap: metrics.time_in_stage(snap, by="source"),
 }

@@ -115,6 +115,32 @@ PORTUGUESE: Final = {
     "{n} failed": "{n} falharam",
     "{n} unreadable": "{n} ilegíveis",
     "as of {day}": "em {day}",
+    # trust, and what changed
+    "What changed the pipeline velocity": "O que mudou a velocidade do funil",
+    "What changed the pipeline velocity, by {groups}": "O que mudou a velocidade do funil, por {groups}",
+    "Nothing to draw: there are no two periods in which all levers are known.": (
+        "Nada a desenhar: não há dois períodos em que todos os fatores sejam conhecidos."
+    ),
+    "number of deals": "número de negócios",
+    "share won": "parcela ganha",
+    "value of a won deal": "valor de um negócio ganho",
+    "days to win": "dias até ganhar",
+    "earlier": "antes",
+    "later": "depois",
+    "change of money per day": "mudança do dinheiro por dia",
+    "{start} to {end}, ◆ in all": "de {start} a {end}, ◆ no total",
+    "deals": "negócios",
+    "win rate": "taxa de ganho",
+    "value": "valor",
+    "days": "dias",
+    "change split by the logarithmic mean Divisia index: the parts add up": (
+        "mudança dividida pelo índice de Divisia de média logarítmica: as partes somam o todo"
+    ),
+    "there are not two complete periods to compare": "não há dois períodos completos para comparar",
+    "the later period is not finished": "o período posterior não terminou",
+    "a lever is missing in one of the periods: its change is not split": (
+        "falta um fator em um dos períodos: a mudança não é dividida"
+    ),
 }
 """English to Portuguese."""
 

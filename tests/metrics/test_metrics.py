@@ -28,6 +28,7 @@ METRICS = {
     "velocity by year": lambda s, **k: metrics.velocity(s, every="year", **k),
     "velocity created": lambda s, **k: metrics.velocity(s, every="quarter", count="created", **k),
     "time_in_stage": metrics.time_in_stage,
+    "velocity_bridge": lambda s, **k: metrics.velocity_bridge(s, every="year", **k),
 }
 every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 

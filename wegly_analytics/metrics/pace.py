@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import narwhals as nw
 import pandas as pd
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _DAY = 86_400_000_000
 """Microseconds."""
 
-_LEVERS = ["deals", "win_rate", "value", "days"]
+LEVERS: Final = ["deals", "win_rate", "value", "days"]
+"""What velocity is made of; `days` divides."""
 
 
 def velocity(
@@ -76,9 +77,39 @@ def velocity(
     >>> bool(abs(row["deals"] * row["win_rate"] * row["value"] / row["days"] - row["velocity"]) < 1e-9)
     True
     """
+    deals = Deals(snap, by, archived)
+    table = levers(deals, every, count, tz)
+    columns = [*(["period"] if every else []), *deals.groups, *LEVERS, "velocity"]
+    n = table["closed"].sum()
+    return deals.finish(table[columns], "velocity", rule(every, count), n, every=every, count=count, tz=tz)
+
+
+def rule(every: Every | None, count: str) -> list[str]:
+    """Say how velocity is computed, in sentences of the catalogue."""
+    when = {"open": "open at each period's end" if every else "open at the snapshot's moment"}
+    return [
+        "deals × win rate × average won value ÷ average days to win, money per day",
+        f"deals = {when.get(count, f'{count} in the period')}",
+    ]
+
+
+def levers(deals: Deals, every: Every | None, count: str, tz: str) -> pd.DataFrame:
+    """Compute the four levers and the velocity of each period and group, beside the counts they are made of.
+
+    Parameters
+    ----------
+    deals
+        The deals; what is left out is noted there.
+    every, count, tz
+        As `velocity` has them.
+
+    Raises
+    ------
+    SettingError
+        If `count` or `every` is unknown, or there would be more than 1,200 periods.
+    """
     if count not in ("open", "created", "closed"):
         raise SettingError(f"count={count!r} is none of 'open', 'created', 'closed'")
-    deals = Deals(snap, by, archived)
     days = (nw.col("won_at") - nw.col("created_at")).dt.total_microseconds() / _DAY
     is_won = nw.col("won") == 1
     frame = deals.frame.with_columns(
@@ -122,11 +153,4 @@ def velocity(
     table["days"] = ratio(table["lasted"], table["timed"])
     table["deals"] = table["deals"].astype("int64")
     table["velocity"] = ratio(table["deals"] * table["win_rate"] * table["value"], table["days"])
-    when = {"open": "open at each period's end" if every else "open at the snapshot's moment"}
-    rule = [
-        "deals × win rate × average won value ÷ average days to win, money per day",
-        f"deals = {when.get(count, f'{count} in the period')}",
-    ]
-    columns = [*(["period"] if every else []), *deals.groups, *_LEVERS, "velocity"]
-    n = table["closed"].sum()
-    return deals.finish(table[columns], "velocity", rule, n, every=every, count=count, tz=tz)
+    return table

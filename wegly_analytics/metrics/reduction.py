@@ -27,7 +27,9 @@ Every: TypeAlias = Literal["week", "month", "quarter", "year"]
 TZ: Final = "America/Sao_Paulo"
 """Where months begin unless said otherwise."""
 
-_FREQUENCY: Final[dict[Every, str]] = {"week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
+FREQUENCY: Final[dict[Every, str]] = {"week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
+"""The periods as pandas calls them."""
+
 _MOST_PERIODS: Final = 1_200
 
 CLOSED_AT: Final = (
@@ -217,7 +219,7 @@ class Periods:
     tz: str = TZ
 
     def __post_init__(self) -> None:
-        if self.every not in _FREQUENCY:
+        if self.every not in FREQUENCY:
             raise SettingError(f"every={self.every!r} is none of {', '.join(map(repr, get_args(Every)))}")
         if len(self.starts) > _MOST_PERIODS:
             raise SettingError(
@@ -229,7 +231,7 @@ class Periods:
     def starts(self) -> pd.DatetimeIndex:
         """The first day of each period, without time zone."""
         first, last = (m.tz_convert(self.tz).tz_localize(None) for m in (self.first, self.last))
-        return pd.period_range(first, last, freq=_FREQUENCY[self.every]).start_time.as_unit("us")
+        return pd.period_range(first, last, freq=FREQUENCY[self.every]).start_time.as_unit("us")
 
     def number(self, moment: nw.Expr) -> nw.Expr:
         """In which period a moment lies, counted from 0; by comparison, so that every engine agrees on time zones."""
