@@ -16,12 +16,13 @@ from wegly_analytics.card import card
 from wegly_analytics.completeness import Completeness
 from wegly_analytics.diagnosis import Drift
 from wegly_analytics.errors import SettingError, SnapshotError
+from wegly_analytics.expectations import Moment, breaking, chosen
 from wegly_analytics.scope import matching
 from wegly_analytics.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.vocabulary import CAME, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -123,13 +124,21 @@ class Snapshot:
         lazy: nw.LazyFrame[Any] = nw.from_native(self._table(name)).lazy()
         return lazy
 
-    def where(self, *conditions: Callable[[pd.DataFrame], Any], **columns: object) -> Snapshot:
+    def where(
+        self,
+        *conditions: Callable[[pd.DataFrame], Any],
+        quality: str | Sequence[str] | None = None,
+        **columns: object,
+    ) -> Snapshot:
         """Keep some deals; every table follows.
 
         Parameters
         ----------
         *conditions
             Functions that get the deals and answer one truth value for each.
+        quality
+            Leave out the deals that break these rules of `metrics.quality`: a rule's name, several, or ``"clean"`` for
+            all contradictions. Rules that only won or only lost deals can break bend a win rate when asked for alone.
         **columns
             What a column of deals must be: a value; a list, set or range of values; None or ``"(not informed)"`` for
             missing; or a function that gets the column and answers one truth value for each row.
@@ -145,7 +154,7 @@ class Snapshot:
         MissingColumnError
             If deals has no such column.
         SettingError
-            If a value cannot be compared with its column, or a function answers something else.
+            If a value cannot be compared with its column, a function answers something else, or there is no such rule.
 
         Warns
         -----
@@ -154,6 +163,12 @@ class Snapshot:
         """
         mask, said = matching(self._table("deals"), self._pandas("deals"), conditions, columns)
         kept = self._table("deals").filter(mask).column(DEAL_ID.name)
+        if quality is not None:
+            broken = self._breaking(quality)
+            fine = pc.invert(pc.is_in(kept, value_set=broken))
+            n, wanted = len(kept), quality if isinstance(quality, str) else " and ".join(quality)
+            kept = kept.filter(fine)
+            said = [*said, f"quality = {wanted}: {n - len(kept):,} of {n:,} deals left out"]
         tables = {
             name: table.filter(pc.is_in(table.column(DEAL_ID.name), value_set=kept))
             for name, table in self.tables.items()
@@ -241,6 +256,10 @@ class Snapshot:
             "drift": self.drift_seen.as_dict(),
         }
         return parquet.write(root, self.taken_at, self.tables, manifest)
+
+    def _breaking(self, quality: str | Sequence[str]) -> pa.ChunkedArray:
+        frame = breaking(self.frame, chosen(quality), Moment(self.taken_at))
+        return frame.select(DEAL_ID.name).collect("pyarrow").to_native().column(DEAL_ID.name)
 
     def _table(self, name: str) -> pa.Table:
         if name not in self.tables:

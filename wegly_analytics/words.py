@@ -136,6 +136,18 @@ PORTUGUESE: Final = {
     "change split by the logarithmic mean Divisia index: the parts add up": (
         "mudança dividida pelo índice de Divisia de média logarítmica: as partes somam o todo"
     ),
+    "expectations that a deal's record breaks": "expectativas que o registro de um negócio não cumpre",
+    "won without a date": "ganho sem data",
+    "lost without reason": "perdido sem motivo",
+    "lost without a date": "perdido sem data",
+    "open past its expected close": "em aberto depois da previsão de fechamento",
+    "silent for too long": "parado há tempo demais",
+    "won and lost dates both set": "com data de ganho e de perda",
+    "open with a closing date": "em aberto com data de fechamento",
+    "closed before created": "fechado antes de criado",
+    "stage not in its pipeline": "etapa fora do funil",
+    "proposals miscounted": "propostas mal contadas",
+    "value not positive": "valor não positivo",
     "there are not two complete periods to compare": "não há dois períodos completos para comparar",
     "the later period is not finished": "o período posterior não terminou",
     "a lever is missing in one of the periods: its change is not split": (

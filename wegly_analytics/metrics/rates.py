@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import pandas as pd
@@ -79,7 +80,7 @@ def win_rate(
     if weight not in (None, "value"):
         raise SettingError(f"weight={weight!r} is neither None nor 'value'")
     deals = Deals(snap, by, archived)
-    today = snap.taken_at.date()
+    today = snap.taken_at.astimezone(ZoneInfo(TZ)).date()
     overdue = (nw.col("open") == 1) & (nw.col("expected_close") < nw.lit(today))
     stale = flag(overdue) if count == "closed+stale" else nw.lit(0)
     frame = deals.frame.with_columns(stale=stale).with_columns(open=nw.col("open") - nw.col("stale"))
