@@ -148,6 +148,12 @@ PORTUGUESE: Final = {
     "stage not in its pipeline": "etapa fora do funil",
     "proposals miscounted": "propostas mal contadas",
     "value not positive": "valor não positivo",
+    "a deal with several tags counts in each": "um negócio com várias etiquetas conta em cada uma",
+    "each figure under several definitions": "cada número segundo várias definições",
+    "average days from creation to winning": "dias médios da criação ao ganho",
+    "average days from creation to closing, won and lost": "dias médios da criação ao fechamento, ganhos e perdidos",
+    "all time in stages that the pipeline still has ÷ deals": "todo o tempo nas etapas atuais do funil ÷ negócios",
+    "tag": "etiqueta",
     "there are not two complete periods to compare": "não há dois períodos completos para comparar",
     "the later period is not finished": "o período posterior não terminou",
     "a lever is missing in one of the periods: its change is not split": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -90,7 +91,7 @@ def velocity_bridge(
     True
     """
     deals = Deals(snap, by, archived)
-    paces = levers(deals, every, count, tz)
+    paces, closing = levers(deals, every, count, tz)
     chosen = _chosen(paces["period"], every, start, end, pd.Timestamp(snap.taken_at).tz_convert(tz).tz_localize(None))
     about: dict[str, Any] = {"every": every, "count": count, "tz": tz, "start": None, "end": None}
     keys = [*deals.groups, "lever"]
@@ -110,7 +111,9 @@ def velocity_bridge(
     table["lever"] = LEVERS * len(before)
     table["from"], table["to"], table["part"] = one.ravel(), other.ravel(), parts.ravel()
     about |= {"start": f"{chosen[0]:%Y-%m-%d}", "end": f"{chosen[1]:%Y-%m-%d}"}
-    n = before["closed"].sum() + after["closed"].sum()
+    there = paces["period"].drop_duplicates().tolist()
+    compared = closing.filter(nw.col("period").is_in([there.index(period) for period in chosen]))
+    n = deals.once(compared, "closed")["closed"]
     return deals.finish(table, "velocity_bridge", _rule(every, count), n, **about)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import narwhals as nw
 import pandas as pd
@@ -78,9 +78,9 @@ def velocity(
     True
     """
     deals = Deals(snap, by, archived)
-    table = levers(deals, every, count, tz)
+    table, closing = levers(deals, every, count, tz)
     columns = [*(["period"] if every else []), *deals.groups, *LEVERS, "velocity"]
-    n = table["closed"].sum()
+    n = deals.once(closing, "closed")["closed"]
     return deals.finish(table[columns], "velocity", rule(every, count), n, every=every, count=count, tz=tz)
 
 
@@ -93,8 +93,8 @@ def rule(every: Every | None, count: str) -> list[str]:
     ]
 
 
-def levers(deals: Deals, every: Every | None, count: str, tz: str) -> pd.DataFrame:
-    """Compute the four levers and the velocity of each period and group, beside the counts they are made of.
+def levers(deals: Deals, every: Every | None, count: str, tz: str) -> tuple[pd.DataFrame, nw.LazyFrame[Any]]:
+    """Compute the four levers and the velocity of each period and group.
 
     Parameters
     ----------
@@ -102,6 +102,14 @@ def levers(deals: Deals, every: Every | None, count: str, tz: str) -> pd.DataFra
         The deals; what is left out is noted there.
     every, count, tz
         As `velocity` has them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The levers and the velocity, beside the counts they are made of.
+    narwhals.LazyFrame
+        The closed deals among others, with a flag `closed`; with periods only those that are in one, and `period`, its
+        number.
 
     Raises
     ------
@@ -123,10 +131,11 @@ def levers(deals: Deals, every: Every | None, count: str, tz: str) -> pd.DataFra
         timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
         hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
     )
-    deals.note("closed without a closing date", deals.count(frame, "undated")["undated"].sum())
+    deals.note("closed without a closing date", deals.once(frame, "undated")["undated"])
     summed = ["won", "closed", "ended", "won_value", "valued", "lasted", "timed", "hasty"]
     first_last = span(frame, "created_at", "closed_at")
     if every is None or first_last is None:
+        closing = frame
         table = deals.count(frame, *summed, "open", "one")
         table["deals"] = table[{"open": "open", "created": "one", "closed": "closed"}[count]]
         table = table.sort_values("deals", ascending=False, kind="stable")
@@ -145,12 +154,13 @@ def levers(deals: Deals, every: Every | None, count: str, tz: str) -> pd.DataFra
         net = table["created"] - table["ended"]
         open_then = net.groupby([table[g] for g in deals.groups]).cumsum() if deals.groups else net.cumsum()
         table["deals"] = {"open": open_then, "created": table["created"], "closed": table["closed"]}[count]
-    deals.warn_of_one_sided(table["won"].sum(), table["closed"].sum() - table["won"].sum())
-    deals.note("won without value", table["won"].sum() - table["valued"].sum())
-    deals.note("won before created", table["hasty"].sum())
+    once = deals.once(closing, "won", "closed", "valued", "hasty")
+    deals.warn_of_one_sided(once["won"], once["closed"] - once["won"])
+    deals.note("won without value", once["won"] - once["valued"])
+    deals.note("won before created", once["hasty"])
     table["win_rate"] = ratio(table["won"], table["closed"])
     table["value"] = ratio(table["won_value"], table["valued"])
     table["days"] = ratio(table["lasted"], table["timed"])
     table["deals"] = table["deals"].astype("int64")
     table["velocity"] = ratio(table["deals"] * table["win_rate"] * table["value"], table["days"])
-    return table
+    return table, closing

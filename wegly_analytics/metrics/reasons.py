@@ -67,4 +67,4 @@ def loss_reasons(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd
     table["value_share"] = ratio(table["value"], table["value"].groupby(whole).transform("sum"))
     columns = ["loss_reason", "deals", "share", "valid_share", "cumulative", "value", "value_share"]
     rule = ["lost deals by reason, most first", "the uninformed stay in the denominator"]
-    return deals.finish(table[[*deals.groups, *columns]], "loss_reasons", rule, table["deals"].sum())
+    return deals.finish(table[[*deals.groups, *columns]], "loss_reasons", rule, deals.total("lost")["lost"])
