@@ -15,6 +15,7 @@ from wegly_analytics import parquet
 from wegly_analytics.card import card
 from wegly_analytics.completeness import Completeness
 from wegly_analytics.diagnosis import Drift
+from wegly_analytics.dimensions import Dimension
 from wegly_analytics.errors import SettingError, SnapshotError
 from wegly_analytics.expectations import Moment, breaking, chosen
 from wegly_analytics.scope import matching
@@ -188,16 +189,21 @@ class Snapshot:
         Parameters
         ----------
         **columns
-            A column, a list, a single value, or a function that gets the deals and answers one of these.
+            A column, a list, a single value, a function that gets the deals and answers one of these, or a custom
+            field's answers: ``assign(segment=wa.custom_field("Segmento"))``.
 
         Raises
         ------
         SettingError
             If a column holds what a snapshot cannot keep, if its length is not that of deals, if a declared column
-            changes its type, or if `deal_id` is to change.
+            changes its type, if `deal_id` is to change, or if there is no such custom field.
         """
         if DEAL_ID.name in columns:
             raise SettingError("deal_id joins the tables and cannot be assigned")
+        columns = {
+            name: column.column(self.tables) if isinstance(column, Dimension) else column
+            for name, column in columns.items()
+        }
         try:
             frame = self._pandas("deals").assign(**columns)
         except ValueError as error:
