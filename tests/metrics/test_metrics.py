@@ -24,6 +24,7 @@ METRICS = {
     "win_rate by value": lambda s, **k: metrics.win_rate(s, weight="value", **k),
     "win_loss": lambda s, **k: metrics.win_loss(s, every="year", **k),
     "loss_reasons": metrics.loss_reasons,
+    "loss_reasons by year": lambda s, **k: metrics.loss_reasons(s, every="year", **k),
     "velocity": metrics.velocity,
     "velocity by year": lambda s, **k: metrics.velocity(s, every="year", **k),
     "velocity created": lambda s, **k: metrics.velocity(s, every="quarter", count="created", **k),

@@ -119,6 +119,22 @@ def test_loss_reasons(sample):
     check(lambda snap: agree(table(snap), ask(snap, sql), ["source", "loss_reason"], rtol=1e-12), sample)
 
 
+def test_loss_reasons_by_month(sample):
+    sql = f"""
+        WITH lost AS (
+            SELECT coalesce(loss_reason, '(not informed)') AS loss_reason, value,
+                date_trunc('month', lost_at AT TIME ZONE 'America/Sao_Paulo') AS period
+            FROM {SCOPE} WHERE status = 'lost' AND lost_at IS NOT NULL),
+        periods AS (SELECT unnest(generate_series(min(period), max(period), INTERVAL 1 MONTH)) AS period FROM lost),
+        counted AS (
+            SELECT period, loss_reason, count(lost.period) AS deals, coalesce(sum(value), 0) AS value
+            FROM (periods CROSS JOIN (SELECT DISTINCT loss_reason FROM lost)) LEFT JOIN lost
+                USING (period, loss_reason) GROUP BY ALL)
+        SELECT *, deals / nullif(sum(deals) OVER (PARTITION BY period), 0) AS share FROM counted"""
+    table = lambda snap: metrics.loss_reasons(snap, every="month")  # noqa: E731
+    check(lambda snap: agree(table(snap), ask(snap, sql), ["period", "loss_reason"], rtol=1e-12), sample)
+
+
 LEVERS = """
     count(*) FILTER (status = 'won') / nullif(count(*) FILTER (status <> 'open'), 0) AS win_rate,
     avg(value) FILTER (status = 'won') AS value,
