@@ -60,6 +60,8 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "win_loss by week": lambda snap: metrics.win_loss(snap, every="week"),
     "loss_reasons": metrics.loss_reasons,
     "loss_reasons by source": lambda snap: metrics.loss_reasons(snap, by="source"),
+    "loss_reasons by month": lambda snap: metrics.loss_reasons(snap, every="month"),
+    "loss_reasons by week and source": lambda snap: metrics.loss_reasons(snap, every="week", by="source"),
     "velocity": metrics.velocity,
     "velocity by source": lambda snap: metrics.velocity(snap, by="source"),
     "velocity by month": lambda snap: metrics.velocity(snap, every="month"),

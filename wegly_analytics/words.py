@@ -154,6 +154,11 @@ PORTUGUESE: Final = {
     "average days from creation to closing, won and lost": "dias médios da criação ao fechamento, ganhos e perdidos",
     "all time in stages that the pipeline still has ÷ deals": "todo o tempo nas etapas atuais do funil ÷ negócios",
     "tag": "etiqueta",
+    "Why deals are lost, over time": "Por que os negócios são perdidos, ao longo do tempo",
+    "line: added up": "linha: acumulado",
+    "{n} others": "outros {n}",
+    "share of each column's lost deals": "parcela dos negócios perdidos de cada coluna",
+    "hollow: fewer than {n} deals, or not finished": "vazado: menos de {n} negócios, ou não terminado",
     "there are not two complete periods to compare": "não há dois períodos completos para comparar",
     "the later period is not finished": "o período posterior não terminou",
     "a lever is missing in one of the periods: its change is not split": (
