@@ -147,8 +147,9 @@ def _heat(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lang: st
     numbered = grid.shape[1] <= _MOST_NUMBERS[0] and grid.shape[0] <= _MOST_NUMBERS[1]
     for y, x in zip(*np.nonzero(whole), strict=True):
         shade = min(max(0.85 * shares[y, x] / most, 0.03), 0.85)
-        look = {"facecolor": "none", "edgecolor": LOST} if hollow[y, x] else {"facecolor": LOST, "edgecolor": "none"}
-        ax.add_patch(Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, alpha=shade, linewidth=1.2, **look))
+        face, edge = ("none", LOST) if hollow[y, x] else (LOST, "none")
+        cell = Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, facecolor=face, edgecolor=edge, alpha=shade, linewidth=1.2)
+        ax.add_patch(cell)
         if numbered and grid[y, x]:
             ax.text(x, y, percent(shares[y, x], lang), ha="center", va="center", fontsize=min(size, 7.5), color=ink)
     ax.set_xlim(-0.6, grid.shape[1] - 0.4)
