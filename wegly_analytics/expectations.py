@@ -167,7 +167,7 @@ def chosen(names: str | Iterable[str] | None) -> tuple[Rule, ...]:
     Raises
     ------
     SettingError
-        If there is no such rule.
+        If there is no such rule, or none is named.
 
     Examples
     --------
@@ -180,6 +180,8 @@ def chosen(names: str | Iterable[str] | None) -> tuple[Rule, ...]:
         return tuple(rule for rule in RULES if rule.kind == "contradiction")
     there = {rule.name: rule for rule in RULES}
     picked = [names] if isinstance(names, str) else list(names)
+    if not picked:
+        raise SettingError("no rule is named; leave rules out for all of them")
     for name in picked:
         if name not in there:
             near = difflib.get_close_matches(str(name), there, n=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, overload
@@ -16,7 +17,7 @@ from wegly_analytics.card import card
 from wegly_analytics.completeness import Completeness
 from wegly_analytics.diagnosis import Drift
 from wegly_analytics.dimensions import Dimension
-from wegly_analytics.errors import SettingError, SnapshotError
+from wegly_analytics.errors import EmptyScopeWarning, SettingError, SnapshotError
 from wegly_analytics.expectations import Moment, breaking, chosen
 from wegly_analytics.scope import matching
 from wegly_analytics.tables import DEAL_ID, DEALS, LEDGER, TABLES
@@ -165,11 +166,11 @@ class Snapshot:
         mask, said = matching(self._table("deals"), self._pandas("deals"), conditions, columns)
         kept = self._table("deals").filter(mask).column(DEAL_ID.name)
         if quality is not None:
-            broken = self._breaking(quality)
-            fine = pc.invert(pc.is_in(kept, value_set=broken))
-            n, wanted = len(kept), quality if isinstance(quality, str) else " and ".join(quality)
-            kept = kept.filter(fine)
-            said = [*said, f"quality = {wanted}: {n - len(kept):,} of {n:,} deals left out"]
+            n, names = len(kept), [quality] if isinstance(quality, str) else list(quality)
+            kept = kept.filter(pc.invert(pc.is_in(kept, value_set=self._breaking(quality))))
+            said = [*said, f"quality = {' and '.join(names)}: {n - len(kept):,} of {n:,} deals left out"]
+            if n and not len(kept):
+                warnings.warn(f"all {n:,} deals break a rule: {', '.join(names)}", EmptyScopeWarning, stacklevel=2)
         tables = {
             name: table.filter(pc.is_in(table.column(DEAL_ID.name), value_set=kept))
             for name, table in self.tables.items()

@@ -86,3 +86,8 @@ def test_by_group_each_stage_is_there_for_each(snapshot_of):
 def test_times_that_cannot_be_are_left_out(snapshot_of):
     table = time_in_stage(snapshot_of(deal(2, "s0", {"s0": -1}), deal(2, "s0", {"s0": 2})))
     assert table.loc[0, ["left", "p50"]].tolist() == [1, 2]
+
+
+def test_a_stage_without_an_id_is_a_stage_too(snapshot_of):
+    table = time_in_stage(snapshot_of({"status": 1, "stage_durations": [{"total_seconds": 86_400.0}]}, {"status": 1}))
+    assert table["left"].tolist() == [1]

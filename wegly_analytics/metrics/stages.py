@@ -91,6 +91,8 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
             }
         )
     spent = pd.DataFrame(rows, columns=[*keys, "left", "timed", "p25", "p50", "p75", "mean_left"])
+    # stages without an id would make the ids of one side numbers
+    spent, inside, stages = (part.astype({"stage_id": object}) for part in (spent, inside, stages))
     table = spent.merge(informed(inside, groups).rename(columns={"n": "still_in"}), how="outer", on=keys)
     if groups:
         stages = stages.merge(table[groups].drop_duplicates(), how="cross")
