@@ -125,6 +125,7 @@ PORTUGUESE: Final = {
     "share won": "parcela ganha",
     "value of a won deal": "valor de um negócio ganho",
     "days to win": "dias até ganhar",
+    "{n} deals closed in both periods": "{n} negócios encerrados nos dois períodos",
     "earlier": "antes",
     "later": "depois",
     "change of money per day": "mudança do dinheiro por dia",

@@ -22,6 +22,14 @@ def test_a_waterfall_goes_from_the_earlier_to_the_later_velocity():
     assert (colors[1], colors[2]) == ("#009e73", "#d55e00"), "gains and losses"
 
 
+def test_few_deals_are_drawn_hollow():
+    table = bridge([40.0, -40.0, 0.0, 0.0])
+    table.attrs = {"n": 9}
+    ax = plots.velocity_bridge(table)
+    assert sum(mpl.colors.to_rgba(bar.get_facecolor())[3] == 0 for bar in ax.patches) == 4
+    assert ax.get_xlabel() == "money per day (9 deals closed in both periods)\n(hollow: fewer than 10)"
+
+
 def test_each_group_adds_its_gains_and_losses_up():
     table = pd.concat([bridge([1.0, -3.0, 2.0, 0.0]).assign(source="a"), bridge([float("nan")] * 4).assign(source="b")])
     table.attrs = {"by": ["source"]}

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, plain, reach, rows
+from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, names, note, nothing, plain, reach, rows
 from wegly_analytics.plots.style import GROUPS, LOST, QUIET, WON
 from wegly_analytics.words import number, percent, period, say, short_money
 
@@ -42,8 +42,9 @@ def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = 
     -------
     matplotlib.axes.Axes
         A waterfall, read from the top: the earlier velocity, the gain or loss by each lever, the later velocity; each
-        labelled with the lever's own change. A table with groups has one row for each group: the losses of its levers
-        to the left, the gains to the right, a diamond at what they come to; groups that cannot be split keep their row.
+        labelled with the lever's own change; hollow where fewer than ten deals were closed in both periods.
+        A table with groups has one row for each group: the losses of its levers to the left, the gains
+        to the right, a diamond at what they come to; groups that cannot be split keep their row.
 
     Raises
     ------
@@ -71,17 +72,22 @@ def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = 
     ax.barh([0, len(labels) - 1], ends, color=QUIET, height=0.6)
     for y, end in ((0, ends[0]), (len(labels) - 1, ends[1])):
         note(ax, max(end, 0), y, _money(end, table, lang), size, fontweight="bold")
+    sure = table.attrs.get("n", SMALL) >= SMALL
     said = []
     for y, (lever, row) in enumerate(levers.iterrows(), start=1):
         gain = row["part"] >= 0
-        ax.barh(y, row["part"], left=reached[y - 1], color=WON if gain else LOST, height=0.6)
+        color = WON if gain else LOST
+        ax.barh(y, row["part"], left=reached[y - 1], height=0.6, edgecolor=color, facecolor=color if sure else "none")
         text = f"{_signed(row['part'], table, lang)}   ({_change(str(lever), row, table, lang)})"
         note(ax, max(reached[y - 1], reached[y]), y, text, size)
         said.append(f"{labels[y]}: {text}")
     for y, at in enumerate(reached):
         ax.vlines(at, y - 0.3, y + 1.3, color=QUIET, linewidth=0.8, alpha=0.7)
     ax.set_xlim(min(0.0, *reached) * 1.05, reach(max(*reached, *ends), 1.05))
-    ax.set_xlabel(say("money per day", lang))
+    label = say("money per day", lang)
+    if "n" in table.attrs:
+        label += f" ({say('{n} deals closed in both periods', lang, n=number(table.attrs['n'], lang))})"
+    ax.set_xlabel(label if sure else f"{label}\n({say('hollow: fewer than {n}', lang, n=SMALL)})", fontsize="small")
     reading = (
         f"{labels[0]}: {_money(ends[0], table, lang)}; {'; '.join(said)}; {labels[-1]}: {_money(ends[1], table, lang)}."
     )
