@@ -48,3 +48,23 @@ def test_velocity_levers_are_found(snap):
 def test_the_drop_of_the_win_rate_shows(snap):
     quarters = metrics.win_loss(snap, every="quarter").set_index("period")["rate"]
     assert quarters["2026-04-01"] < quarters["2025-10-01"] - 0.08
+
+
+def test_the_bridge_names_the_drop_of_the_win_rate(snap):
+    parts = metrics.velocity_bridge(snap, every="quarter", start="2025-10", end="2026-04").set_index("lever")["part"]
+    assert parts.idxmin() == "win_rate"
+    assert parts["win_rate"] < -1000
+
+
+def test_the_segments_are_those_of_the_custom_field(snap):
+    segmented = snap.assign(segment=wa.custom_field("Segmento"))
+    options = {option for field in TRUTH.fields if field.name == "Segmento" for option in field.options}
+    assert set(metrics.win_rate(segmented, by="segment")["segment"]) == options | {"(not informed)"}
+
+
+def test_the_win_rate_depends_on_no_tag(snap):
+    """Tags are given whatever becomes of a deal, so each tag's interval should hold the rate of all."""
+    rate = metrics.win_rate(snap, archived=True)["rate"].iloc[0]
+    tags = metrics.win_rate(snap, by="tag", archived=True)
+    assert set(tags["tag"]) == {tag.name for tag in TRUTH.tags} | {"(not informed)"}
+    assert ((tags["low"] <= rate) & (rate <= tags["high"])).sum() >= len(tags) - 1

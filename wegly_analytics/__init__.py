@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wegly_analytics import errors, metrics, plots
     from wegly_analytics.client import Client
+    from wegly_analytics.dimensions import custom_field
     from wegly_analytics.intake import fetch, read, refresh, walk
     from wegly_analytics.listing import ids_from, webhook_ids
     from wegly_analytics.sandbox.sampling import sample
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "Client": "client",
     "Snapshot": "snapshot",
+    "custom_field": "dimensions",
     "errors": "",
     "fetch": "intake",
     "ids_from": "listing",
@@ -41,6 +43,7 @@ _WHERE = {
 __all__ = [
     "Client",
     "Snapshot",
+    "custom_field",
     "errors",
     "fetch",
     "ids_from",

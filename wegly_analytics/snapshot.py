@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, overload
@@ -15,14 +16,16 @@ from wegly_analytics import parquet, settings
 from wegly_analytics.card import card
 from wegly_analytics.completeness import Completeness
 from wegly_analytics.diagnosis import Drift
-from wegly_analytics.errors import IncompleteError, SettingError, SnapshotError
+from wegly_analytics.dimensions import Dimension
+from wegly_analytics.errors import EmptyScopeWarning, IncompleteError, SettingError, SnapshotError
+from wegly_analytics.expectations import Moment, breaking, chosen
 from wegly_analytics.personal import Mode, Protection, read_secret
 from wegly_analytics.scope import matching
 from wegly_analytics.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.vocabulary import CAME, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -130,13 +133,21 @@ class Snapshot:
         lazy: nw.LazyFrame[Any] = nw.from_native(self._table(name)).lazy()
         return lazy
 
-    def where(self, *conditions: Callable[[pd.DataFrame], Any], **columns: object) -> Snapshot:
+    def where(
+        self,
+        *conditions: Callable[[pd.DataFrame], Any],
+        quality: str | Sequence[str] | None = None,
+        **columns: object,
+    ) -> Snapshot:
         """Keep some deals; every table follows.
 
         Parameters
         ----------
         *conditions
             Functions that get the deals and answer one truth value for each.
+        quality
+            Leave out the deals that break these rules of `metrics.quality`: a rule's name, several, or ``"clean"`` for
+            all contradictions. Rules that only won or only lost deals can break bend a win rate when asked for alone.
         **columns
             What a column of deals must be: a value; a list, set or range of values; None or ``"(not informed)"`` for
             missing; or a function that gets the column and answers one truth value for each row.
@@ -152,7 +163,7 @@ class Snapshot:
         MissingColumnError
             If deals has no such column.
         SettingError
-            If a value cannot be compared with its column, or a function answers something else.
+            If a value cannot be compared with its column, a function answers something else, or there is no such rule.
 
         Warns
         -----
@@ -161,6 +172,12 @@ class Snapshot:
         """
         mask, said = matching(self._table("deals"), self._pandas("deals"), conditions, columns)
         kept = self._table("deals").filter(mask).column(DEAL_ID.name)
+        if quality is not None:
+            n, names = len(kept), [quality] if isinstance(quality, str) else list(quality)
+            kept = kept.filter(pc.invert(pc.is_in(kept, value_set=self._breaking(quality))))
+            said = [*said, f"quality = {' and '.join(names)}: {n - len(kept):,} of {n:,} deals left out"]
+            if n and not len(kept):
+                warnings.warn(f"all {n:,} deals break a rule: {', '.join(names)}", EmptyScopeWarning, stacklevel=2)
         tables = {
             name: table.filter(pc.is_in(table.column(DEAL_ID.name), value_set=kept))
             for name, table in self.tables.items()
@@ -180,16 +197,21 @@ class Snapshot:
         Parameters
         ----------
         **columns
-            A column, a list, a single value, or a function that gets the deals and answers one of these.
+            A column, a list, a single value, a function that gets the deals and answers one of these, or a custom
+            field's answers: ``assign(segment=wa.custom_field("Segmento"))``.
 
         Raises
         ------
         SettingError
             If a column holds what a snapshot cannot keep, if its length is not that of deals, if a declared column
-            changes its type, or if `deal_id` is to change.
+            changes its type, if `deal_id` is to change, or if there is no such custom field.
         """
         if DEAL_ID.name in columns:
             raise SettingError("deal_id joins the tables and cannot be assigned")
+        columns = {
+            name: column.column(self.tables) if isinstance(column, Dimension) else column
+            for name, column in columns.items()
+        }
         try:
             frame = self._pandas("deals").assign(**columns)
         except ValueError as error:
@@ -281,6 +303,10 @@ class Snapshot:
         }
         marked = {name: protection.marked(name, table) for name, table in tables.items()}
         return parquet.write(root, self.taken_at, marked, manifest)
+
+    def _breaking(self, quality: str | Sequence[str]) -> pa.ChunkedArray:
+        frame = breaking(self.frame, chosen(quality), Moment(self.taken_at))
+        return frame.select(DEAL_ID.name).collect("pyarrow").to_native().column(DEAL_ID.name)
 
     def _table(self, name: str) -> pa.Table:
         if name not in self.tables:

@@ -115,6 +115,56 @@ PORTUGUESE: Final = {
     "{n} failed": "{n} falharam",
     "{n} unreadable": "{n} ilegíveis",
     "as of {day}": "em {day}",
+    # trust, and what changed
+    "What changed the pipeline velocity": "O que mudou a velocidade do funil",
+    "What changed the pipeline velocity, by {groups}": "O que mudou a velocidade do funil, por {groups}",
+    "Nothing to draw: there are no two periods in which all levers are known.": (
+        "Nada a desenhar: não há dois períodos em que todos os fatores sejam conhecidos."
+    ),
+    "number of deals": "número de negócios",
+    "share won": "parcela ganha",
+    "value of a won deal": "valor de um negócio ganho",
+    "days to win": "dias até ganhar",
+    "{n} deals closed in both periods": "{n} negócios encerrados nos dois períodos",
+    "earlier": "antes",
+    "later": "depois",
+    "change of money per day": "mudança do dinheiro por dia",
+    "{start} to {end}, ◆ in all": "de {start} a {end}, ◆ no total",
+    "deals": "negócios",
+    "win rate": "taxa de ganho",
+    "value": "valor",
+    "days": "dias",
+    "change split by the logarithmic mean Divisia index: the parts add up": (
+        "mudança dividida pelo índice de Divisia de média logarítmica: as partes somam o todo"
+    ),
+    "expectations that a deal's record breaks": "expectativas que o registro de um negócio não cumpre",
+    "won without a date": "ganho sem data",
+    "lost without reason": "perdido sem motivo",
+    "lost without a date": "perdido sem data",
+    "open past its expected close": "em aberto depois da previsão de fechamento",
+    "silent for too long": "parado há tempo demais",
+    "won and lost dates both set": "com data de ganho e de perda",
+    "open with a closing date": "em aberto com data de fechamento",
+    "closed before created": "fechado antes de criado",
+    "stage not in its pipeline": "etapa fora do funil",
+    "proposals miscounted": "propostas mal contadas",
+    "value not positive": "valor não positivo",
+    "a deal with several tags counts in each": "um negócio com várias etiquetas conta em cada uma",
+    "each figure under several definitions": "cada número segundo várias definições",
+    "average days from creation to winning": "dias médios da criação ao ganho",
+    "average days from creation to closing, won and lost": "dias médios da criação ao fechamento, ganhos e perdidos",
+    "all time in stages that the pipeline still has ÷ deals": "todo o tempo nas etapas atuais do funil ÷ negócios",
+    "tag": "etiqueta",
+    "Why deals are lost, over time": "Por que os negócios são perdidos, ao longo do tempo",
+    "line: added up": "linha: acumulado",
+    "{n} others": "outros {n}",
+    "share of each column's lost deals": "parcela dos negócios perdidos de cada coluna",
+    "hollow: fewer than {n} deals, or not finished": "vazado: menos de {n} negócios, ou não terminado",
+    "there are not two complete periods to compare": "não há dois períodos completos para comparar",
+    "the later period is not finished": "o período posterior não terminou",
+    "a lever is missing in one of the periods: its change is not split": (
+        "falta um fator em um dos períodos: a mudança não é dividida"
+    ),
 }
 """English to Portuguese."""
 

@@ -48,6 +48,35 @@ def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     return np.clip(np.minimum(centre - half, p), 0, 1), np.clip(np.maximum(centre + half, p), 0, 1)
 
 
+def mean_interval(total: ArrayLike, squares: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
+    """Say how low and how high a mean may well be: 1.96 standard errors to either side.
+
+    Parameters
+    ----------
+    total, squares
+        The sum of the values, and of their squares.
+    n
+        How many values.
+
+    Returns
+    -------
+    low, high : numpy.ndarray
+        NaN below two values.
+
+    Examples
+    --------
+    >>> low, high = mean_interval([12], [56], [3])
+    >>> low.round(2), high.round(2)
+    (array([1.74]), array([6.26]))
+    """
+    total, squares, n = (np.asarray(each, dtype=float) for each in (total, squares, n))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / n
+        variance = np.maximum(squares - total * mean, 0) / np.where(n > 1, n - 1, np.nan)
+        half = _Z * np.sqrt(variance / n)
+    return mean - half, mean + half
+
+
 def kaplan_meier(times: ArrayLike, ended: ArrayLike, weights: ArrayLike) -> tuple[Floats, Floats]:
     """Estimate the share that is not over yet, at each time at which something ended.
 

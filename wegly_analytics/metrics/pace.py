@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import narwhals as nw
 import pandas as pd
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _DAY = 86_400_000_000
 """Microseconds."""
 
-_LEVERS = ["deals", "win_rate", "value", "days"]
+LEVERS: Final = ["deals", "win_rate", "value", "days"]
+"""What velocity is made of; `days` divides."""
 
 
 def velocity(
@@ -76,9 +77,47 @@ def velocity(
     >>> bool(abs(row["deals"] * row["win_rate"] * row["value"] / row["days"] - row["velocity"]) < 1e-9)
     True
     """
+    deals = Deals(snap, by, archived)
+    table, closing = levers(deals, every, count, tz)
+    columns = [*(["period"] if every else []), *deals.groups, *LEVERS, "velocity"]
+    n = deals.once(closing, "closed")["closed"]
+    return deals.finish(table[columns], "velocity", rule(every, count), n, every=every, count=count, tz=tz)
+
+
+def rule(every: Every | None, count: str) -> list[str]:
+    """Say how velocity is computed, in sentences of the catalogue."""
+    when = {"open": "open at each period's end" if every else "open at the snapshot's moment"}
+    return [
+        "deals × win rate × average won value ÷ average days to win, money per day",
+        f"deals = {when.get(count, f'{count} in the period')}",
+    ]
+
+
+def levers(deals: Deals, every: Every | None, count: str, tz: str) -> tuple[pd.DataFrame, nw.LazyFrame[Any]]:
+    """Compute the four levers and the velocity of each period and group.
+
+    Parameters
+    ----------
+    deals
+        The deals; what is left out is noted there.
+    every, count, tz
+        As `velocity` has them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The levers and the velocity, beside the counts they are made of.
+    narwhals.LazyFrame
+        The closed deals among others, with a flag `closed`; with periods only those that are in one, and `period`, its
+        number.
+
+    Raises
+    ------
+    SettingError
+        If `count` or `every` is unknown, or there would be more than 1,200 periods.
+    """
     if count not in ("open", "created", "closed"):
         raise SettingError(f"count={count!r} is none of 'open', 'created', 'closed'")
-    deals = Deals(snap, by, archived)
     days = (nw.col("won_at") - nw.col("created_at")).dt.total_microseconds() / _DAY
     is_won = nw.col("won") == 1
     frame = deals.frame.with_columns(
@@ -92,10 +131,11 @@ def velocity(
         timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
         hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
     )
-    deals.note("closed without a closing date", deals.count(frame, "undated")["undated"].sum())
+    deals.note("closed without a closing date", deals.once(frame, "undated")["undated"])
     summed = ["won", "closed", "ended", "won_value", "valued", "lasted", "timed", "hasty"]
     first_last = span(frame, "created_at", "closed_at")
     if every is None or first_last is None:
+        closing = frame
         table = deals.count(frame, *summed, "open", "one")
         table["deals"] = table[{"open": "open", "created": "one", "closed": "closed"}[count]]
         table = table.sort_values("deals", ascending=False, kind="stable")
@@ -114,19 +154,13 @@ def velocity(
         net = table["created"] - table["ended"]
         open_then = net.groupby([table[g] for g in deals.groups]).cumsum() if deals.groups else net.cumsum()
         table["deals"] = {"open": open_then, "created": table["created"], "closed": table["closed"]}[count]
-    deals.warn_of_one_sided(table["won"].sum(), table["closed"].sum() - table["won"].sum())
-    deals.note("won without value", table["won"].sum() - table["valued"].sum())
-    deals.note("won before created", table["hasty"].sum())
+    once = deals.once(closing, "won", "closed", "valued", "hasty")
+    deals.warn_of_one_sided(once["won"], once["closed"] - once["won"])
+    deals.note("won without value", once["won"] - once["valued"])
+    deals.note("won before created", once["hasty"])
     table["win_rate"] = ratio(table["won"], table["closed"])
     table["value"] = ratio(table["won_value"], table["valued"])
     table["days"] = ratio(table["lasted"], table["timed"])
     table["deals"] = table["deals"].astype("int64")
     table["velocity"] = ratio(table["deals"] * table["win_rate"] * table["value"], table["days"])
-    when = {"open": "open at each period's end" if every else "open at the snapshot's moment"}
-    rule = [
-        "deals × win rate × average won value ÷ average days to win, money per day",
-        f"deals = {when.get(count, f'{count} in the period')}",
-    ]
-    columns = [*(["period"] if every else []), *deals.groups, *_LEVERS, "velocity"]
-    n = table["closed"].sum()
-    return deals.finish(table[columns], "velocity", rule, n, every=every, count=count, tz=tz)
+    return table, closing

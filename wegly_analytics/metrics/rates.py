@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import pandas as pd
@@ -14,11 +15,12 @@ from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, fla
 if TYPE_CHECKING:
     from wegly_analytics.snapshot import Snapshot
 
-_RULES = {
+RULES: Final = {
     "closed": "won ÷ (won + lost), by close moment",
     "created": "won ÷ all created",
     "closed+stale": "won ÷ (won + lost + open past their expected close)",
 }
+"""The denominators of a win rate, in sentences of the catalogue."""
 
 
 def win_rate(
@@ -74,12 +76,12 @@ def win_rate(
     >>> bool((rates["won"] + rates["lost"] == rates["n"]).all())
     True
     """
-    if count not in _RULES:
-        raise SettingError(f"count={count!r} is none of {', '.join(map(repr, _RULES))}")
+    if count not in RULES:
+        raise SettingError(f"count={count!r} is none of {', '.join(map(repr, RULES))}")
     if weight not in (None, "value"):
         raise SettingError(f"weight={weight!r} is neither None nor 'value'")
     deals = Deals(snap, by, archived)
-    today = snap.taken_at.date()
+    today = snap.taken_at.astimezone(ZoneInfo(TZ)).date()
     overdue = (nw.col("open") == 1) & (nw.col("expected_close") < nw.lit(today))
     stale = flag(overdue) if count == "closed+stale" else nw.lit(0)
     frame = deals.frame.with_columns(stale=stale).with_columns(open=nw.col("open") - nw.col("stale"))
@@ -105,14 +107,15 @@ def win_rate(
         rate, effective = ratio(table["won"], table["n"]), table["n"]
     table["rate"] = rate
     table["low"], table["high"] = wilson(rate * effective, effective)
+    once = deals.once(frame, "won", "lost", "open", "stale", "counts")
     if count != "created":
-        deals.note("open", table["open"].sum())
-        deals.warn_of_one_sided(table["won"].sum(), table[losing].to_numpy().sum())
+        deals.note("open", once["open"])
+        deals.warn_of_one_sided(once["won"], sum(once[name] for name in losing))
     columns = [*deals.groups, "won", "lost", "open", "n", "rate", "low", "high"]
     columns += ["stale"] * (count == "closed+stale") + ["won_value", "lost_value", "no_value"] * bool(weight)
     table = table.sort_values("n", ascending=False, kind="stable")[columns]
-    rule = [_RULES[count], *(["weighted by value"] if weight else []), "Wilson interval, 95 %"]
-    return deals.finish(table, "win_rate", rule, table["n"].sum(), count=count, weight=weight)
+    rule = [RULES[count], *(["weighted by value"] if weight else []), "Wilson interval, 95 %"]
+    return deals.finish(table, "win_rate", rule, once["counts"], count=count, weight=weight)
 
 
 def win_loss(
@@ -162,9 +165,10 @@ def win_loss(
     deals = Deals(snap, by, archived)
     frame = deals.frame.filter(nw.col("open") == 0)
     undated = frame.with_columns(undated=flag(nw.col("closed_at").is_null()))
-    deals.note("closed without a closing date", deals.count(undated, "undated")["undated"].sum())
+    deals.note("closed without a closing date", deals.once(undated, "undated")["undated"])
     deals.note("open", deals.total("open")["open"])
     frame = frame.filter(~nw.col("closed_at").is_null())
+    once = deals.once(frame, "won", "lost")
     found = span(frame, "closed_at")
     columns = ["won", "lost", "won_value", "lost_value"]
     if found is None:
@@ -181,8 +185,8 @@ def win_loss(
         table = periods.spread(deals.count(frame, *columns, keys=["period"]), deals.groups)
     table = table.astype({"won": "int64", "lost": "int64", "won_value": float, "lost_value": float})
     n = table["won"] + table["lost"]
-    deals.warn_of_one_sided(table["won"].sum(), table["lost"].sum())
+    deals.warn_of_one_sided(once["won"], once["lost"])
     table["rate"] = ratio(table["won"], n)
     table["low"], table["high"] = wilson(table["won"], n)
-    rule = ["by period of closing", _RULES["closed"], "Wilson interval, 95 %"]
-    return deals.finish(table, "win_loss", rule, n.sum(), every=every, tz=tz)
+    rule = ["by period of closing", RULES["closed"], "Wilson interval, 95 %"]
+    return deals.finish(table, "win_loss", rule, once["won"] + once["lost"], every=every, tz=tz)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import narwhals as nw
+import pandas as pd
 
-from wegly_analytics.metrics.reduction import By, Deals, informed, ratio
+from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, flag, informed, ratio, span
 from wegly_analytics.vocabulary import NOT_INFORMED
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from wegly_analytics.snapshot import Snapshot
 
 
-def loss_reasons(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.DataFrame:
+def loss_reasons(
+    snap: Snapshot, *, by: By = None, every: Every | None = None, archived: bool = False, tz: str = TZ
+) -> pd.DataFrame:
     """Why deals are lost, the most frequent reason first.
 
     Parameters
@@ -23,14 +24,20 @@ def loss_reasons(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd
     snap
         The snapshot.
     by
-        One column of deals, or several; the shares are then within each group.
+        One column of deals, or several, such as ``"stage"``, in which deals were lost; the shares are then within each
+        group.
+    every
+        ``"week"``, ``"month"``, ``"quarter"`` or ``"year"`` of losing for shares within each period; None for all time.
     archived
         Whether archived deals count.
+    tz
+        Where periods begin at midnight.
 
     Returns
     -------
     pandas.DataFrame
-        One row per group and reason: the groups; `loss_reason`; `deals` lost for it; `share` of all lost deals;
+        One row per group and reason: with `every` first `period`, its first day, without gaps, and every reason of the
+        group in each, also with 0 deals; the groups; `loss_reason`; `deals` lost for it; `share` of all lost deals;
         `valid_share` of those with a reason (missing for "(not informed)"); `cumulative`, the shares added up from the
         top; `value` (money, of the deals that have a value) and `value_share` of the value of all lost deals.
 
@@ -38,11 +45,14 @@ def loss_reasons(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd
     ------
     MissingColumnError
         If deals has no column `by`.
+    SettingError
+        If `every` is unknown or makes more than 1,200 periods.
 
     Notes
     -----
     The denominator is all lost deals. Those without a reason stay in it, as "(not informed)": reasons are often
-    optional, so how many were informed is itself a result. Open and won deals do not count.
+    optional, so how many were informed is itself a result. Open and won deals do not count. With
+    `every`, a lost deal without the moment of losing is in no period, and ``attrs["left_out"]`` says how many are not.
 
     Examples
     --------
@@ -54,17 +64,32 @@ def loss_reasons(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd
     deals = Deals(snap, by, archived)
     for status in ("open", "won"):
         deals.note(status, deals.total(status)[status])
-    frame = deals.frame.filter(nw.col("lost") == 1).with_columns(deals=nw.col("lost"))
-    table = informed(deals.count(frame, "deals", "value", keys=["loss_reason"]), ["loss_reason"])
+    frame = deals.frame.filter(nw.col("lost") == 1).with_columns(
+        deals=nw.col("lost"), undated=flag(nw.col("lost_at").is_null())
+    )
+    time = ["period"] if every else []
+    if every:
+        deals.note("closed without a closing date", deals.once(frame, "undated")["undated"])
+        frame = frame.filter(nw.col("undated") == 0)
+    if every and (found := span(frame, "lost_at")):
+        periods = Periods(every, *found, tz)
+        frame = frame.with_columns(period=periods.number(nw.col("lost_at")))
+        counted = informed(deals.count(frame, "deals", "value", keys=["period", "loss_reason"]), ["loss_reason"])
+        table = periods.spread(counted, [*deals.groups, "loss_reason"]).astype({"deals": "int64"})
+    else:
+        table = informed(deals.count(frame, "deals", "value", keys=["loss_reason"]), ["loss_reason"])
+        table = table.assign(**dict.fromkeys(time, pd.Series(dtype="datetime64[us]")))
     table["value"] = table["value"].astype(float)
-    order = [*deals.groups, "deals", "loss_reason"]
+    order = [*time, *deals.groups, "deals", "loss_reason"]
     table = table.sort_values(order, ascending=[name != "deals" for name in order], ignore_index=True)
     named = table["deals"].where(table["loss_reason"] != NOT_INFORMED)
-    whole = [table[name] for name in deals.groups] or [table["deals"].notna()]
+    whole = [table[name] for name in (*time, *deals.groups)] or [table["deals"].notna()]
     table["share"] = ratio(table["deals"], table["deals"].groupby(whole).transform("sum"))
     table["valid_share"] = ratio(named, named.groupby(whole).transform("sum"))
     table["cumulative"] = table["share"].groupby(whole).cumsum()
     table["value_share"] = ratio(table["value"], table["value"].groupby(whole).transform("sum"))
     columns = ["loss_reason", "deals", "share", "valid_share", "cumulative", "value", "value_share"]
     rule = ["lost deals by reason, most first", "the uninformed stay in the denominator"]
-    return deals.finish(table[[*deals.groups, *columns]], "loss_reasons", rule, table["deals"].sum())
+    rule += ["by period of closing"] * bool(every)
+    n = deals.once(frame, "deals")["deals"]
+    return deals.finish(table[[*time, *deals.groups, *columns]], "loss_reasons", rule, n, every=every, tz=tz)

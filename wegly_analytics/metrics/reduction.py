@@ -27,7 +27,12 @@ Every: TypeAlias = Literal["week", "month", "quarter", "year"]
 TZ: Final = "America/Sao_Paulo"
 """Where months begin unless said otherwise."""
 
-_FREQUENCY: Final[dict[Every, str]] = {"week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
+TAG: Final = "tag"
+"""The group that is no column of deals: each tag has a row of its own in `tags`."""
+
+FREQUENCY: Final[dict[Every, str]] = {"week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
+"""The periods as pandas calls them."""
+
 _MOST_PERIODS: Final = 1_200
 
 CLOSED_AT: Final = (
@@ -52,14 +57,17 @@ class Deals:
     snap
         The snapshot.
     by
-        One column of deals, several, or None.
+        One column of deals, several, or None; ``"tag"`` is one too, and puts a deal into the group of each of its tags.
     archived
         Whether archived deals count.
 
     Attributes
     ----------
     frame
-        The deals in scope with flags `won`, `lost`, `open` (0 or 1) and `closed_at`.
+        The deals in scope with flags `won`, `lost`, `open` (0 or 1) and `closed_at`. Grouped by tag a deal has one row
+        for each of its tags; `counts_once` is 1 on exactly one of them.
+    overlapping
+        Whether a deal may stand in several groups.
     groups
         The grouping columns.
     left_out
@@ -72,6 +80,7 @@ class Deals:
     by: By = None
     archived: bool = False
     groups: list[str] = field(init=False)
+    overlapping: bool = field(init=False)
     frame: nw.LazyFrame[Any] = field(init=False)
     left_out: dict[str, int] = field(init=False, default_factory=dict)
     cautions: list[str] = field(init=False, default_factory=list)
@@ -81,8 +90,10 @@ class Deals:
         deals = self.snap.frame("deals")
         present = deals.collect_schema().names()
         for name in self.groups:
-            if name not in present:
-                raise MissingColumnError("deals", name, present)
+            if name not in (*present, TAG):
+                raise MissingColumnError("deals", name, [*present, TAG])
+        self.overlapping = TAG in self.groups and TAG not in present
+        deals = self._tagged(deals) if self.overlapping else deals.with_columns(counts_once=nw.lit(1))
         words = STATUS.values()
         self.frame = deals.with_columns(
             *(flag(nw.col("status") == word).alias(word) for word in words),
@@ -95,6 +106,14 @@ class Deals:
         else:
             self._leave_out("archived", "is_archived")
             self._leave_out("status unknown", "status_unknown")
+
+    def _tagged(self, deals: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        tags = self.snap.frame("tags").group_by("deal_id", TAG).agg(tagged=nw.len()).drop("tagged")
+        firsts = tags.group_by("deal_id").agg(first_tag=nw.col(TAG).min())
+        # a deal whose only tag has no name, or that has none at all, has one row
+        once = (nw.col(TAG) == nw.col("first_tag")) | nw.col("first_tag").is_null()
+        deals = deals.join(tags, on="deal_id", how="left").join(firsts, on="deal_id", how="left")
+        return deals.with_columns(counts_once=flag(once)).drop("first_tag")
 
     def _leave_out(self, reason: str, marked: str) -> None:
         self.note(reason, self.total(marked)[marked])
@@ -111,8 +130,20 @@ class Deals:
             self.cautions.append("no deal was lost: a rate of closed deals says little here")
 
     def total(self, *columns: str) -> dict[str, Any]:
-        """Sum columns over all deals in scope."""
-        row = collect(self.frame.select(nw.col(*columns).sum())).iloc[0]
+        """Sum columns over all deals in scope, each deal once."""
+        return self.once(self.frame, *columns)
+
+    def once(self, frame: nw.LazyFrame[Any], *columns: str) -> dict[str, Any]:
+        """Sum columns over some of the deals in scope, each deal once although it may stand in several groups.
+
+        Parameters
+        ----------
+        frame
+            Made of `frame`, with the columns and `counts_once`.
+        *columns
+            Columns of numbers; missing ones are not counted.
+        """
+        row = collect(frame.filter(nw.col("counts_once") == 1).select(nw.col(*columns).sum())).iloc[0]
         return {name: 0 if pd.isna(row[name]) else row[name] for name in columns}
 
     def count(self, frame: nw.LazyFrame[Any], *columns: str, keys: Iterable[str] = ()) -> pd.DataFrame:
@@ -158,9 +189,10 @@ class Deals:
         """
         archived = "archived deals counted" if self.archived else "archived deals left out"
         table = table.reset_index(drop=True)
+        several = ["a deal with several tags counts in each"] if self.overlapping else []
         attrs: dict[str, Any] = {
             "metric": metric,
-            "rule": " · ".join((*rule, archived)),
+            "rule": " · ".join((*rule, *several, archived)),
             "n": int(n),
             "left_out": dict(self.left_out),
             "cautions": list(self.cautions),
@@ -217,7 +249,7 @@ class Periods:
     tz: str = TZ
 
     def __post_init__(self) -> None:
-        if self.every not in _FREQUENCY:
+        if self.every not in FREQUENCY:
             raise SettingError(f"every={self.every!r} is none of {', '.join(map(repr, get_args(Every)))}")
         if len(self.starts) > _MOST_PERIODS:
             raise SettingError(
@@ -229,7 +261,7 @@ class Periods:
     def starts(self) -> pd.DatetimeIndex:
         """The first day of each period, without time zone."""
         first, last = (m.tz_convert(self.tz).tz_localize(None) for m in (self.first, self.last))
-        return pd.period_range(first, last, freq=_FREQUENCY[self.every]).start_time.as_unit("us")
+        return pd.period_range(first, last, freq=FREQUENCY[self.every]).start_time.as_unit("us")
 
     def number(self, moment: nw.Expr) -> nw.Expr:
         """In which period a moment lies, counted from 0; by comparison, so that every engine agrees on time zones."""

@@ -62,6 +62,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     own = deals.frame.select(
         "deal_id",
         "open",
+        "counts_once",
         current=nw.col("stage_id"),
         **{alias: nw.col(name) for alias, name in zip(groups, deals.groups, strict=True)},
     )
@@ -69,6 +70,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     times = times.filter(~nw.col("seconds").is_null(), nw.col("seconds") >= 0)
     times = times.with_columns(still_in=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
     keys = ["stage_id", *groups]
+    n = deals.total("won", "lost", "open")
     counted = collect(times.group_by(*keys, "seconds", "still_in").agg(n=nw.len()))
     inside = collect(own.filter(nw.col("open") == 1).group_by("current", *groups).agg(n=nw.len()))
     inside = inside.rename(columns={"current": "stage_id"})
@@ -97,12 +99,13 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     table = stages.merge(table, how="left", on=keys)
     counts = ["left", "timed", "still_in"]
     table[counts] = table[counts].fillna(0).astype("int64")
-    deals.note("without stage times", (table["still_in"] - table["timed"]).clip(lower=0).sum())
+    running = times.filter(nw.col("still_in") == 1, nw.col("counts_once") == 1).group_by("deal_id").agg(n=nw.len())
+    timed = collect(running.select(nw.len().alias("n")))["n"].iloc[0]
+    deals.note("without stage times", n["open"] - timed)
     table = table.rename(columns=dict(zip(groups, deals.groups, strict=True)))
     figures = ["p25", "p50", "p75", "mean_left"]
     columns = [*deals.groups, "pipeline", "stage", "position", "left", "still_in", *figures]
     rule = ["days in stage, Kaplan-Meier; the current stage of an open deal still counts on"]
-    n = deals.total("won", "lost", "open")
     return deals.finish(table[columns].astype(dict.fromkeys(figures, float)), "time_in_stage", rule, sum(n.values()))
 
 
@@ -111,7 +114,7 @@ def _stages(snap: Snapshot, deals: Deals, times: nw.LazyFrame[Any]) -> pd.DataFr
 
     A stage that was renamed goes by its most frequent name.
     """
-    named = deals.frame.select("deal_id", "pipeline")
+    named = deals.frame.filter(nw.col("counts_once") == 1).select("deal_id", "pipeline")
     listing = snap.frame("pipeline_stages").join(named, on="deal_id", how="inner")
     listed = collect(listing.group_by("pipeline", "stage_id", "stage", "position").agg(n=nw.len()))
     timed = collect(times.group_by("stage_id", "stage").agg(n=nw.len()))

@@ -6,6 +6,7 @@ manager for the house's look, `alt_text` describes a chart in words, `save` puts
 
 from __future__ import annotations
 
+from wegly_analytics.plots.bridge import velocity_bridge
 from wegly_analytics.plots.canvas import alt_text
 from wegly_analytics.plots.pace import velocity
 from wegly_analytics.plots.picture import save
@@ -14,4 +15,14 @@ from wegly_analytics.plots.reasons import loss_reasons
 from wegly_analytics.plots.stages import time_in_stage
 from wegly_analytics.plots.style import style
 
-__all__ = ["alt_text", "loss_reasons", "save", "style", "time_in_stage", "velocity", "win_loss", "win_rate"]
+__all__ = [
+    "alt_text",
+    "loss_reasons",
+    "save",
+    "style",
+    "time_in_stage",
+    "velocity",
+    "velocity_bridge",
+    "win_loss",
+    "win_rate",
+]

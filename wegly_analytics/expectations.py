@@ -1,0 +1,228 @@
+"""What may be expected of a deal's record, declared; and the one engine that finds the deals which break it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+import narwhals as nw
+
+from wegly_analytics.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    Tables = Callable[[str], nw.LazyFrame[Any]]
+
+SILENT_DAYS: Final = 30
+"""How long nothing may happen to an open deal, unless said otherwise."""
+
+CLEAN: Final = "clean"
+"""Stands for all rules that a record breaks only by contradicting itself."""
+
+_COMPANY: Final = ZoneInfo("America/Sao_Paulo")
+"""Where a day that is expected is a day."""
+
+Kind = Literal["contradiction", "gap", "neglect"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What "now", "today" and "too long" mean for a rule.
+
+    Parameters
+    ----------
+    now
+        The snapshot's moment.
+    silent_days
+        How long nothing may happen to an open deal.
+    """
+
+    now: datetime
+    silent_days: int = SILENT_DAYS
+
+    @property
+    def today(self) -> date:
+        """The day at the company."""
+        return self.now.astimezone(_COMPANY).date()
+
+    @property
+    def long_ago(self) -> datetime:
+        """A deal whose last activity lies before is silent."""
+        return self.now - timedelta(days=self.silent_days)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing to expect of a deal.
+
+    Parameters
+    ----------
+    name
+        What it is called where it is broken.
+    kind
+        ``"contradiction"``: the record denies itself. ``"gap"``: something that is needed was not filled in.
+        ``"neglect"``: the record may be right, the deal was left alone.
+    broken
+        Where it is broken. What cannot be told, for want of a value, is not broken.
+    shows
+        The columns that let a person see it.
+    """
+
+    name: str
+    kind: Kind
+    broken: Callable[[Moment], nw.Expr]
+    shows: tuple[str, ...]
+
+
+def _is(status: str) -> nw.Expr:
+    return nw.col("status") == status
+
+
+def _known(column: str) -> nw.Expr:
+    return ~nw.col(column).is_null()
+
+
+def _last_seen() -> nw.Expr:
+    """When something last happened: where there was no activity, the deal's creation."""
+    return nw.when(_known("last_activity_at")).then(nw.col("last_activity_at")).otherwise(nw.col("created_at"))
+
+
+RULES: Final = (
+    Rule("won without value", "gap", lambda _: _is("won") & nw.col("value").is_null(), ("value", "won_at")),
+    Rule(
+        "lost without reason",
+        "gap",
+        lambda _: _is("lost") & nw.col("loss_reason").is_null(),
+        ("lost_reason_description", "lost_at"),
+    ),
+    Rule(
+        "open past its expected close",
+        "neglect",
+        lambda moment: _is("open") & (nw.col("expected_close") < nw.lit(moment.today)),
+        ("expected_close",),
+    ),
+    Rule(
+        "silent for too long",
+        "neglect",
+        lambda moment: _is("open") & (_last_seen() < nw.lit(moment.long_ago)),
+        ("last_activity_at", "created_at"),
+    ),
+    Rule(
+        "won and lost dates both set",
+        "contradiction",
+        lambda _: _known("won_at") & _known("lost_at"),
+        ("status", "won_at", "lost_at"),
+    ),
+    Rule("won without a date", "contradiction", lambda _: _is("won") & ~_known("won_at"), ("won_at", "lost_at")),
+    Rule("lost without a date", "contradiction", lambda _: _is("lost") & ~_known("lost_at"), ("won_at", "lost_at")),
+    Rule(
+        "open with a closing date",
+        "contradiction",
+        lambda _: _is("open") & (_known("won_at") | _known("lost_at")),
+        ("won_at", "lost_at"),
+    ),
+    Rule(
+        "closed before created",
+        "contradiction",
+        lambda _: (
+            (_is("won") & (nw.col("won_at") < nw.col("created_at")))
+            | (_is("lost") & (nw.col("lost_at") < nw.col("created_at")))
+        ),
+        ("created_at", "won_at", "lost_at"),
+    ),
+    Rule(
+        "stage not in its pipeline",
+        "contradiction",
+        lambda _: _known("stage_id") & (nw.col("stages_listed") > 0) & (nw.col("stage_found") == 0),
+        ("stage", "pipeline"),
+    ),
+    Rule(
+        "proposals miscounted",
+        "contradiction",
+        lambda _: nw.col("n_proposals") != nw.col("proposals_there"),
+        ("n_proposals", "proposals_there"),
+    ),
+    Rule(
+        "value not positive",
+        "contradiction",
+        lambda _: (nw.col("value") < 0) | (_is("won") & (nw.col("value") <= 0)),
+        ("status", "value"),
+    ),
+)
+"""All rules, in the order in which people ask."""
+
+
+def chosen(names: str | Iterable[str] | None) -> tuple[Rule, ...]:
+    """Pick rules by name.
+
+    Parameters
+    ----------
+    names
+        One name, several, ``"clean"`` for all contradictions, or None for all rules.
+
+    Raises
+    ------
+    SettingError
+        If there is no such rule, or none is named.
+
+    Examples
+    --------
+    >>> [rule.kind for rule in chosen(["lost without reason", "silent for too long"])]
+    ['gap', 'neglect']
+    """
+    if names is None:
+        return RULES
+    if names == CLEAN:
+        return tuple(rule for rule in RULES if rule.kind == "contradiction")
+    there = {rule.name: rule for rule in RULES}
+    picked = [names] if isinstance(names, str) else list(names)
+    if not picked:
+        raise SettingError("no rule is named; leave rules out for all of them")
+    for name in picked:
+        if name not in there:
+            near = difflib.get_close_matches(str(name), there, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(there)}"
+            raise SettingError(f"there is no rule {name!r}; {hint}")
+    return tuple(rule for rule in RULES if rule.name in picked)
+
+
+def judged(tables: Tables, rules: Sequence[Rule], moment: Moment) -> nw.LazyFrame[Any]:
+    """Mark the rules that each deal breaks.
+
+    Parameters
+    ----------
+    tables
+        Gives a table's frame by its name.
+    rules
+        The rules.
+    moment
+        When they are judged.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        The deals, each once, with what the rules show and a column `breaks_0`, `breaks_1`, ... (0 or 1) per rule.
+    """
+    stage = tables("deals").select("deal_id", current=nw.col("stage_id"))
+    listed = tables("pipeline_stages").join(stage, on="deal_id", how="inner")
+    listed = listed.with_columns(_flag(nw.col("stage_id") == nw.col("current")).alias("found"))
+    stages = listed.group_by("deal_id").agg(stages_listed=nw.len(), stage_found=nw.col("found").sum())
+    proposals = tables("proposals").group_by("deal_id").agg(proposals_there=nw.len())
+    deals = tables("deals").join(stages, on="deal_id", how="left").join(proposals, on="deal_id", how="left")
+    there = nw.when(_known("proposals_there")).then(nw.col("proposals_there")).otherwise(nw.lit(0))
+    deals = deals.with_columns(there.alias("proposals_there"))
+    return deals.with_columns(*(_flag(rule.broken(moment)).alias(f"breaks_{n}") for n, rule in enumerate(rules)))
+
+
+def breaking(tables: Tables, rules: Sequence[Rule], moment: Moment) -> nw.LazyFrame[Any]:
+    """Keep the deals that break any of the rules; see `judged`."""
+    marks = [f"breaks_{n}" for n in range(len(rules))]
+    return judged(tables, rules, moment).filter(nw.sum_horizontal(*marks) > 0)
+
+
+def _flag(condition: nw.Expr) -> nw.Expr:
+    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0))

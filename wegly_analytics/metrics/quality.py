@@ -1,0 +1,105 @@
+"""What is wrong with the records themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.expectations import SILENT_DAYS, Moment, breaking, chosen
+from wegly_analytics.metrics.reduction import Deals, collect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import narwhals as nw
+
+    from wegly_analytics.snapshot import Snapshot
+
+
+def quality(
+    snap: Snapshot,
+    *,
+    rules: str | Iterable[str] | None = None,
+    silent_days: int = SILENT_DAYS,
+    archived: bool = False,
+) -> pd.DataFrame:
+    """Which deals break which expectation of their record.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    rules
+        One rule, several, ``"clean"`` for all contradictions, or None for all; see Notes.
+    silent_days
+        How many days nothing may happen to an open deal.
+    archived
+        Whether archived deals are looked at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per broken expectation, rule by rule: `rule`; `deal_id`; `title`; `detail`, the columns in which to see
+        it, instants in UTC. ``attrs["counts"]`` has the deals that break each rule, also where there are none; `n` is
+        the number of deals looked at, ``attrs["broken"]`` of those that break any.
+
+    Raises
+    ------
+    SettingError
+        If there is no such rule, or `silent_days` is negative.
+
+    Notes
+    -----
+    Contradictions: ``won and lost dates both set``; ``won without a date``; ``lost without a date``; ``open with a
+    closing date``; ``closed before created``; ``stage not in its pipeline``, as the deal itself lists it;
+    ``proposals miscounted``, `n_proposals` against the rows of proposals, each version being one; ``value not
+    positive``, below zero, or zero on a won deal. Gaps: ``won without value``; ``lost without reason``. Neglect: ``open
+    past its expected close``, by the calendar of São Paulo; ``silent for too long``, by the last activity, or the
+    creation if there was none. What cannot be told for want of a value is not broken. Deals whose status is unknown
+    are left out.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> table = quality(wa.sample(), rules="won without value")
+    >>> table.columns.tolist()
+    ['rule', 'deal_id', 'title', 'detail']
+    >>> table.attrs["counts"]["won without value"] == len(table)
+    True
+    """
+    if silent_days < 0:
+        raise SettingError(f"silent_days={silent_days!r} must not be negative")
+    picked = chosen(rules)
+    deals = Deals(snap, None, archived)
+    looked_at = deals.total("won", "lost", "open")
+
+    def tables(name: str) -> nw.LazyFrame[Any]:
+        return deals.frame if name == "deals" else snap.frame(name)
+
+    shown = list(dict.fromkeys(column for rule in picked for column in rule.shows))
+    marks = [f"breaks_{n}" for n in range(len(picked))]
+    found = collect(breaking(tables, picked, Moment(snap.taken_at, silent_days)).select(
+        "deal_id", "title", *shown, *marks
+    )).sort_values("deal_id", ignore_index=True)  # fmt: skip
+    parts, counts = [], {}
+    for rule, mark in zip(picked, marks, strict=True):
+        mine = found[found[mark] == 1]
+        counts[rule.name] = len(mine)
+        detail = [", ".join(f"{name} {_written(row[name])}" for name in rule.shows) for row in mine.to_dict("records")]
+        parts.append(mine[["deal_id", "title"]].assign(rule=rule.name, detail=detail))
+    columns = ["rule", "deal_id", "title", "detail"]
+    table = pd.concat(parts)[columns].astype(object) if parts else pd.DataFrame(columns=columns, dtype=object)
+    table = table.where(table.notna(), None)  # engines write a missing title in three ways
+    n = sum(looked_at.values())
+    about = {"counts": counts, "broken": len(found), "silent_days": silent_days}
+    return deals.finish(table, "quality", ["expectations that a deal's record breaks"], n, **about)
+
+
+def _written(value: Any) -> str:
+    if pd.isna(value):
+        return "missing"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value.tz is None else f"{value.tz_convert('UTC'):%Y-%m-%d %H:%M}Z"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
