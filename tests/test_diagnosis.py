@@ -185,3 +185,14 @@ def test_drift_counts_unknown_fields_and_lists_what_never_came():
 def test_drift_before_anything_was_seen_says_nothing():
     assert list(Drift().rows()) == []
     assert DOCUMENTED.fields
+
+
+def test_what_two_sets_of_answers_have_seen_can_be_put_together():
+    one, two, both = Drift(), Drift(), Drift()
+    answers = [body({"id": "a", "mood": 1}), body({"id": "b", "mood": "x", "tags": [{"emoji": "y"}]})]
+    one.look(answers[0])
+    two.look(answers[1])
+    for answer in answers:
+        both.look(answer)
+    assert one + two == both
+    assert two.unknown["mood"] == [1, "str"], "neither of them is changed"
