@@ -222,3 +222,21 @@ def test_compare_rules(sample):
         agree(table, ask(snap, sql), ["source", "place"], rtol=1e-9, atol=1e-9)
 
     check(oracle, sample)
+
+
+def test_time_to_close(sample):
+    """The deals that end on each day, and those that are as old: what the curve is computed from."""
+    sql = f"""
+        WITH ages AS (
+            SELECT {GROUP} AS source, status,
+                epoch_us(CASE status WHEN 'open' THEN $now ELSE {CLOSED_AT} END) - epoch_us(created_at) AS age
+            FROM {SCOPE}),
+        whole AS (SELECT source, status, age // 1000000 AS seconds FROM ages WHERE age >= 0),
+        moments AS (
+            SELECT DISTINCT source, seconds FROM whole WHERE status <> 'open' UNION SELECT source, 0 FROM whole)
+        SELECT source, moments.seconds / 86400 AS days, count(*) AS at_risk,
+            count(*) FILTER (status = 'won' AND whole.seconds = moments.seconds) AS won,
+            count(*) FILTER (status = 'lost' AND whole.seconds = moments.seconds) AS lost
+        FROM moments JOIN whole USING (source) WHERE whole.seconds >= moments.seconds
+        GROUP BY source, moments.seconds"""
+    check(lambda s: agree(metrics.time_to_close(s, by="source"), ask(s, sql), ["source", "days"], rtol=1e-12), sample)

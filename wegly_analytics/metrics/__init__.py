@@ -8,6 +8,7 @@ into the plot of the same name.
 from __future__ import annotations
 
 from wegly_analytics.metrics.bridge import velocity_bridge
+from wegly_analytics.metrics.closing import time_to_close
 from wegly_analytics.metrics.definitions import compare_rules
 from wegly_analytics.metrics.pace import velocity
 from wegly_analytics.metrics.quality import quality
@@ -20,6 +21,7 @@ __all__ = [
     "loss_reasons",
     "quality",
     "time_in_stage",
+    "time_to_close",
     "velocity",
     "velocity_bridge",
     "win_loss",
