@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from wegly_analytics.plots.bridge import velocity_bridge
 from wegly_analytics.plots.canvas import alt_text
+from wegly_analytics.plots.closing import time_to_close
 from wegly_analytics.plots.pace import velocity
 from wegly_analytics.plots.picture import save
 from wegly_analytics.plots.rates import win_loss, win_rate
@@ -21,6 +22,7 @@ __all__ = [
     "save",
     "style",
     "time_in_stage",
+    "time_to_close",
     "velocity",
     "velocity_bridge",
     "win_loss",
