@@ -240,3 +240,19 @@ def test_time_to_close(sample):
         FROM moments JOIN whole USING (source) WHERE whole.seconds >= moments.seconds
         GROUP BY source, moments.seconds"""
     check(lambda s: agree(metrics.time_to_close(s, by="source"), ask(s, sql), ["source", "days"], rtol=1e-12), sample)
+
+
+def test_stalled(sample):
+    sql = f"""
+        WITH times AS (
+            SELECT {GROUP} AS source, d.deal_id, value, t.stage_id, sum(seconds) AS seconds,
+                d.status = 'open' AND coalesce(t.stage_id = d.stage_id, FALSE) AS waits
+            FROM {SCOPE} d JOIN stage_durations t USING (deal_id)
+            WHERE seconds >= 0 AND t.stage_id IS NOT NULL GROUP BY ALL),
+        marks AS (
+            SELECT source, stage_id, quantile_disc(seconds, 0.75) AS mark
+            FROM times WHERE NOT waits GROUP BY ALL HAVING count(*) >= 5)
+        SELECT source, deal_id, value, seconds / 86400 AS days, mark / 86400 AS typical_days
+        FROM times JOIN marks USING (source, stage_id) WHERE waits AND seconds > mark"""
+    table = lambda snap: metrics.stalled(snap, by="source", q=0.75)  # noqa: E731
+    check(lambda snap: agree(table(snap), ask(snap, sql), ["deal_id"], rtol=1e-12), sample)

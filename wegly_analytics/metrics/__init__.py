@@ -15,11 +15,13 @@ from wegly_analytics.metrics.quality import quality
 from wegly_analytics.metrics.rates import win_loss, win_rate
 from wegly_analytics.metrics.reasons import loss_reasons
 from wegly_analytics.metrics.stages import time_in_stage
+from wegly_analytics.metrics.waiting import stalled
 
 __all__ = [
     "compare_rules",
     "loss_reasons",
     "quality",
+    "stalled",
     "time_in_stage",
     "time_to_close",
     "velocity",
