@@ -72,4 +72,6 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "time_in_stage by source": lambda snap: metrics.time_in_stage(snap, by="source"),
     "time_to_close": metrics.time_to_close,
     "time_to_close by source": lambda snap: metrics.time_to_close(snap, by="source"),
+    "stalled": lambda snap: metrics.stalled(snap, q=0.5),
+    "stalled by source": lambda snap: metrics.stalled(snap, by="source", q=0.5),
 }

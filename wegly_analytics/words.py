@@ -181,6 +181,17 @@ PORTUGUESE: Final = {
     "log(-log) interval, 95 %": "intervalo log(-log), 95 %",
     "without creation date": "sem data de criação",
     "created after the snapshot": "criados depois da coleta",
+    "Stalled deals": "Negócios parados",
+    "Stalled deals, by {groups}": "Negócios parados, por {groups}",
+    "Nothing to draw: no open deal has waited longer than most.": (
+        "Nada a desenhar: nenhum negócio em aberto espera mais que a maioria."
+    ),
+    "mark: {share} had left by then": "marca: até aí {share} saíram",
+    "the {n} most valuable": "os {n} de maior valor",
+    "open deals that are longer in their stage than the share q of those that left it": (
+        "negócios em aberto há mais tempo na etapa que a parcela q dos que saíram dela"
+    ),
+    "in a stage that few deals have left": "em etapa da qual poucos saíram",
 }
 """English to Portuguese."""
 

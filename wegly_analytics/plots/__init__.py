@@ -15,11 +15,13 @@ from wegly_analytics.plots.rates import win_loss, win_rate
 from wegly_analytics.plots.reasons import loss_reasons
 from wegly_analytics.plots.stages import time_in_stage
 from wegly_analytics.plots.style import style
+from wegly_analytics.plots.waiting import stalled
 
 __all__ = [
     "alt_text",
     "loss_reasons",
     "save",
+    "stalled",
     "style",
     "time_in_stage",
     "time_to_close",
