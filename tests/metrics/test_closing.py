@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+from metrics.test_metrics import OnDuckDB, OnPandas, OnPolars, on, same
 from strategies import MOMENT
 
 import wegly_analytics as wa
@@ -122,3 +123,22 @@ def test_the_curve_of_a_group_is_that_of_its_deals_alone():
     alone = time_to_close(snap.where(source="Prospecção ativa"))
     mine = table[table["source"] == "Prospecção ativa"].drop(columns="source").reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, alone)
+
+
+@pytest.mark.parametrize("kind", [OnPolars, OnDuckDB, OnPandas])
+def test_parts_of_a_second_are_dropped_on_every_engine(kind, snapshot_of):
+    created = f"{MOMENT - pd.Timedelta(days=2):%Y-%m-%dT%H:%M:%S}"
+    deals = [
+        {"status": 1 + n % 3, "created_at": f"{created}.{part}Z", "won_date": at(1), "lost_date": at(1)}
+        for n, part in enumerate(["000001", "4", "5", "6", "999999", "0"] * 2)
+    ]
+    snap = snapshot_of(*deals)
+    table = time_to_close(on(kind, snap))
+    same(table, time_to_close(snap), check_dtype=False)
+    assert table["days"].tolist() == [0, pytest.approx(1 - 1 / 86_400), 1]
+
+
+@pytest.mark.parametrize("kind", [OnPolars, OnDuckDB, OnPandas])
+def test_the_sample_gives_the_same_curves_on_every_engine(kind):
+    snap = wa.sample()
+    same(time_to_close(on(kind, snap), by="source"), time_to_close(snap, by="source"), check_dtype=False)

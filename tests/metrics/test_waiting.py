@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metrics.test_metrics import snapshot
+from metrics.test_metrics import OnDuckDB, OnPandas, OnPolars, on, same, snapshot
 
 import wegly_analytics as wa
 from wegly_analytics.errors import MissingColumnError, SettingError
@@ -181,3 +181,10 @@ def test_the_pretend_company_has_some():
     table = stalled(wa.sample())
     assert 0 < len(table) < table.attrs["n"] / 4, "about a tenth of a steady pipeline, more where it has grown old"
     assert pd.api.types.is_numeric_dtype(table["value"])
+
+
+@pytest.mark.parametrize("kind", [OnPolars, OnDuckDB, OnPandas])
+@pytest.mark.parametrize("by", [None, "source", ["tag", "responsible"]])
+def test_the_sample_gives_the_same_list_on_every_engine(kind, by):
+    snap = wa.sample()
+    same(stalled(on(kind, snap), by=by, q=0.75), stalled(snap, by=by, q=0.75), check_dtype=False)
