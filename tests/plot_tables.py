@@ -31,6 +31,11 @@ def deal(n: int, status: int, source: str | None, **more: Any) -> dict[str, Any]
         "crm_loss_reason": {"name": [LONG, "Preço R$ 5 > R$ 3", None][n // 3 % 3]} if status == 3 else None,
         "stage": {"id": "s2", "pipeline": {"id": "p", "name": "Vendas $A$"}},
         "pipeline_stages": stages,
+        "expected_close_date": f"{created + pd.Timedelta(days=200):%Y-%m-%d}T00:00:00Z",
+        "proposals": [
+            {"id": f"p{n}", "is_primary": True, "subtotal": 100.0, "total": 100.0 - n % 40, "created_at": when}
+            | {"approved_at": when if n % 3 == 1 else None, "rejected_at": when if n % 7 == 2 else None}
+        ],
         "stage_durations": [
             {"stage_id": "s1", "stage_name": "Novo lead", "total_seconds": 86_400.0 * (1 + n % 9)},
             {"stage_id": "s2", "stage_name": LONG, "total_seconds": 86_400.0 * (1 + n % 11)},
@@ -72,6 +77,18 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "time_in_stage by source": lambda snap: metrics.time_in_stage(snap, by="source"),
     "time_to_close": metrics.time_to_close,
     "time_to_close by source": lambda snap: metrics.time_to_close(snap, by="source"),
+    "proposals": metrics.proposals,
+    "proposals by source": lambda snap: metrics.proposals(snap, by="source"),
+    "discounts": metrics.discounts,
+    "discounts by source": lambda snap: metrics.discounts(snap, by="source", edges=(0, 0.2)),
+    "pipeline_value": metrics.pipeline_value,
+    "pipeline_value by source": lambda snap: metrics.pipeline_value(snap, by="source"),
+    "coverage": lambda snap: metrics.coverage(snap, target=500_000, periods=2),
+    "coverage by source": lambda snap: metrics.coverage(snap, target=90_000, by="source"),
+    "funnel": metrics.funnel,
+    "funnel by source": lambda snap: metrics.funnel(snap, by="source"),
+    "forecast": lambda snap: metrics.forecast(snap, draws=100),
+    "forecast by source": lambda snap: metrics.forecast(snap, by="source", draws=100),
     "stalled": lambda snap: metrics.stalled(snap, q=0.5),
     "stalled by source": lambda snap: metrics.stalled(snap, by="source", q=0.5),
 }

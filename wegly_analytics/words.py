@@ -192,6 +192,101 @@ PORTUGUESE: Final = {
         "negócios em aberto há mais tempo na etapa que a parcela q dos que saíram dela"
     ),
     "in a stage that few deals have left": "em etapa da qual poucos saíram",
+    # proposals and discounts
+    "What became of proposals": "O que foi feito das propostas",
+    "What became of proposals, by {groups}": "O que foi feito das propostas, por {groups}",
+    "Nothing to draw: there are no proposals.": "Nada a desenhar: não há propostas.",
+    "share of proposals sent": "parcela das propostas enviadas",
+    "approved": "aprovadas",
+    "rejected": "recusadas",
+    "expired": "vencidas",
+    "withdrawn": "retiradas",
+    "pending": "pendentes",
+    "proposals by their dates": "propostas pelas suas datas",
+    "approved ÷ (approved + rejected + expired)": "aprovadas ÷ (aprovadas + recusadas + vencidas)",
+    "proposals without a price": "propostas sem preço",
+    "Win rate by discount": "Taxa de ganho por desconto",
+    "Win rate by discount and {groups}": "Taxa de ganho por desconto e {groups}",
+    "Nothing to draw: no closed deal had a priced proposal.": (
+        "Nada a desenhar: nenhum negócio fechado teve proposta com preço."
+    ),
+    "no discount": "sem desconto",
+    "up to {end}": "até {end}",
+    "above {start}": "acima de {start}",
+    "{start} to {end}": "{start} a {end}",
+    "won ÷ (won + lost) of deals with a proposal, by 1 − total ÷ subtotal of the primary one": (
+        "ganhos ÷ (ganhos + perdidos) dos negócios com proposta, por 1 − total ÷ subtotal da principal"
+    ),
+    "closed without a primary proposal": "fechados sem proposta principal",
+    "with a proposal without a price": "com proposta sem preço",
+    "dearer than the subtotal": "mais caros que o subtotal",
+    # what lies in the pipeline
+    "Value in the pipeline": "Valor no funil",
+    "Value in the pipeline, by {groups}": "Valor no funil, por {groups}",
+    "Nothing to draw: there are no open deals in any stage.": (
+        "Nada a desenhar: não há negócios em aberto em nenhuma etapa."
+    ),
+    "{value}, weighted {weighted} ({n})": "{value}, ponderado {weighted} ({n})",
+    "open value; full colour: weighted by the stage's win rate": (
+        "valor em aberto; cor cheia: ponderado pela taxa da etapa"
+    ),
+    "{n} open deals have no value": "{n} negócios em aberto sem valor",
+    "open deals by stage": "negócios em aberto por etapa",
+    "weighted by the win rate of the closed deals that were in the stage": (
+        "ponderado pela taxa de ganho dos negócios fechados que estiveram na etapa"
+    ),
+    "in no stage of a pipeline": "em nenhuma etapa de um funil",
+    "some open deals are in a stage that no closed deal was in: they have no weight": (
+        "há negócios em aberto em etapa na qual nenhum fechado esteve: ficam sem peso"
+    ),
+    "Pipeline coverage": "Cobertura do funil",
+    "Pipeline coverage by {groups}": "Cobertura do funil por {groups}",
+    "Nothing to draw: nothing is booked, and nothing is expected.": "Nada a desenhar: nada ganho e nada previsto.",
+    "{n} ×": "{n} ×",
+    "{coverage}, needed {needed}": "{coverage}, necessário {needed}",
+    "target met": "meta atingida",
+    "money": "dinheiro",
+    "booked": "ganho no período",
+    "target": "meta",
+    "open value expected in the period ÷ (target − booked)": (
+        "valor em aberto previsto no período ÷ (meta − ganho no período)"
+    ),
+    "needed: 1 ÷ win rate of the last 365 days": "necessário: 1 ÷ taxa de ganho dos últimos 365 dias",
+    "open without value": "em aberto sem valor",
+    "open without an expected close": "em aberto sem previsão de fechamento",
+    "expected to close before the first period": "com previsão anterior ao primeiro período",
+    # how far deals get
+    "Funnel": "Funil",
+    "Funnel by {groups}": "Funil por {groups}",
+    "Nothing to draw: no deal got to any stage.": "Nada a desenhar: nenhum negócio chegou a uma etapa.",
+    "won {rate} [{low}–{high}]": "ganho {rate} [{low}–{high}]",
+    "deals (share of the stage before); green: won": "negócios (parcela da etapa anterior); verde: ganhos",
+    "reached: at the stage or beyond, by the furthest position; a won deal reached all": (
+        "alcançou: na etapa ou além, pela posição mais avançada; um negócio ganho alcançou todas"
+    ),
+    "visited: has time in the stage, or is in it now": "visitou: tem tempo na etapa, ou está nela",
+    "strict: visited the stage and all before it": "estrito: visitou a etapa e todas as anteriores",
+    "win rate of those that got there: won ÷ (won + lost)": (
+        "taxa de ganho dos que chegaram lá: ganhos ÷ (ganhos + perdidos)"
+    ),
+    "in no stage of the pipeline": "em nenhuma etapa do funil",
+    # what open deals will bring in
+    "Forecast": "Previsão",
+    "Forecast for {days} days": "Previsão para {days} dias",
+    "by {groups}": "por {groups}",
+    "Nothing to draw: there are no open deals with a value.": ("Nada a desenhar: não há negócios em aberto com valor."),
+    "{expected} [{low} to {high}] of {value} ({n})": "{expected} [{low} a {high}] de {value} ({n})",
+    "money won of what is open now; line: {level} of worlds": (
+        "dinheiro ganho do que está aberto; linha: {level} dos mundos"
+    ),
+    "open deals by their chance given their age, Aalen-Johansen": (
+        "negócios em aberto pela sua chance conforme a idade, Aalen-Johansen"
+    ),
+    "interval by bootstrap": "intervalo por bootstrap",
+    "beyond the oldest age at which a deal ended no win is expected": (
+        "além da maior idade em que um negócio terminou, nenhum ganho é esperado"
+    ),
+    "without usable dates": "sem datas utilizáveis",
 }
 """English to Portuguese."""
 

@@ -31,6 +31,14 @@ METRICS = {
     "time_in_stage": metrics.time_in_stage,
     "time_to_close": metrics.time_to_close,
     "stalled": lambda s, **k: metrics.stalled(s, q=0.5, **k),
+    "proposals": metrics.proposals,
+    "discounts": metrics.discounts,
+    "pipeline_value": metrics.pipeline_value,
+    "coverage": lambda s, **k: metrics.coverage(s, target=1000, every="year", periods=2, **k),
+    "funnel": metrics.funnel,
+    "funnel visited": lambda s, **k: metrics.funnel(s, rule="visited", **k),
+    "funnel strict": lambda s, **k: metrics.funnel(s, rule="strict", **k),
+    "forecast": lambda s, **k: metrics.forecast(s, draws=20, **k),
     "compare_rules": metrics.compare_rules,
     "velocity_bridge": lambda s, **k: metrics.velocity_bridge(s, every="year", **k),
 }
@@ -63,6 +71,18 @@ def companies(draw, max_size=25):
                 "crm_loss_reason": {"name": draw(few)},
                 "stage": {"id": draw(st.sampled_from(["s0", "s1", "s9"])), "pipeline": {"id": "p", "name": "P"}},
                 "pipeline_stages": stages,
+                "proposals": [
+                    {
+                        "id": f"p{n}-{m}",
+                        "is_primary": draw(st.sampled_from([True, False, None])),
+                        "subtotal": draw(money),
+                        "total": draw(money),
+                        "created_at": plain({"at": created})["at"],
+                        **plain({f"{name}_at": draw(day) for name in ("approved", "rejected", "archived")}),
+                        "valid_until": plain({"at": draw(day)})["at"],
+                    }
+                    for m in range(draw(st.integers(0, 2)))
+                ],
                 "stage_durations": [
                     {"stage_id": s, "stage_name": s, "total_seconds": draw(st.none() | st.integers(0, 10**6))}
                     for s in draw(st.lists(st.sampled_from(["s0", "s1", "s2", "s9"]), unique=True))

@@ -10,7 +10,11 @@ from __future__ import annotations
 from wegly_analytics.metrics.bridge import velocity_bridge
 from wegly_analytics.metrics.closing import time_to_close
 from wegly_analytics.metrics.definitions import compare_rules
+from wegly_analytics.metrics.forecast import forecast
+from wegly_analytics.metrics.funnel import funnel
 from wegly_analytics.metrics.pace import velocity
+from wegly_analytics.metrics.pipeline import coverage, pipeline_value
+from wegly_analytics.metrics.proposals import discounts, proposals
 from wegly_analytics.metrics.quality import quality
 from wegly_analytics.metrics.rates import win_loss, win_rate
 from wegly_analytics.metrics.reasons import loss_reasons
@@ -19,7 +23,13 @@ from wegly_analytics.metrics.waiting import stalled
 
 __all__ = [
     "compare_rules",
+    "coverage",
+    "discounts",
+    "forecast",
+    "funnel",
     "loss_reasons",
+    "pipeline_value",
+    "proposals",
     "quality",
     "stalled",
     "time_in_stage",

@@ -74,7 +74,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     counted = collect(times.group_by(*keys, "seconds", "still_in").agg(n=nw.len()))
     inside = collect(own.filter(nw.col("open") == 1).group_by("current", *groups).agg(n=nw.len()))
     inside = inside.rename(columns={"current": "stage_id"})
-    stages = _stages(snap, deals, times)
+    stages = stages_in_order(snap, deals, times)
 
     rows = []
     for key, part in informed(counted, groups).groupby(keys, dropna=False, sort=False):
@@ -109,7 +109,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     return deals.finish(table[columns].astype(dict.fromkeys(figures, float)), "time_in_stage", rule, sum(n.values()))
 
 
-def _stages(snap: Snapshot, deals: Deals, times: nw.LazyFrame[Any]) -> pd.DataFrame:
+def stages_in_order(snap: Snapshot, deals: Deals, times: nw.LazyFrame[Any]) -> pd.DataFrame:
     """Every stage of the pipelines in their order, then those that only stage durations know.
 
     A stage that was renamed goes by its most frequent name.

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, names, note, nothing, plain, reach, rows
+from wegly_analytics.plots.canvas import (
+    SMALL,
+    canvas,
+    cash,
+    finish,
+    group_names,
+    names,
+    note,
+    nothing,
+    plain,
+    priced,
+    reach,
+    rows,
+)
 from wegly_analytics.plots.style import GROUPS, LOST, QUIET, WON
-from wegly_analytics.words import number, percent, period, say, short_money
+from wegly_analytics.words import number, percent, period, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +39,7 @@ _SHORT: Final = {"deals": "deals", "win_rate": "win rate", "value": "value", "da
 _COLORS: Final = dict(zip(_LEVERS, GROUPS, strict=False))
 
 
-def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -> Axes:
+def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", currency: str = "BRL") -> Axes:
     """Draw what each lever did to the velocity, from the earlier period to the later one.
 
     Parameters
@@ -37,6 +50,8 @@ def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = 
         Where to draw; the current axes if not given.
     lang
         ``"en"`` or ``"pt"``.
+    currency
+        The currency that money is labelled with, such as ``"USD"``.
 
     Returns
     -------
@@ -53,6 +68,7 @@ def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = 
     ValueError
         If the language is unknown.
     """
+    table = priced(table, currency)
     ax, groups = canvas(table, ("lever", "from", "to", "part"), ax)
     title = say("What changed the pipeline velocity", lang)
     if groups:
@@ -60,7 +76,7 @@ def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = 
     if table["part"].isna().all():
         why = "Nothing to draw: there are no two periods in which all levers are known."
         return nothing(ax, table, title, why, lang)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(_money(x, table, lang))))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(cash(x, table, lang))))
     ax.locator_params(axis="x", nbins=5)
     if groups:
         return _by_group(table, groups, ax, title, lang)
@@ -71,7 +87,7 @@ def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = 
     reached = np.cumsum([ends[0], *levers["part"]])
     ax.barh([0, len(labels) - 1], ends, color=QUIET, height=0.6)
     for y, end in ((0, ends[0]), (len(labels) - 1, ends[1])):
-        note(ax, max(end, 0), y, _money(end, table, lang), size, fontweight="bold")
+        note(ax, max(end, 0), y, cash(end, table, lang), size, fontweight="bold")
     sure = table.attrs.get("n", SMALL) >= SMALL
     said = []
     for y, (lever, row) in enumerate(levers.iterrows(), start=1):
@@ -89,7 +105,7 @@ def velocity_bridge(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = 
         label += f" ({say('{n} deals closed in both periods', lang, n=number(table.attrs['n'], lang))})"
     ax.set_xlabel(label if sure else f"{label}\n({say('hollow: fewer than {n}', lang, n=SMALL)})", fontsize="small")
     reading = (
-        f"{labels[0]}: {_money(ends[0], table, lang)}; {'; '.join(said)}; {labels[-1]}: {_money(ends[1], table, lang)}."
+        f"{labels[0]}: {cash(ends[0], table, lang)}; {'; '.join(said)}; {labels[-1]}: {cash(ends[1], table, lang)}."
     )
     return finish(ax, table, title, lang, reading)
 
@@ -152,7 +168,7 @@ def _change(lever: str, row: pd.Series[float], table: pd.DataFrame, lang: str) -
             case "win_rate":
                 return percent(value, lang)
             case "value":
-                return _money(value, table, lang)
+                return cash(value, table, lang)
             case "days":
                 return say("{days} d", lang, days=number(value, lang))
         return number(value, lang)
@@ -161,8 +177,4 @@ def _change(lever: str, row: pd.Series[float], table: pd.DataFrame, lang: str) -
 
 
 def _signed(value: float, table: pd.DataFrame, lang: str) -> str:
-    return ("+" if value >= 0 else "−") + _money(abs(value), table, lang)
-
-
-def _money(value: Any, table: pd.DataFrame, lang: str) -> str:
-    return short_money(float(value), lang, table.attrs.get("currency", "BRL"))
+    return ("+" if value >= 0 else "−") + cash(abs(value), table, lang)

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator
 
 from wegly_analytics.errors import MissingColumnError
 from wegly_analytics.plots.style import QUIET
-from wegly_analytics.words import column, day, listed, number, say
+from wegly_analytics.words import column, day, listed, number, say, short_money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
+    from matplotlib.container import Container
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
@@ -57,6 +58,18 @@ def canvas(table: pd.DataFrame, needed: Iterable[str], ax: Axes | None) -> tuple
         if name not in table:
             raise MissingColumnError(f"the {table.attrs.get('metric', 'table')} table", name, map(str, table.columns))
     return plt.gca() if ax is None else ax, groups
+
+
+def priced(table: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Let a table know its currency, without changing the one that was given; the API does not say it."""
+    copy = table.copy(deep=False)
+    copy.attrs = {**table.attrs, "currency": currency}
+    return copy
+
+
+def cash(value: float, table: pd.DataFrame, lang: str) -> str:
+    """Write money of a table with three digits, in the currency that `priced` has given it."""
+    return short_money(float(value), lang, table.attrs.get("currency", "BRL"))
 
 
 def names(table: pd.DataFrame, columns: Sequence[str], lang: str) -> list[str]:
@@ -201,10 +214,11 @@ def _fit(ax: Axes) -> None:
             label.set_fontsize(label.get_fontsize() * room / tallest * 0.97)
 
 
-def legend(ax: Axes, lines: Sequence[Artist], labels: Sequence[str]) -> None:
+def legend(ax: Axes, lines: Sequence[Artist | Container], labels: Sequence[str]) -> None:
     """Name lines beside the chart, in letters that leave it room."""
     short = [plain(shortened(label, _NAME_WIDTH - 4)) for label in labels]
-    ax.legend(lines, short, loc="upper left", bbox_to_anchor=(1, 1), fontsize="x-small", handlelength=1.2)
+    handles: Any = lines  # the stubs know of no bars in a legend
+    ax.legend(handles, short, loc="upper left", bbox_to_anchor=(1, 1), fontsize="x-small", handlelength=1.2)
 
 
 def _edge(ax: Axes, axis: str) -> Callable[..., Bbox]:

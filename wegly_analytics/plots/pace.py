@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter
 
 from wegly_analytics.plots.canvas import (
     canvas,
+    cash,
     finish,
     group_names,
     legend,
@@ -16,13 +17,14 @@ from wegly_analytics.plots.canvas import (
     note,
     nothing,
     plain,
+    priced,
     reach,
     rows,
     series,
 )
 from wegly_analytics.plots.rates import periods, unfinished
 from wegly_analytics.plots.style import GROUPS, PLAIN, QUIET
-from wegly_analytics.words import number, percent, period, say, short_money
+from wegly_analytics.words import number, percent, period, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +35,7 @@ _ROOMY: Final = 12
 """Up to so many rows have room for their levers."""
 
 
-def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -> Axes:
+def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", currency: str = "BRL") -> Axes:
     """Draw how much money the pipeline makes a day, with the four levers it is made of.
 
     Parameters
@@ -44,6 +46,8 @@ def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
         Where to draw; the current axes if not given.
     lang
         ``"en"`` or ``"pt"``.
+    currency
+        The currency that money is labelled with, such as ``"USD"``.
 
     Returns
     -------
@@ -58,6 +62,7 @@ def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
     ValueError
         If the language is unknown.
     """
+    table = priced(table, currency)
     ax, groups = canvas(table, ("deals", "win_rate", "value", "days", "velocity"), ax)
     title = say("Pipeline velocity", lang)
     if groups:
@@ -73,12 +78,12 @@ def velocity(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
     said = []
     for y, row in enumerate(table.to_dict("records")):
         known = not np.isnan(row["velocity"])
-        text = f"{_money(row['velocity'], table, lang)}\n{_levers(row, table, lang)}" if known else "—"
+        text = f"{cash(row['velocity'], table, lang)}\n{_levers(row, table, lang)}" if known else "—"
         beside = text if len(table) <= _ROOMY else text.partition("\n")[0]
         note(ax, row["velocity"] if known else 0, y, beside, size * 0.9)
         said.append(f"{labels[y].replace(chr(10), ' ')}: {text.replace(chr(10), ', ')}")
     ax.set_xlim(0, reach(table["velocity"], 1.05))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(_money(x, table, lang))))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(cash(x, table, lang))))
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(say("money per day", lang))
     return finish(ax, table, title, lang, "; ".join(said[:5]) + ".")
@@ -101,12 +106,12 @@ def _over_time(table: pd.DataFrame, groups: list[str], ax: Axes, title: str, lan
     elif len(finished):
         last = finished.iloc[-1]
         levers = _levers(last.to_dict(), table, lang)
-        reading = f"{period(last['period'], every, lang)}: {levers} = {_money(last['velocity'], table, lang)}"
+        reading = f"{period(last['period'], every, lang)}: {levers} = {cash(last['velocity'], table, lang)}"
         paper = {"facecolor": ax.get_facecolor(), "alpha": 0.8, "linewidth": 0, "pad": 1}
         place = {"xytext": (0, 8), "ha": "center", "va": "bottom", "bbox": paper}
-        note(ax, float(finished.index[-1]), last["velocity"], _money(last["velocity"], table, lang), 9, **place)
+        note(ax, float(finished.index[-1]), last["velocity"], cash(last["velocity"], table, lang), 9, **place)
     ax.set_ylim(0, reach(table["velocity"], 1.15))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: plain(_money(y, table, lang))))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: plain(cash(y, table, lang))))
     ax.set_ylabel(say("money per day", lang))
     label = say("period", lang)
     ax.set_xlabel(f"{label} ({say('dotted: not finished', lang)})" if shown["running"].any() else label)
@@ -119,10 +124,6 @@ def _levers(row: dict[Any, Any], table: pd.DataFrame, lang: str) -> str:
         lang,
         deals=number(row["deals"], lang),
         rate=percent(row["win_rate"], lang),
-        value=_money(row["value"], table, lang),
+        value=cash(row["value"], table, lang),
         days=number(row["days"], lang),
     )
-
-
-def _money(value: float, table: pd.DataFrame, lang: str) -> str:
-    return short_money(value, lang, table.attrs.get("currency", "BRL"))

@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, reach, rows, shortened
+from wegly_analytics.plots.canvas import (
+    canvas,
+    cash,
+    finish,
+    group_names,
+    names,
+    note,
+    nothing,
+    priced,
+    reach,
+    rows,
+    shortened,
+)
 from wegly_analytics.plots.style import OPEN
-from wegly_analytics.words import number, percent, say, short_money
+from wegly_analytics.words import number, percent, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +33,7 @@ _PLACE: Final = 20
 """Letters of a stage or group beside a bar."""
 
 
-def stalled(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -> Axes:
+def stalled(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", currency: str = "BRL") -> Axes:
     """Draw the open deals that have been in their stage for too long, the most valuable first.
 
     Parameters
@@ -32,6 +44,8 @@ def stalled(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") ->
         Where to draw; the current axes if not given.
     lang
         ``"en"`` or ``"pt"``.
+    currency
+        The currency that money is labelled with, such as ``"USD"``.
 
     Returns
     -------
@@ -46,6 +60,7 @@ def stalled(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") ->
     ValueError
         If the language is unknown.
     """
+    table = priced(table, currency)
     ax, groups = canvas(table, ("deal_id", "title", "stage", "days", "typical_days", "value"), ax)
     title = say("Stalled deals", lang)
     if groups:
@@ -63,7 +78,7 @@ def stalled(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") ->
     for y, row in enumerate(first.to_dict("records")):
         ax.vlines(row["typical_days"], y - 0.4, y + 0.4, color=ax.spines["left"].get_edgecolor(), linewidth=2)
         days = say("{days} d", lang, days=number(row["days"], lang))
-        worth = say("without value", lang) if pd.isna(row["value"]) else short_money(row["value"], lang)
+        worth = say("without value", lang) if pd.isna(row["value"]) else cash(row["value"], table, lang)
         place = [] if pd.isna(places[y]) else [shortened(str(places[y]).replace("\n", " "), _PLACE)]
         beside = " · ".join([days, worth, *place])
         note(ax, row["days"], y, beside, size)

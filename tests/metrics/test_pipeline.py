@@ -1,0 +1,136 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from strategies import days_ago
+
+import wegly_analytics as wa
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics import coverage, pipeline_value
+
+OPEN, WON, LOST = 1, 2, 3
+STAGES = [{"id": f"s{n}", "name": name, "position": n} for n, name in enumerate(["New", "Offer", "Contract"])]
+
+
+def deal(status, stage, value=100.0, been=(), **more):
+    return {
+        "status": status,
+        "value": value,
+        "created_at": days_ago(100),
+        "won_date": days_ago(10) if status == WON else None,
+        "lost_date": days_ago(10) if status == LOST else None,
+        "stage": {"id": stage, "pipeline": {"id": "p", "name": "P"}},
+        "pipeline_stages": STAGES,
+        "stage_durations": [{"stage_id": s, "total_seconds": 60} for s in been],
+    } | more
+
+
+def test_open_value_stands_by_stage_and_is_weighted_by_the_stages_own_history(snapshot_of):
+    deals = [
+        deal(WON, "s2", been=("s0", "s1")),
+        deal(LOST, "s0", been=("s0",)),
+        deal(OPEN, "s0", 1000.0),
+        deal(OPEN, "s0", None),
+        deal(OPEN, "s1", 500.0, been=("s0",)),
+    ]
+    table = pipeline_value(snapshot_of(*deals))
+    assert table["stage"].tolist() == ["New", "Offer", "Contract"]
+    assert table["deals"].tolist() == [2, 1, 0]
+    assert table["value"].tolist() == [1000, 500, 0]
+    assert table["no_value"].tolist() == [1, 0, 0]
+    assert table["closed"].tolist() == [2, 1, 0]
+    assert table["weighted"].fillna(-1).tolist() == [500, 500, -1], "no history is no chance of nought"
+    assert table.attrs["cautions"] == []
+
+
+def test_a_stage_without_history_is_said_and_so_are_deals_in_no_stage(snapshot_of):
+    table = pipeline_value(snapshot_of(deal(OPEN, "s2"), deal(OPEN, "gone")))
+    assert table["weighted"].isna().all()
+    assert table.attrs["left_out"] == {"in no stage of a pipeline": 1}
+    assert "they have no weight" in table.attrs["cautions"][0]
+
+
+def test_groups_share_the_history_of_the_stage(snapshot_of):
+    deals = [deal(WON, "s0", been=("s0",), deal_source={"name": "a"}), deal(LOST, "s0", been=("s0",))]
+    table = pipeline_value(snapshot_of(*deals, deal(OPEN, "s0", deal_source={"name": "b"})), by="source")
+    assert table[["source", "stage", "weighted"]].values.tolist()[0] == ["b", "New", 50.0]
+    assert table["source"].unique().tolist() == ["b"]
+
+
+def test_two_stages_of_one_name_are_two_stages(snapshot_of):
+    twice = [{"id": "s0", "name": "New", "position": 0}, {"id": "s1", "name": "New", "position": 1}]
+    deals = [deal(OPEN, stage, pipeline_stages=twice) for stage in ("s0", "s1", "s1")]
+    assert pipeline_value(snapshot_of(*deals))["deals"].tolist() == [1, 2]
+
+
+def expected(day, value=100.0, **more):
+    return deal(OPEN, "s0", value, expected_close_date=f"{day}T00:00:00Z", **more)
+
+
+def test_coverage_compares_what_may_come_with_what_is_missing(snapshot_of):
+    deals = [
+        expected("2026-07-01"),
+        expected("2026-09-30", 200.0),
+        expected("2026-10-01", 1000.0),
+        expected("2026-06-30", 1000.0),
+        expected("2026-08-01", None),
+        deal(OPEN, "s0"),
+        deal(WON, "s0", 50.0, won_date="2026-07-01T03:00:00Z"),
+        deal(WON, "s0", 7.0, won_date="2026-07-01T02:59:59Z"),
+        deal(LOST, "s0"),
+        deal(LOST, "s0", lost_date=days_ago(400)),
+    ]
+    row = coverage(snapshot_of(*deals), target=200).iloc[0]
+    assert row["period"] == pd.Timestamp("2026-07-01")
+    assert row[["booked", "open", "coverage"]].tolist() == [50, 300, 2]
+    assert row[["n", "win_rate", "needed"]].tolist() == [3, pytest.approx(2 / 3), 1.5]
+    table = coverage(snapshot_of(*deals), target=200, periods=2)
+    assert table["open"].tolist() == [300, 1000]
+    assert table.attrs["left_out"] == {
+        "open without value": 1,
+        "open without an expected close": 1,
+        "expected to close before the first period": 1,
+    }
+
+
+def test_a_day_is_a_day_in_every_time_zone(snapshot_of):
+    """Midnight UTC on the first of a month is that month's day, wherever months begin."""
+    snap = snapshot_of(expected("2026-08-01"))
+    for tz in ("America/Sao_Paulo", "Asia/Tokyo", "UTC"):
+        assert coverage(snap, target=1, every="month", periods=2, tz=tz)["open"].tolist() == [0, 100]
+
+
+def test_a_target_that_is_met_needs_no_coverage(snapshot_of):
+    snap = snapshot_of(deal(WON, "s0", 300.0, won_date="2026-07-01T05:00:00Z"), expected("2026-08-01"))
+    assert np.isnan(coverage(snap, target=300)["coverage"][0])
+    assert np.isnan(coverage(snapshot_of(), target=300)["needed"][0])
+
+
+def test_targets_may_differ_by_group_and_one_that_is_missing_is_missing(snapshot_of):
+    snap = snapshot_of(expected("2026-08-01", deal_source={"name": "a"}), expected("2026-08-02"))
+    table = coverage(snap, target={"a": 50.0}, by="source").set_index("source")
+    assert table.loc["a", ["target", "coverage"]].tolist() == [50, 2]
+    assert table.loc["(not informed)", ["target", "coverage"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": 0}, "target=0: give money above 0"),
+        ({"target": -5.0}, "give money above 0"),
+        ({"target": "much"}, "target='much'"),
+        ({"target": np.nan}, "give money above 0"),
+        ({"target": {"a": 5}}, "there are no groups: pass by="),
+        ({"target": 5, "periods": 0}, "periods=0: give 1 or more"),
+        ({"target": 5, "every": "fortnight"}, "every='fortnight'"),
+    ],
+)
+def test_what_cannot_be_a_target_is_refused(snapshot_of, options, message):
+    with pytest.raises(SettingError, match=message):
+        coverage(snapshot_of(deal(OPEN, "s0")), **options)
+
+
+def test_the_clock_of_coverage_is_the_snapshots(snapshot_of):
+    assert wa.sample().taken_at == datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert coverage(wa.sample(), target=1e6, every="month")["period"].tolist() == [pd.Timestamp("2026-07-01")]

@@ -1,0 +1,179 @@
+"""What the deals that are open now will bring in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics.reduction import By, Deals, collect, flag
+
+if TYPE_CHECKING:
+    from wegly_analytics.metrics.intervals import Floats
+    from wegly_analytics.snapshot import Snapshot
+
+_DAY: Final = 86_400
+"""Seconds."""
+
+_AT_ONCE: Final = 4_000_000
+"""So many numbers are drawn together, to keep memory small."""
+
+
+def forecast(
+    snap: Snapshot,
+    *,
+    days: float = 90,
+    by: By = None,
+    level: float = 0.8,
+    draws: int = 1_000,
+    seed: int = 0,
+    archived: bool = False,
+) -> pd.DataFrame:
+    """Forecast the money that the deals that are open now will have brought in so many days from now.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    days
+        How far ahead, from the snapshot's moment.
+    by
+        One column of deals, or several.
+    level
+        The share of worlds that the interval is to hold, between 0 and 1.
+    draws
+        How many worlds are drawn for the interval.
+    seed
+        Which ones; the same seed gives the same interval.
+    archived
+        Whether archived deals count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group, most money first: the groups; `open`, deals with a value that are open; `value`, theirs
+        together; `expected`, what is expected to be won of it within the time, with `low` and `high` (all money).
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+    SettingError
+        If `days`, `level` or `draws` cannot be used.
+
+    Notes
+    -----
+    A deal of age a is won within h days with the chance (F(a + h) − F(a)) ÷ S(a): F is the share won by an age and S
+    the share still open, both by Aalen and Johansen's estimate over all deals in scope, of all groups together, in
+    whole days. So a deal that has been waiting for long gets the chance of those that waited as long. Beyond the oldest
+    age at which any deal ended nothing is known and no win is expected, which is cautious; `attrs["cautions"]` says so
+    where it concerns open deals. For the interval the history is resampled (each deal with a weight drawn from
+    Poisson's distribution: Efron's bootstrap, in one pass), and each open deal is then won or not by its chance; so
+    both are in it, what is not known of the past and what chance will do. Deals won at a value other than theirs now,
+    and deals made after the snapshot, are not in it. Deals without a value or a creation date are left out and counted
+    in `attrs["left_out"]`.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> row = forecast(wa.sample(), days=30).iloc[0]
+    >>> bool(0 < row["low"] <= row["expected"] <= row["high"] < row["value"])
+    True
+    """
+    if not 0 < days < 36_500:
+        raise SettingError(f"days={days}: give days above 0")
+    if not 0 < level < 1:
+        raise SettingError(f"level={level}: give a share between 0 and 1")
+    if draws < 1:
+        raise SettingError(f"draws={draws}: give 1 or more")
+    deals = Deals(snap, by, archived)
+    is_open = nw.col("open") == 1
+    ended = nw.when(is_open).then(nw.lit(snap.taken_at)).otherwise(nw.col("closed_at"))
+    frame = deals.frame.with_columns(
+        ended=ended, ending=nw.col("won") + 2 * nw.col("lost"), one=nw.lit(1), no_value=flag(nw.col("value").is_null())
+    )
+    created, ending_at = nw.col("created_at"), nw.col("ended")
+    frame = frame.with_columns(undated=flag(created.is_null() | ending_at.is_null() | (ending_at < created)))
+    frame = frame.with_columns(worthless=flag(is_open & (nw.col("undated") == 0) & (nw.col("no_value") == 1)))
+    once = deals.once(frame, "undated", "worthless")
+    deals.note("without usable dates", once["undated"])
+    deals.note("open without value", once["worthless"])
+    dated = frame.filter(nw.col("undated") == 0)
+    dated = dated.with_columns(seconds=(ending_at - created).dt.total_seconds())
+    history = collect(
+        dated.filter(nw.col("counts_once") == 1).group_by("seconds", "ending").agg(nw.col("one").sum())
+    ).sort_values(["seconds", "ending"], ignore_index=True)
+    waiting = dated.filter(is_open, nw.col("no_value") == 0)
+    now = deals.count(waiting, "one", keys=["seconds", "value"])
+
+    curve = _Curve(history["seconds"], history["ending"], history["one"])
+    if len(now) and float(now["seconds"].max()) / _DAY + days > curve.oldest:
+        deals.cautions.append("beyond the oldest age at which a deal ended no win is expected")
+    n = deals.once(waiting, "one")["one"]
+    table = _summed(deals, now, curve, days, level, draws, seed)
+    rule = ["open deals by their chance given their age, Aalen-Johansen", "interval by bootstrap"]
+    return deals.finish(table, "forecast", rule, n, days=days, level=level)
+
+
+class _Curve:
+    """The history of deals by age in whole days, to be weighted anew for each draw."""
+
+    def __init__(self, seconds: pd.Series[Any], ending: pd.Series[Any], n: pd.Series[Any]) -> None:
+        ages = (np.asarray(seconds, dtype=float) // _DAY).astype(int)
+        how, count = np.asarray(ending, dtype=int), np.asarray(n, dtype=float)
+        self.last = int(ages.max(initial=0))
+        self.oldest = int(ages[how > 0].max(initial=-1))
+        # a row for each way of ending: open, won, lost
+        self.counts = np.zeros((3, self.last + 1))
+        np.add.at(self.counts, (how, ages), count)
+
+    def chances(self, ages: Floats, days: float, counts: Floats) -> Floats:
+        """Say with which chance deals of some ages are won within so many days; one row for each set of counts."""
+        still, won, lost = counts[..., 0, :], counts[..., 1, :], counts[..., 2, :]
+        leaving = still + won + lost
+        at_risk = np.flip(np.cumsum(np.flip(leaving, -1), -1), -1)
+        safe = np.maximum(at_risk, 1e-300)
+        open_after = np.cumprod(1 - (won + lost) / safe, -1)
+        before = np.concatenate([np.ones_like(open_after[..., :1]), open_after[..., :-1]], -1)
+        share = np.cumsum(before * won / safe, -1)
+        here = np.minimum(ages.astype(int), self.last)
+        there = np.minimum((ages + days).astype(int), self.last)
+        # still open on the day itself: ends of that day are still ahead of, or behind, a deal of that age alike
+        left = open_after[..., here]
+        ahead = share[..., there] - share[..., here]
+        return np.where(left > 1e-12, ahead / np.where(left > 1e-12, left, 1.0), 0.0)
+
+
+def _summed(
+    deals: Deals, now: pd.DataFrame, curve: _Curve, days: float, level: float, draws: int, seed: int
+) -> pd.DataFrame:
+    """Add up chances by group, and draw worlds for the interval."""
+    columns = ["open", "value", "expected", "low", "high"]
+    ages, place = np.unique(np.asarray(now["seconds"], dtype=float) / _DAY, return_inverse=True)
+    values, count = np.asarray(now["value"], dtype=float), np.asarray(now["one"], dtype=int)
+    chance = curve.chances(ages, days, curve.counts)[place]
+    rng = np.random.default_rng(seed)
+    drawn = np.empty((draws, len(now)))
+    step = max(1, _AT_ONCE // max(curve.counts.size, len(now), 1))
+    for first in range(0, draws, step):
+        size = min(step, draws - first)
+        weights = rng.poisson(curve.counts, (size, *curve.counts.shape)).astype(float)
+        drawn[first : first + size] = rng.binomial(count, curve.chances(ages, days, weights)[:, place].clip(0, 1))
+    drawn *= values
+    if deals.groups:
+        keys = now[deals.groups].apply(tuple, axis=1) if len(now) else pd.Series(dtype=object)
+        parts = [(key, np.flatnonzero(keys == key)) for key in dict.fromkeys(keys)]
+    else:
+        parts = [((), np.arange(len(now)))]
+    edges = [(1 - level) / 2, (1 + level) / 2]
+    rows = []
+    for key, mine in parts:
+        low, high = np.quantile(drawn[:, mine].sum(axis=1), edges)
+        expected = float((chance[mine] * values[mine] * count[mine]).sum())
+        rows.append((*key, count[mine].sum(), (values[mine] * count[mine]).sum(), expected, low, high))
+    table = pd.DataFrame(rows, columns=[*deals.groups, *columns])
+    table = table.astype({"open": "int64", **dict.fromkeys(columns[1:], float)})
+    return table.sort_values("expected", ascending=False, kind="stable")

@@ -1,0 +1,178 @@
+"""How far deals get in a pipeline, and how often they are won from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import narwhals as nw
+import pandas as pd
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics.intervals import wilson
+from wegly_analytics.metrics.reduction import By, Deals, collect, flag, ratio
+from wegly_analytics.metrics.stages import stages_in_order
+
+if TYPE_CHECKING:
+    from wegly_analytics.snapshot import Snapshot
+
+STAGE_RULES: Final = {
+    "reached": "reached: at the stage or beyond, by the furthest position; a won deal reached all",
+    "visited": "visited: has time in the stage, or is in it now",
+    "strict": "strict: visited the stage and all before it",
+}
+"""What it means to get to a stage, in sentences of the catalogue."""
+
+
+def funnel(
+    snap: Snapshot,
+    *,
+    pipeline: str | None = None,
+    rule: Literal["reached", "visited", "strict"] = "reached",
+    by: By = None,
+    archived: bool = False,
+) -> pd.DataFrame:
+    """How many deals get to each stage of a pipeline, and how many of those are won in the end.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    pipeline
+        The pipeline's name; may be left away where the deals in scope are in one pipeline only.
+    rule
+        ``"reached"``: at the stage or beyond it, by the furthest position a deal was in; ``"visited"``: has time in the
+        stage, or is in it now; ``"strict"``: visited the stage and all before it.
+    by
+        One column of deals, or several.
+    archived
+        Whether archived deals count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group and stage, in the order of the pipeline: the groups; `stage`; `position`; `reached`, deals
+        that got there; `of_first` and `of_previous`, these as shares of the deals that got to the first stage and to
+        the one before (0 to 1); `won` and `lost`, those of them that were; `win_rate`, won ÷ (won + lost) of them, with
+        `low` and `high` (shares, 0 to 1).
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+    SettingError
+        If the rule or the pipeline is unknown, or there are several pipelines and none is named.
+
+    Notes
+    -----
+    The API has neither entries nor exits of stages, only the time in each, so nothing is known of the order of visits,
+    and with ``"visited"`` a later stage may have more deals than an earlier one. With ``"reached"`` a won deal counts
+    at every stage, because it went the whole way, also where stages were skipped or made later. The win rate of a stage
+    is counted and never multiplied from stage to stage: open deals would count as lost at each step. Deals of the
+    pipeline that are in none of its stages any more, and have no time in one, got to no stage; `attrs["left_out"]`
+    counts them. Stages are told apart by id: two of one name are two rows, and a renamed one goes by its most frequent
+    name.
+
+    HubSpot's funnel reports offer strict and any order; Bitrix24 counts reached or passed. The interval is Wilson's,
+    95 %.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> table = funnel(wa.sample(), pipeline="Vendas")
+    >>> table["reached"].is_monotonic_decreasing, float(table["of_first"][0])
+    (True, 1.0)
+    """
+    if rule not in STAGE_RULES:
+        raise SettingError(f"rule={rule!r} is none of {', '.join(map(repr, STAGE_RULES))}")
+    deals = Deals(snap, by, archived)
+    deals.groups = [g for g in deals.groups if g not in ("pipeline", "stage")]
+    chosen = _chosen(deals, pipeline)
+    deals.frame = deals.frame.filter(nw.col("pipeline") == chosen)
+    own = deals.frame.select("deal_id").unique()
+    times = snap.frame("stage_durations").filter(nw.col("seconds") > 0).select("deal_id", "stage_id", "stage")
+    times = times.join(own, on="deal_id", how="inner")
+    stages = stages_in_order(snap, deals, times)
+    stages = stages[stages["position"].notna() & (stages["pipeline"] == chosen)].reset_index(drop=True)
+    marks = [f"at_{n}" for n in range(len(stages))]
+    if not marks:
+        empty = pd.DataFrame(columns=[*deals.groups, *_COLUMNS])
+        return deals.finish(empty.astype(_TYPES), "funnel", _rule(rule), 0, pipeline=chosen)
+
+    is_here = {mark: nw.col("stage_id") == stage for mark, stage in zip(marks, stages["stage_id"], strict=True)}
+    visits = times.with_columns(**{mark: flag(here) for mark, here in is_here.items()})
+    visits = visits.group_by("deal_id").agg(nw.col(*marks).max())
+    frame = deals.frame.join(visits, on="deal_id", how="left")
+    frame = frame.with_columns(
+        **{mark: flag((nw.col(mark) == 1) | (nw.col("open") == 1) & here) for mark, here in is_here.items()}
+    )
+    nowhere = nw.sum_horizontal(*marks) == 0
+    if rule == "reached":
+        nowhere = nowhere & (nw.col("won") == 0)
+    frame = frame.with_columns(nowhere=flag(nowhere))
+    deals.note("in no stage of the pipeline", deals.once(frame, "nowhere")["nowhere"])
+    frame = _by_rule(frame, marks, rule)
+    ends = {
+        f"{end}_{mark}": flag((nw.col(mark) == 1) & (nw.col(end) == 1)) for end in ("won", "lost") for mark in marks
+    }
+    counted = deals.count(frame.with_columns(**ends), *marks, *ends)
+    n = deals.once(frame.with_columns(some=1 - nw.col("nowhere")), "some")["some"]
+
+    rows = []
+    for row in counted.to_dict("records"):
+        part = stages[["stage", "position"]].copy()
+        for place, name in enumerate(deals.groups):
+            part.insert(place, name, row[name])
+        part["reached"] = [int(row[mark]) for mark in marks]
+        for end in ("won", "lost"):
+            part[end] = [int(row[f"{end}_{mark}"]) for mark in marks]
+        before = part["reached"].shift()
+        part["of_first"] = ratio(part["reached"], pd.Series(part["reached"].iloc[0], index=part.index))
+        part["of_previous"] = ratio(part["reached"], before.fillna(part["reached"].iloc[0]))
+        rows.append(part)
+    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=[*deals.groups, *_COLUMNS])
+    closed = table["won"] + table["lost"]
+    table["win_rate"] = ratio(table["won"], closed)
+    table["low"], table["high"] = wilson(table["won"], closed)
+    table = table[[*deals.groups, *_COLUMNS]].astype(_TYPES)
+    return deals.finish(table, "funnel", _rule(rule), n, pipeline=chosen)
+
+
+_COLUMNS: Final = ["stage", "position", "reached", "of_first", "of_previous", "won", "lost", "win_rate", "low", "high"]
+_TYPES: Final[dict[str, Any]] = {
+    "position": "int64",
+    **dict.fromkeys(["reached", "won", "lost"], "int64"),
+    **dict.fromkeys(["of_first", "of_previous", "win_rate", "low", "high"], float),
+}
+
+
+def _by_rule(frame: nw.LazyFrame[Any], marks: list[str], rule: str) -> nw.LazyFrame[Any]:
+    """Turn "was in this stage" into "got to this stage"."""
+    if rule == "visited":
+        return frame
+    # from the last stage backward, or from the first one forward: each mark looks at the one before
+    order = marks[::-1] if rule == "reached" else marks
+    previous = "won" if rule == "reached" else None
+    for mark in order:
+        if rule == "reached":
+            frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) | (nw.col(previous or "won") == 1))})
+        elif previous:
+            frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) & (nw.col(previous) == 1))})
+        previous = mark
+    return frame
+
+
+def _chosen(deals: Deals, pipeline: str | None) -> str | None:
+    """Find the pipeline that is meant."""
+    counted = collect(deals.frame.group_by("pipeline").agg(n=nw.len()))
+    known = counted.dropna(subset=["pipeline"]).sort_values("n", ascending=False, kind="stable")["pipeline"].tolist()
+    if pipeline is None and len(known) <= 1:
+        return known[0] if known else None
+    if pipeline not in known:
+        have = ", ".join(map(repr, known)) or "none"
+        what = f"pipeline={pipeline!r} has no deal here" if pipeline is not None else "there are several pipelines"
+        raise SettingError(f"{what}; name one with pipeline=: {have}")
+    return pipeline
+
+
+def _rule(rule: str) -> list[str]:
+    return [STAGE_RULES[rule], "win rate of those that got there: won ÷ (won + lost)", "Wilson interval, 95 %"]
