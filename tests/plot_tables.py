@@ -70,4 +70,8 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "velocity_bridge by source": lambda snap: metrics.velocity_bridge(snap, by="source"),
     "time_in_stage": metrics.time_in_stage,
     "time_in_stage by source": lambda snap: metrics.time_in_stage(snap, by="source"),
+    "time_to_close": metrics.time_to_close,
+    "time_to_close by source": lambda snap: metrics.time_to_close(snap, by="source"),
+    "stalled": lambda snap: metrics.stalled(snap, q=0.5),
+    "stalled by source": lambda snap: metrics.stalled(snap, by="source", q=0.5),
 }

@@ -113,7 +113,28 @@ def test_refusals_that_were_under_way_together_count_once():
 
 
 def test_nothing_drives_the_rate_to_nothing():
-    budget = Budget(1)
+    budget = Budget(100)
     for _ in range(50):
         budget.refuse(0.0)
-    assert budget.rate(time.monotonic()) >= 0.05
+        time.sleep(0.001)
+    assert 0.5 <= budget.rate(time.monotonic()) <= 0.6
+
+
+def test_a_refusal_never_takes_more_than_half_however_little_passed_since_the_last():
+    budget = Budget(100)
+    budget.refuse(0.0)
+    time.sleep(0.6)
+    before = budget.rate(time.monotonic())
+    budget.succeed()
+    budget.refuse(0.0)
+    assert budget.rate(time.monotonic() + 0.5) == pytest.approx(before / 2, rel=0.1)
+
+
+def test_an_unlimited_run_halves_the_rate_that_it_had():
+    budget = Budget(None)
+    budget.wait()
+    for _ in range(100):
+        budget.succeed()
+    time.sleep(0.1)
+    budget.refuse(0.0)
+    assert 100 < budget.rate(time.monotonic() + 0.5) <= 500

@@ -1,4 +1,3 @@
-import io
 import os
 import subprocess
 import sys
@@ -10,34 +9,13 @@ from typer.testing import CliRunner
 
 from wegly_analytics import cli
 from wegly_analytics.errors import IdError, SettingError
-from wegly_analytics.sandbox import TOKEN, faults
+from wegly_analytics.sandbox import faults
 from wegly_analytics.store import load
 
 
 @pytest.fixture
 def serve(serve):
     return lambda **options: serve(Numbered(9), **options)
-
-
-@pytest.fixture
-def wegly(tmp_path, monkeypatch, capsys):
-    """Run the command in an empty folder, as a person would."""
-
-    def run(*words, server=None, stdin="", token=TOKEN):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["wegly", *map(str, words)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        if server:
-            monkeypatch.setenv("WEGLY_BASE_URL", server.url)
-        if token:
-            monkeypatch.setenv("WEGLY_TOKEN", token)
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        code = caught.value.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def test_fetch_publishes_a_snapshot_and_says_how_complete_it_is(wegly, serve, tmp_path):

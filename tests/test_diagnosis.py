@@ -84,7 +84,16 @@ def test_what_loses_nothing_is_repaired_and_said(answer, read, note):
         (b'{"proposals": [{"is_primary": "yes"}]}', "proposals[0].is_primary: expected true or false, found 'yes'"),
         (b'{"code": 1, "code": 2}', "code: expected one value, found two different ones"),
         (b'{"stage": {"id": "a", "id": "b"}}', "stage.id: expected one value, found two different ones"),
-        (b"[1]", "answer: expected a JSON object, found […]"),
+        (b'["Maria"]', "answer: expected a JSON object, found list"),
+        (b'"Maria"', "answer: expected a JSON object, found text"),
+        (b'Maria {"id": "a"}', "answer: expected a JSON object, found Expecting value at 0"),
+        (b'{"participants": "Maria"}', "participants: expected a list, found text"),
+        (b'{"participants": ["Maria"]}', "participants[0]: expected an object, found text"),
+        (b'{"participants": [{"person": "Maria"}]}', "participants[0].person: expected an object, found text"),
+        (
+            b'{"participants": [{"person": {"name": ["Maria"]}}]}',
+            "participants[0].person.name: expected text, found list",
+        ),
         (b"null", "answer: expected a JSON object, found null"),
         (b"<html>", "answer: expected a JSON object, found '<html>', Expecting value at 0"),
         (b'{"id": "a"', "answer: expected a JSON object, found Expecting ',' delimiter at 10"),
@@ -176,3 +185,14 @@ def test_drift_counts_unknown_fields_and_lists_what_never_came():
 def test_drift_before_anything_was_seen_says_nothing():
     assert list(Drift().rows()) == []
     assert DOCUMENTED.fields
+
+
+def test_what_two_sets_of_answers_have_seen_can_be_put_together():
+    one, two, both = Drift(), Drift(), Drift()
+    answers = [body({"id": "a", "mood": 1}), body({"id": "b", "mood": "x", "tags": [{"emoji": "y"}]})]
+    one.look(answers[0])
+    two.look(answers[1])
+    for answer in answers:
+        both.look(answer)
+    assert one + two == both
+    assert two.unknown["mood"] == [1, "str"], "neither of them is changed"

@@ -1,5 +1,6 @@
 """The pretend company's truth is found again by the metrics."""
 
+import pandas as pd
 import pytest
 
 import wegly_analytics as wa
@@ -43,6 +44,24 @@ def test_velocity_levers_are_found(snap):
     row = metrics.velocity(snap, archived=True).iloc[0]
     assert row["value"] == pytest.approx(TRUTH.mean_value(), rel=0.15)
     assert row["days"] == pytest.approx(TRUTH.cycle_days(), rel=0.15), "won deals that closed early come first"
+
+
+def test_the_curve_of_all_deals_ends_at_the_true_win_rate(snap):
+    created = snap.deals["created_at"].dt.date
+    last = metrics.time_to_close(snap, archived=True).iloc[-1]
+    assert last["p_won_low"] <= TRUTH.win_rate(created.min(), created.max()) <= last["p_won_high"]
+
+
+def test_of_the_newest_quarter_the_curve_says_less_and_is_right(snap):
+    """Wins come late here, so won ÷ closed and won ÷ created are both far too low for the newest deals."""
+    start = pd.Timestamp("2026-04-01", tz="America/Sao_Paulo")
+    newest, before = (snap.assign(new=snap.deals["created_at"] >= start).where(new=new) for new in (True, False))
+    truth = TRUTH.win_rate(start.date(), snap.taken_at.date())
+    for count in ("closed", "created"):
+        assert metrics.win_rate(newest, count=count, archived=True)["high"].iloc[0] < truth - 0.1
+    young, old = (metrics.time_to_close(each, archived=True) for each in (newest, before))
+    same_age = old[old["days"] <= young["days"].iloc[-1]].iloc[-1]
+    assert young["p_won_low"].iloc[-1] <= same_age["p_won"] <= young["p_won_high"].iloc[-1]
 
 
 def test_the_drop_of_the_win_rate_shows(snap):

@@ -7,14 +7,18 @@ import time
 from threading import Event, Lock
 from typing import Final
 
-_LEAST: Final = 0.1
-"""Requests per second below which no 429 drives the rate."""
+_LEAST: Final = 1.0
+"""Requests per second below which no 429 drives the rate: a stricter server is obeyed by waiting as long as it says."""
+
+_MOMENT: Final = 0.05
+"""Seconds that an unlimited run is taken to have lasted at least, when it is asked how fast it was."""
 
 _RETURN: Final = 0.5
 """Seconds from half the learned rate back to it; short, for a server with a bucket lets unused time go to waste."""
 
-_CREEP: Final = 0.004
-"""By so much of the learned rate, times the square of the seconds, it grows after that: slowly at first."""
+_CREEP: Final = 0.001
+"""By so much of the learned rate, times the cube of the seconds, it grows after that: slowly near what is allowed, and
+fast when that was long ago."""
 
 _SEARCH: Final = 2.0
 """The same while the server has refused only once, and what it allows is not known yet."""
@@ -26,7 +30,8 @@ class Budget:
     The rate is the one asked for until the server answers 429. Then nobody asks for as long as the server says, and the
     rate halves, comes back within half a second to what the server has shown to allow, and creeps on from there to the
     rate asked for. What the server allows is known from its second refusal on: as many requests as it let pass between
-    two refusals, by the time between them.
+    two refusals, by the time between them; but never less than half of what was tried, for some refusals have other
+    reasons than the rate.
 
     Parameters
     ----------
@@ -47,6 +52,7 @@ class Budget:
         self._passed_then = 0
         self._resumes = 0.0
         self._next = 0.0
+        self._began: float | None = None
         self._pauses = 0
         self._lock = Lock()
         self._stopped = Event()
@@ -58,7 +64,7 @@ class Budget:
             return self._asked_for
         since = max(now - self._resumes, 0.0)
         growth = _CREEP if self._is_measured else _SEARCH
-        share = min(0.5 + 0.5 * since / _RETURN, 1.0) + growth * max(since - _RETURN, 0.0) ** 2
+        share = min(0.5 + 0.5 * since / _RETURN, 1.0) + growth * max(since - _RETURN, 0.0) ** 3
         return min(self._learned * share, self._asked_for)
 
     def wait(self) -> None:
@@ -72,6 +78,8 @@ class Budget:
         while True:
             with self._lock:
                 now = time.monotonic()
+                if self._began is None:
+                    self._began = now
                 turn = max(now, self._next)
                 self._next = turn + 1.0 / self.rate(turn)
                 pauses = self._pauses
@@ -98,15 +106,15 @@ class Budget:
                 self._pauses += 1
 
     def _learn(self, now: float) -> None:
+        """Halve the rate, but not below what the server let pass since its last refusal."""
         passed = self.passed - self._passed_then
+        rate, seen = self.rate(now), 0.0
+        if math.isinf(rate):
+            rate = max(passed, 1) / max(now - (self._began or now), _MOMENT)
         self._is_measured = self._refused_at is not None and passed > 0
-        if self._refused_at is not None and passed:
-            seen = passed / (now - self._refused_at)
-        elif math.isfinite(rate := self.rate(now)):  # all that is known is that it was too much
-            seen = rate / 2
-        else:
-            seen = max(passed, 1) / 2
-        self._learned = max(seen, _LEAST)
+        if self._refused_at is not None:
+            seen = passed / max(now - self._refused_at, _MOMENT)
+        self._learned = max(seen, rate / 2, _LEAST)
         self._refused_at, self._passed_then = now, self.passed
 
     def sleep(self, seconds: float) -> None:

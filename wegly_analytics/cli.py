@@ -117,15 +117,16 @@ def fetch(
         wanted = intake.walk(walk, misses=misses)
     elif webhooks is not None:
         wanted = webhook_ids(webhooks, setting(WEBHOOK_SECRET))
-    snap = intake.fetch(
-        wanted,
-        client=_client(base_url, origin, timeout, attempts, per_second),
-        archive=archive,
-        workers=workers,
-        progress=not quiet,
-        max_age=max_age,
-        max_failures=max_failures,
-    )
+    with _stoppable():
+        snap = intake.fetch(
+            wanted,
+            client=_client(base_url, origin, timeout, attempts, per_second),
+            archive=archive,
+            workers=workers,
+            progress=not quiet,
+            max_age=max_age,
+            max_failures=max_failures,
+        )
     _publish(snap, root, personal, allow_incomplete, as_json)
 
 
@@ -151,16 +152,17 @@ def refresh(
     from wegly_analytics import intake
     from wegly_analytics.store import load
 
-    snap = intake.refresh(
-        load(root),
-        client=_client(base_url, origin, timeout, attempts, per_second),
-        archive=archive,
-        recent=recent,
-        misses=misses,
-        workers=workers,
-        progress=not quiet,
-        max_failures=max_failures,
-    )
+    with _stoppable():
+        snap = intake.refresh(
+            load(root),
+            client=_client(base_url, origin, timeout, attempts, per_second),
+            archive=archive,
+            recent=recent,
+            misses=misses,
+            workers=workers,
+            progress=not quiet,
+            max_failures=max_failures,
+        )
     _publish(snap, root, personal, allow_incomplete, as_json)
 
 
@@ -261,6 +263,16 @@ def _client(base_url: str | None, origin: str | None, timeout: float, attempts: 
     return Client(base_url=base_url, origin=origin, timeout=timeout, attempts=attempts, per_second=per_second or None)
 
 
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Say what was kept when Ctrl-C is pressed; the command line's own handling would swallow that."""
+    try:
+        yield
+    except StoppedError as error:
+        typer.echo(f"\n{error}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def _publish(snap: Snapshot, root: Path, personal: str, allow_incomplete: bool, as_json: bool) -> None:
     """Publish a snapshot and say so; leave with 3 if deals are missing for a reason other than 404."""
     counts = snap.completeness
@@ -317,9 +329,6 @@ def main() -> None:
     warnings.showwarning = _say
     try:
         app()
-    except StoppedError as error:
-        typer.echo(f"\n{error}", err=True)
-        sys.exit(INTERRUPTED)
     except SettingError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(USAGE)

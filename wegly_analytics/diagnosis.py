@@ -101,10 +101,11 @@ def parse(body: bytes) -> dict[str, Any]:
         raise PayloadError("", "a JSON object", "lists or objects nested too deep") from None
     except ValueError as error:  # a JSONDecodeError, or a whole number with thousands of digits
         where = f"{error.msg} at {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)
-        start = "" if text.lstrip().startswith("{") else f"{_show(text)}, "
+        # only a page, or nothing, may be quoted: anything else may hold somebody's name
+        start = f"{_show(text)}, " if text.lstrip()[:1] in ("", "<") else ""
         raise PayloadError("", "a JSON object", f"{start}{where}") from None
     if not isinstance(value, _Object):
-        raise PayloadError("", "a JSON object", _show(value))
+        raise PayloadError("", "a JSON object", _JSON_TYPES[type(value).__name__])
     return value
 
 
@@ -142,7 +143,7 @@ def _walk(node: Node, value: Any, path: str, notes: list[str]) -> Any:
             )
         return read
     if not isinstance(value, _types(node)):
-        raise PayloadError(path, node.says, _show(value))
+        raise PayloadError(path, node.says, _show(value, node.personal))
     if node.item:
         return [_walk(node.item, v, f"{path}[{n}]", notes) for n, v in enumerate(value)]
     for key, same in value.twice.items():

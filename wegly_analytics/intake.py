@@ -9,12 +9,14 @@ import io
 import json
 import warnings
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from wegly_analytics import settings
 from wegly_analytics.archive import Archive, Record, age
 from wegly_analytics.asking import MAX_FAILURES, Asking, outcome_of
 from wegly_analytics.assembly import Answer, Assembly, warn
@@ -22,6 +24,7 @@ from wegly_analytics.client import Client
 from wegly_analytics.errors import ApiError, IncompleteWarning, SettingError, StaleWarning, StoppedError
 from wegly_analytics.frontier import Frontier, Walk
 from wegly_analytics.ids import deal_keys
+from wegly_analytics.personal import read_secret
 from wegly_analytics.progress import Progress
 from wegly_analytics.renewal import due, highest_code, renewed
 
@@ -173,7 +176,8 @@ def refresh(
     Raises
     ------
     SettingError
-        If the snapshot was cut by `where`, or an argument cannot be used.
+        If the snapshot was cut by `where`, if its pseudonyms were made with a secret that is not here, or if an
+        argument cannot be used.
     AuthError, OriginError, ApiError, ArchiveError, StoppedError
         As for `fetch`.
 
@@ -184,6 +188,8 @@ def refresh(
     """
     if snap.scope:
         raise SettingError("refresh takes the whole snapshot; apply where() to what it returns")
+    if snap.personal.key:  # before the first request: the news will need the pseudonyms of the old
+        snap = replace(snap, personal=snap.personal.unlocked(read_secret(settings.salt_file())))
     wanted = due(snap, _age("recent", recent))
     ahead = Walk(highest_code(snap) + 1, misses) if misses else None
     fresh = _asked(

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from wegly_analytics.schema import Personal
@@ -75,8 +75,10 @@ class Protection:
                 done[table] = _treated(done[table], name, mode, self.secret)
         return done
 
-    def further(self, mode: Mode, columns: Mapping[str, Mode], secret: bytes) -> Protection:
+    def further(self, mode: Mode, columns: Mapping[str, Mode], secret: Callable[[], bytes]) -> Protection:
         """Say what is to be done to tables on which this was done already: nothing can be undone.
+
+        The secret is only read where there is something new to make pseudonyms of.
 
         Raises
         ------
@@ -88,15 +90,27 @@ class Protection:
             for place, each in _wanted(mode, columns).items()
         }
         wanted = {place: each for place, each in sorted(wanted.items()) if each != "keep"}
-        mode, key = max(mode, self.mode, key=_STRENGTH.index), self.key
-        if "hash" in wanted.values():
-            key = fingerprint(secret)
-            if self.key not in (None, key):
-                raise SettingError(
-                    f"the pseudonyms were made with secret {self.key}, here lies secret {key}: equal people would "
-                    "no longer be equal. Bring the other secret here (WEGLY_SALT_FILE), or save with personal='drop'"
-                )
-        return Protection(mode, wanted, key, secret)
+        mode = max(mode, self.mode, key=_STRENGTH.index)
+        if any(each == "hash" and self.columns.get(place) != "hash" for place, each in wanted.items()):
+            found = secret()
+            return Protection(mode, wanted, fingerprint(found), self.unlocked(found).secret)
+        return Protection(mode, wanted, self.key, self.secret)
+
+    def unlocked(self, secret: bytes) -> Protection:
+        """Add the secret, with which more people can be given their pseudonyms.
+
+        Raises
+        ------
+        SettingError
+            If the pseudonyms were made with another one.
+        """
+        key = fingerprint(secret)
+        if self.key not in (None, key):
+            raise SettingError(
+                f"the pseudonyms were made with secret {self.key}, here lies secret {key}: equal people would "
+                "no longer be equal. Bring the other secret here (WEGLY_SALT_FILE), or save with personal='drop'"
+            )
+        return replace(self, secret=secret)
 
     def rest(self, done: Protection) -> Protection:
         """Say what of this is left to do where some was done already."""
@@ -134,12 +148,16 @@ def _treated(table: pa.Table, name: str, mode: Mode, secret: bytes | None) -> pa
         values = pa.nulls(len(values), values.type)
     else:
         coded = values.dictionary_encode()
-        names = pa.array([_pseudonym(value, secret or b"") for value in coded.dictionary.to_pylist()], values.type)
+        names = pa.array([_pseudonym(value, secret) for value in coded.dictionary.to_pylist()], values.type)
         values = names.take(coded.indices)
     return table.set_column(n, table.schema.field(n), values)
 
 
-def _pseudonym(value: str, secret: bytes) -> str:
+def _pseudonym(value: str | None, secret: bytes | None) -> str | None:
+    if value is None:
+        return None
+    if secret is None:
+        raise SettingError("there is no secret to make pseudonyms with: see Protection.unlocked")
     return hmac.new(secret, value.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
 
 

@@ -134,7 +134,10 @@ class Table:
 
 @dataclass
 class Node:
-    """One place of the answer: a value (`kind`), an object (`fields`), or a list (`item`)."""
+    """One place of the answer: a value (`kind`), an object (`fields`), or a list (`item`).
+
+    `personal` marks values that are personal data, and what holds them.
+    """
 
     path: str
     kind: Kind | None = None
@@ -205,8 +208,8 @@ def tree(tables: Iterable[Table], ignored: Iterable[str] = ()) -> Node:
             else:
                 below = f"{node.path}.{step}" if node.path else step
                 node = node.fields.setdefault(step, Node(below))
+            node.personal |= personal  # also what stands around it: a name may come in its place
         node.kind = kind
-        node.personal = personal
     return root
 
 

@@ -283,8 +283,7 @@ class Snapshot:
                 f"{counts}: more than {MOST_MISSING:.0%} are missing, so nothing was published. Fetch again, or pass "
                 "allow_incomplete=True if every figure may rest on what came"
             )
-        secret = read_secret(settings.salt_file()) if personal == "hash" or "hash" in (columns or {}).values() else b""
-        protection = self.personal.further(personal, columns or {}, secret)
+        protection = self.personal.further(personal, columns or {}, lambda: read_secret(settings.salt_file()))
         tables = protection.rest(self.personal).apply(self.tables)
         manifest = {
             "schema_version": SCHEMA_VERSION,

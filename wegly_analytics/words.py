@@ -165,6 +165,33 @@ PORTUGUESE: Final = {
     "a lever is missing in one of the periods: its change is not split": (
         "falta um fator em um dos períodos: a mudança não é dividida"
     ),
+    # how long deals take, and those that take too long
+    "Won and lost by age of deals": "Ganhos e perdidos conforme a idade dos negócios",
+    "Won by age, by {groups}": "Ganhos conforme a idade, por {groups}",
+    "share of deals": "parcela dos negócios",
+    "days since creation": "dias desde a criação",
+    "at risk": "em risco",
+    "dotted: fewer than {n} at risk": "pontilhado: menos de {n} em risco",
+    "the {drawn} largest of {all} groups": "os {drawn} maiores de {all} grupos",
+    "not drawn: {names}": "não desenhados: {names}",
+    "{name}: {share} by day {days}": "{name}: {share} até o dia {days}",
+    "shares of deals won and lost by age, Aalen-Johansen; an open deal counts on": (
+        "parcelas de negócios ganhos e perdidos por idade, Aalen-Johansen; um negócio em aberto continua contando"
+    ),
+    "log(-log) interval, 95 %": "intervalo log(-log), 95 %",
+    "without creation date": "sem data de criação",
+    "created after the snapshot": "criados depois da coleta",
+    "Stalled deals": "Negócios parados",
+    "Stalled deals, by {groups}": "Negócios parados, por {groups}",
+    "Nothing to draw: no open deal has waited longer than most.": (
+        "Nada a desenhar: nenhum negócio em aberto espera mais que a maioria."
+    ),
+    "mark: {share} had left by then": "marca: até aí {share} saíram",
+    "the {n} most valuable": "os {n} de maior valor",
+    "open deals that are longer in their stage than the share q of those that left it": (
+        "negócios em aberto há mais tempo na etapa que a parcela q dos que saíram dela"
+    ),
+    "in a stage that few deals have left": "em etapa da qual poucos saíram",
 }
 """English to Portuguese."""
 

@@ -101,8 +101,12 @@ def test_a_bridge_stands_on_two_rows_of_velocity(every):
     start, end = (pd.Timestamp(table.attrs[name]) for name in ("start", "end"))
     for group, parts in table.groupby("pipeline"):
         one, other = rows.loc[(start, group)], rows.loc[(end, group)]
-        assert parts["from"].tolist() == one[["deals", "win_rate", "value", "days"]].tolist()
-        assert parts["to"].tolist() == other[["deals", "win_rate", "value", "days"]].tolist()
+        assert parts["from"].tolist() == pytest.approx(
+            one[["deals", "win_rate", "value", "days"]].tolist(), rel=1e-12, nan_ok=True
+        )
+        assert parts["to"].tolist() == pytest.approx(
+            other[["deals", "win_rate", "value", "days"]].tolist(), rel=1e-12, nan_ok=True
+        )
         assert parts["part"].sum() == pytest.approx(other["velocity"] - one["velocity"], abs=1e-9, nan_ok=True)
 
 

@@ -29,6 +29,8 @@ METRICS = {
     "velocity by year": lambda s, **k: metrics.velocity(s, every="year", **k),
     "velocity created": lambda s, **k: metrics.velocity(s, every="quarter", count="created", **k),
     "time_in_stage": metrics.time_in_stage,
+    "time_to_close": metrics.time_to_close,
+    "stalled": lambda s, **k: metrics.stalled(s, q=0.5, **k),
     "compare_rules": metrics.compare_rules,
     "velocity_bridge": lambda s, **k: metrics.velocity_bridge(s, every="year", **k),
 }

@@ -222,3 +222,37 @@ def test_compare_rules(sample):
         agree(table, ask(snap, sql), ["source", "place"], rtol=1e-9, atol=1e-9)
 
     check(oracle, sample)
+
+
+def test_time_to_close(sample):
+    """The deals that end on each day, and those that are as old: what the curve is computed from."""
+    sql = f"""
+        WITH ages AS (
+            SELECT {GROUP} AS source, status,
+                epoch_us(CASE status WHEN 'open' THEN $now ELSE {CLOSED_AT} END) - epoch_us(created_at) AS age
+            FROM {SCOPE}),
+        whole AS (SELECT source, status, age // 1000000 AS seconds FROM ages WHERE age >= 0),
+        moments AS (
+            SELECT DISTINCT source, seconds FROM whole WHERE status <> 'open' UNION SELECT source, 0 FROM whole)
+        SELECT source, moments.seconds / 86400 AS days, count(*) AS at_risk,
+            count(*) FILTER (status = 'won' AND whole.seconds = moments.seconds) AS won,
+            count(*) FILTER (status = 'lost' AND whole.seconds = moments.seconds) AS lost
+        FROM moments JOIN whole USING (source) WHERE whole.seconds >= moments.seconds
+        GROUP BY source, moments.seconds"""
+    check(lambda s: agree(metrics.time_to_close(s, by="source"), ask(s, sql), ["source", "days"], rtol=1e-12), sample)
+
+
+def test_stalled(sample):
+    sql = f"""
+        WITH times AS (
+            SELECT {GROUP} AS source, d.deal_id, value, t.stage_id, sum(seconds) AS seconds,
+                d.status = 'open' AND coalesce(t.stage_id = d.stage_id, FALSE) AS waits
+            FROM {SCOPE} d JOIN stage_durations t USING (deal_id)
+            WHERE seconds >= 0 AND t.stage_id IS NOT NULL GROUP BY ALL),
+        marks AS (
+            SELECT source, stage_id, quantile_disc(seconds, 0.75) AS mark
+            FROM times WHERE NOT waits GROUP BY ALL HAVING count(*) >= 5)
+        SELECT source, deal_id, value, seconds / 86400 AS days, mark / 86400 AS typical_days
+        FROM times JOIN marks USING (source, stage_id) WHERE waits AND seconds > mark"""
+    table = lambda snap: metrics.stalled(snap, by="source", q=0.75)  # noqa: E731
+    check(lambda snap: agree(table(snap), ask(snap, sql), ["deal_id"], rtol=1e-12), sample)

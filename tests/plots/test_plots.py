@@ -107,6 +107,10 @@ def test_a_missing_column_is_named(metric, table_of):
         else "deals"
         if "deals" in table
         else "p50"
+        if "p50" in table
+        else "p_won"
+        if "p_won" in table
+        else "typical_days"
     )
     with pytest.raises(MissingColumnError, match=r"the \w+ table has no column"):
         draw(metric, lacking)

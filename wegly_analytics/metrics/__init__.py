@@ -8,18 +8,22 @@ into the plot of the same name.
 from __future__ import annotations
 
 from wegly_analytics.metrics.bridge import velocity_bridge
+from wegly_analytics.metrics.closing import time_to_close
 from wegly_analytics.metrics.definitions import compare_rules
 from wegly_analytics.metrics.pace import velocity
 from wegly_analytics.metrics.quality import quality
 from wegly_analytics.metrics.rates import win_loss, win_rate
 from wegly_analytics.metrics.reasons import loss_reasons
 from wegly_analytics.metrics.stages import time_in_stage
+from wegly_analytics.metrics.waiting import stalled
 
 __all__ = [
     "compare_rules",
     "loss_reasons",
     "quality",
+    "stalled",
     "time_in_stage",
+    "time_to_close",
     "velocity",
     "velocity_bridge",
     "win_loss",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.floating[Any]]
 
-_Z = 1.959963984540054
+Z = 1.959963984540054
 """The 97.5 % point of the standard normal distribution."""
 
 
@@ -42,8 +42,8 @@ def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     k, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = k / n
-        centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-        half = _Z * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+        centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+        half = Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
     # rounding may put a bound a hair inside the share itself where it is 0 or 1
     return np.clip(np.minimum(centre - half, p), 0, 1), np.clip(np.maximum(centre + half, p), 0, 1)
 
@@ -73,7 +73,7 @@ def mean_interval(total: ArrayLike, squares: ArrayLike, n: ArrayLike) -> tuple[F
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / n
         variance = np.maximum(squares - total * mean, 0) / np.where(n > 1, n - 1, np.nan)
-        half = _Z * np.sqrt(variance / n)
+        half = Z * np.sqrt(variance / n)
     return mean - half, mean + half
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from wegly_analytics.plots.bridge import velocity_bridge
 from wegly_analytics.plots.canvas import alt_text
+from wegly_analytics.plots.closing import time_to_close
 from wegly_analytics.plots.pace import velocity
 from wegly_analytics.plots.picture import save
 from wegly_analytics.plots.rates import win_loss, win_rate
 from wegly_analytics.plots.reasons import loss_reasons
 from wegly_analytics.plots.stages import time_in_stage
 from wegly_analytics.plots.style import style
+from wegly_analytics.plots.waiting import stalled
 
 __all__ = [
     "alt_text",
     "loss_reasons",
     "save",
+    "stalled",
     "style",
     "time_in_stage",
+    "time_to_close",
     "velocity",
     "velocity_bridge",
     "win_loss",

@@ -163,7 +163,8 @@ def finish(ax: Axes, table: pd.DataFrame, title: str, lang: str, reading: str = 
         note(ax, 0, 1, subtitle, size * 0.9, xycoords="axes fraction", xytext=(0, 5), va="bottom", alpha=0.85)
     said = footnote(table, lang)
     small = size * 0.72
-    chars = max(40, int(min(width * 1.25, figure.get_figwidth() * 72 * 0.9) / (small * 0.5)))
+    begins = (_edge(ax, "yaxis")().x0 - figure.bbox.x0) * 72 / figure.dpi
+    chars = max(40, int(min(width * 1.25, (figure.get_figwidth() * 72 - begins) * 0.9) / (small * 0.5)))
     ax.annotate(
         plain("\n".join(line for part in said for line in textwrap.wrap(part, chars))),
         (0, 0),
@@ -206,10 +207,10 @@ def legend(ax: Axes, lines: Sequence[Artist], labels: Sequence[str]) -> None:
     ax.legend(lines, short, loc="upper left", bbox_to_anchor=(1, 1), fontsize="x-small", handlelength=1.2)
 
 
-def _edge(ax: Axes, axis: str) -> Callable[[RendererBase], Bbox]:
+def _edge(ax: Axes, axis: str) -> Callable[..., Bbox]:
     """Find the room that an axis takes with its numbers and names, at the moment of drawing."""
 
-    def box(renderer: RendererBase) -> Bbox:
+    def box(renderer: RendererBase | None = None) -> Bbox:
         found: Bbox | None = getattr(ax, axis).get_tightbbox(renderer)
         return ax.get_window_extent(renderer) if found is None else found
 

@@ -1,0 +1,101 @@
+"""How long deals take to be won or lost, without waiting for the last of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import narwhals as nw
+import pandas as pd
+
+from wegly_analytics.metrics.curves import COLUMNS, aalen_johansen
+from wegly_analytics.metrics.reduction import By, Deals, flag
+
+if TYPE_CHECKING:
+    from wegly_analytics.snapshot import Snapshot
+
+DAY: Final = 86_400.0
+"""Seconds."""
+
+
+def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.DataFrame:
+    """Which share of deals is won, lost and still open by each day after their creation.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    by
+        One column of deals, or several.
+    archived
+        Whether archived deals count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group and day on which a deal of it ended, after one for day 0; the largest group first: the groups;
+        `days` since creation; `at_risk`, deals that were watched at least so long and had not ended before; `won` and
+        `lost`, deals that ended on that day; `p_won`, `p_lost` and `p_open`, the shares won and lost by then and open
+        after it (0 to 1, together 1), each with `_low` and `_high` (95 %). A group of open deals only has the row of
+        day 0 alone.
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+
+    Notes
+    -----
+    Winning and losing are competing ends: Aalen and Johansen's estimate (1978), where an open deal counts as "not ended
+    at the age it has". So deals of all ages can be put together, and the youngest do not bias the shares, as they do in
+    won ÷ closed (quick ends come first) and in won ÷ created (most have not ended yet). The denominator is all deals of
+    the group. `days` are counted to the second. A re-opened deal is open since its creation. Closed deals without their
+    close moment, deals without a creation date, and those closed before it (open ones: created after the snapshot)
+    cannot be placed, and `attrs["left_out"]` counts them.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> curve = time_to_close(wa.sample())
+    >>> curve.columns[:7].tolist()
+    ['days', 'at_risk', 'won', 'lost', 'p_won', 'p_lost', 'p_open']
+    >>> bool(((curve["p_won"] + curve["p_lost"] + curve["p_open"]).round(9) == 1).all())
+    True
+    """
+    deals = Deals(snap, by, archived)
+    is_open = nw.col("open") == 1
+    ended = nw.when(is_open).then(nw.lit(snap.taken_at)).otherwise(nw.col("closed_at"))
+    frame = deals.frame.with_columns(ended=ended, one=nw.lit(1), ending=nw.col("won") + 2 * nw.col("lost"))
+    unborn, endless = nw.col("created_at").is_null(), nw.col("ended").is_null()
+    backward = nw.col("ended") < nw.col("created_at")
+    reasons = {
+        "without creation date": unborn,
+        "closed without a closing date": ~unborn & endless,
+        "closed before created": backward & ~is_open,
+        "created after the snapshot": backward & is_open,
+    }
+    marks = {f"out_{n}": flag(reason) for n, reason in enumerate(reasons.values())}
+    marked = frame.with_columns(**marks)
+    for reason, n in zip(reasons, deals.once(marked, *marks).values(), strict=True):
+        deals.note(reason, n)
+    frame = frame.filter(~unborn, ~endless).filter(nw.col("ended") >= nw.col("created_at"))
+    frame = frame.with_columns(seconds=(nw.col("ended") - nw.col("created_at")).dt.total_seconds())
+    counted = deals.count(frame, "one", keys=["seconds", "ending"])
+    n = deals.once(frame, "one")["one"]
+
+    parts: list[tuple[tuple[Any, ...], pd.DataFrame]] = [((), counted)] if len(counted) else []
+    if deals.groups:
+        parts = [(key, part) for key, part in counted.groupby(deals.groups, dropna=False)]
+        parts.sort(key=lambda part: -part[1]["one"].sum())
+    curves = []
+    for key, part in parts:
+        curve = aalen_johansen(part["seconds"] / DAY, part["ending"], part["one"])
+        for place, (name, value) in enumerate(zip(deals.groups, key, strict=True)):
+            curve.insert(place, name, pd.Series([value] * len(curve), dtype=counted[name].dtype))
+        curves.append(curve)
+    if not curves:
+        curves = [counted[deals.groups].iloc[:0].join(aalen_johansen([], [], []))]
+    rule = [
+        "shares of deals won and lost by age, Aalen-Johansen; an open deal counts on",
+        "log(-log) interval, 95 %",
+    ]
+    return deals.finish(pd.concat(curves)[[*deals.groups, *COLUMNS]], "time_to_close", rule, n)

@@ -1,0 +1,108 @@
+"""What becomes of deals as they grow older: won and lost as competing ends, of which each deal meets at most one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from wegly_analytics.metrics.intervals import Floats, Z, wilson
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+SHARES: Final = ["p_won", "p_lost", "p_open"]
+"""What a curve says of each day; they add up to 1."""
+
+COLUMNS: Final = ["days", "at_risk", "won", "lost", *SHARES, *(f"{p}_{end}" for p in SHARES for end in ("low", "high"))]
+"""What `aalen_johansen` returns."""
+
+_NOUGHT: Final = 1e-12
+"""As many digits as sums of shares keep."""
+
+
+def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataFrame:
+    """Estimate which share is won, lost and still open by each age, when some are too young to tell.
+
+    Parameters
+    ----------
+    days
+        How long each has lasted so far.
+    ending
+        1 where it ended by being won, 2 by being lost, 0 where it still goes on (censored).
+    n
+        How many there are of each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for day 0 and one for each distinct day on which something ended, ascending: `days`; `at_risk`, how many
+        lasted at least so long; `won` and `lost`, how many ended on that day; `p_won`, `p_lost` and `p_open`, the
+        shares won and lost by that day and open after it, each with `_low` and `_high` (95 %). Without rows where there
+        are none.
+
+    Notes
+    -----
+    Aalen and Johansen (1978). Of equal ages ends come before censorings, and both kinds of end have the same at risk.
+    The variance of `p_won` and `p_lost` is the delta method's (Marubini and Valsecchi 1995, formula 10.12), that of
+    `p_open` Greenwood's (1926), and the intervals are symmetric on the scale of log(-log), so they stay within 0 and 1.
+    A share of 0 or 1 has no variance there: up from 0 goes Wilson's interval for none of those at risk. Having reached
+    its end, a share keeps the bound it had before, because it can only grow (`p_open`: only fall).
+
+    Examples
+    --------
+    >>> curve = aalen_johansen([1, 2, 2, 3], [1, 2, 0, 1], [1, 1, 1, 1])
+    >>> curve[["days", "at_risk", "p_won", "p_lost", "p_open"]].round(2).values.tolist()
+    [[0.0, 4.0, 0.0, 0.0, 1.0], [1.0, 4.0, 0.25, 0.0, 0.75], [2.0, 3.0, 0.25, 0.25, 0.5], [3.0, 1.0, 0.75, 0.25, 0.0]]
+    """
+    age, how, count = (np.asarray(each, dtype=float) for each in (days, ending, n))
+    if not count.sum():
+        age, how, count = age[:0], how[:0], count[:0]
+    # day 0 is there even if nothing ended then, and starts every curve
+    t, place = np.unique(np.concatenate([[0.0], age]), return_inverse=True)
+    place = place[1:]
+    leaving = np.bincount(place, count, len(t))
+    at_risk = np.cumsum(leaving[::-1])[::-1]
+    won, lost = (np.bincount(place, count * (how == kind), len(t)) for kind in (1, 2))
+    shown = (won + lost > 0) | (t == 0)
+    t, at_risk, won, lost = (each[shown & (at_risk > 0)] for each in (t, at_risk, won, lost))
+    ended = won + lost
+    still = np.cumprod(1 - ended / at_risk)
+    before = np.concatenate([[1.0], still[:-1]])[: len(t)]
+    # after the last deal at risk has ended no share moves any more, so its infinite term is always taken 0 times
+    left = np.where(at_risk > ended, at_risk - ended, np.inf)
+    greenwood = np.cumsum(ended / (at_risk * left))
+    table = pd.DataFrame({"days": t, "at_risk": at_risk, "won": won, "lost": lost})
+    for name, part in (("won", won), ("lost", lost)):
+        share = np.cumsum(before * part / at_risk)
+        own = np.cumsum(before**2 * part * (at_risk - part) / at_risk**3)
+        with_all = ended / (at_risk * left)
+        with_own = before * part / at_risk**2
+        # the sums of (share - share then) and of its square, multiplied out
+        spread = (
+            share**2 * np.cumsum(with_all) - 2 * share * np.cumsum(share * with_all) + np.cumsum(share**2 * with_all)
+        )
+        shared = share * np.cumsum(with_own) - np.cumsum(share * with_own)
+        low, high = _interval(share, spread + own - 2 * shared, at_risk)
+        full = share > 1 - _NOUGHT
+        low[full] = low[~full][-1] if (~full).any() else 0.0
+        table[f"p_{name}"], table[f"p_{name}_low"], table[f"p_{name}_high"] = share, low, high
+    low, high = _interval(still, still**2 * greenwood, at_risk)
+    over = still < _NOUGHT
+    high[over] = high[~over][-1] if (~over).any() else 1.0
+    table["p_open"], table["p_open_low"], table["p_open_high"] = still, low, high
+    nothing_yet = ended.cumsum() == 0
+    for name in SHARES:  # before the first end the shares are what they are by definition
+        table.loc[nothing_yet, [f"{name}_low", f"{name}_high"]] = 1.0 if name == "p_open" else 0.0
+    return table[COLUMNS].astype({"at_risk": "int64", "won": "int64", "lost": "int64"})
+
+
+def _interval(share: Floats, variance: Floats, at_risk: Floats) -> tuple[Floats, Floats]:
+    low, high = wilson(share * at_risk, at_risk)
+    inside = (share > _NOUGHT) & (share < 1 - _NOUGHT)
+    p = share[inside]
+    far = Z * np.sqrt(np.maximum(variance[inside], 0)) / (p * -np.log(p))
+    low[inside], high[inside] = p ** np.exp(far), p ** np.exp(-far)
+    # rounding may put a bound a hair inside the share itself where the variance is 0
+    return np.clip(np.minimum(low, share), 0, 1), np.clip(np.maximum(high, share), 0, 1)

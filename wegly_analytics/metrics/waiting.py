@@ -1,0 +1,137 @@
+"""Which open deals have been waiting for too long where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics.intervals import kaplan_meier, quantile
+from wegly_analytics.metrics.reduction import By, Deals, collect, flag, informed
+
+if TYPE_CHECKING:
+    from wegly_analytics.snapshot import Snapshot
+
+LEAST: Final = 5
+"""So many deals must have left a stage before anybody can say what is long there."""
+
+_DAY: Final = 86_400.0
+"""Seconds."""
+
+_TOLD: Final = ["title", "responsible", "stage", "value", "last_activity_at"]
+"""What the list says of a deal, as far as the snapshot has it."""
+
+
+def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = False) -> pd.DataFrame:
+    """Open deals that have been in their stage for longer than most deals that left it.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    by
+        One column of deals, or several: what is long is then said by the deals of the group alone.
+    q
+        What "most" is: the share of the deals that left a stage, between 0 and 1.
+    archived
+        Whether archived deals count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per deal, the most valuable first, those without a value last: the groups; `deal_id`, `title`,
+        `responsible`, `stage`; `days` in this stage so far; `typical_days`, by which the share `q` of those that left
+        the stage had left it; `value` (money); `last_activity_at`. What was dropped from the snapshot is missing.
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+    SettingError
+        If `q` is not between 0 and 1.
+
+    Notes
+    -----
+    A deal has left a stage if it is won, lost, or open in another one; visits to a stage are added up by the API.
+    `typical_days` is the least time within which at least the share `q` had left (the inverse of the empirical
+    distribution; the open deals are compared with it and are not in it). A deal in a stage that fewer than five deals
+    have left is not judged, nor is one without a time in its stage; `attrs["left_out"]` counts both, and `attrs["n"]`
+    the deals that were judged.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> table = stalled(wa.sample())
+    >>> bool((table["days"] > table["typical_days"]).all())
+    True
+    """
+    if not 0 < q < 1:
+        raise SettingError(f"q={q!r} is not between 0 and 1")
+    deals = Deals(snap, by, archived)
+    groups = [f"by_{n}" for n in range(len(deals.groups))]  # a group may be called as a column of the list is
+    present = deals.frame.collect_schema().names()
+    told = [name for name in _TOLD if name in present]
+    own = deals.frame.select(
+        "deal_id",
+        "open",
+        "counts_once",
+        *told,
+        current=nw.col("stage_id"),
+        **{alias: nw.col(name) for alias, name in zip(groups, deals.groups, strict=True)},
+    )
+    times = snap.frame("stage_durations").filter(~nw.col("seconds").is_null(), nw.col("seconds") >= 0)
+    times = times.filter(~nw.col("stage_id").is_null()).group_by("deal_id", "stage_id").agg(nw.col("seconds").sum())
+    times = times.join(own, on="deal_id", how="inner")
+    times = times.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
+    keys = ["stage_id", *groups]
+    waiting = times.filter(nw.col("waits") == 1)
+    gone = _keyed(times.filter(nw.col("waits") == 0).group_by(*keys, "seconds").agg(n=nw.len()), keys)
+    limits = pd.DataFrame(
+        [
+            (*key, _limit(part["seconds"], part["n"], q))
+            for key, part in gone.groupby(keys, dropna=False, sort=False)
+            if part["n"].sum() >= LEAST
+        ],
+        columns=[*keys, "limit"],
+    ).astype(dict.fromkeys(keys, object) | {"limit": float})
+    # only those above the least of all limits come home
+    least = float(limits["limit"].min()) if len(limits) else np.inf
+    found = _keyed(waiting.filter(nw.col("seconds") > least), keys)
+    counted = _keyed(waiting.group_by(*keys, "counts_once").agg(n=nw.len()), keys)
+    once = counted[counted["counts_once"] == 1].merge(limits, how="left", on=keys)
+    judged = once.loc[once["limit"].notna(), "n"].sum()
+    deals.note("without stage times", deals.total("open")["open"] - once["n"].sum())
+    deals.note("in a stage that few deals have left", once["n"].sum() - judged)
+
+    table = found.merge(limits, how="inner", on=keys)
+    table = table[table["seconds"] > table["limit"]]
+    table = table.assign(days=table["seconds"] / _DAY, typical_days=table["limit"] / _DAY)
+    for name in _TOLD:
+        if name not in table:
+            table[name] = pd.Series(index=table.index, dtype=float if name == "value" else object)
+    table = table.astype({"value": float, "days": float, "typical_days": float})
+    for ranks, ascending in ((groups, True), (["deal_id"], True), (["value", "days"], False)):
+        for name in ranks[::-1]:  # the last one ranks first; groups may be of several types
+            table = table.sort_values(name, ascending=ascending, kind="stable", key=_comparable)
+    table = table.drop(columns=[g for g in deals.groups if g in table])
+    table = table.rename(columns=dict(zip(groups, deals.groups, strict=True)))
+    columns = ["deal_id", "title", "responsible", "stage", "days", "typical_days", "value", "last_activity_at"]
+    columns = [*deals.groups, *(name for name in columns if name not in deals.groups)]
+    rule = ["open deals that are longer in their stage than the share q of those that left it"]
+    return deals.finish(table[columns], "stalled", rule, judged, q=q)
+
+
+def _keyed(frame: nw.LazyFrame[Any], keys: list[str]) -> pd.DataFrame:
+    """Bring a small result home, its keys such that they meet those of another."""
+    return informed(collect(frame).astype(dict.fromkeys(keys, object)), keys[1:])
+
+
+def _limit(seconds: pd.Series[Any], n: pd.Series[Any], q: float) -> float:
+    return float(quantile(kaplan_meier(seconds, np.ones(len(seconds)), n), q))
+
+
+def _comparable(values: pd.Series[Any]) -> pd.Series[Any]:
+    return values if pd.api.types.is_numeric_dtype(values) else values.astype(str)
