@@ -84,10 +84,9 @@ def test_an_empty_snapshot_is_typed_on_spark_too(spark, root, tmp_path):
 
 def test_instants_are_compared_whatever_the_time_zone_of_the_session(spark, snapshot_of, tmp_path):
     """Months end in São Paulo while New York's clocks stand, spring forward and fall back."""
-    moments = pd.to_datetime(
-        ["2026-03-01T02:59:59Z", "2026-03-01T03:00:00Z", "2026-03-08T06:59:59Z", "2026-03-08T07:00:00Z"]
-        + ["2025-11-01T02:59:59Z", "2025-11-01T03:00:00Z", "2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z"]
-    )
+    spring = ["2026-03-01T02:59:59Z", "2026-03-01T03:00:00Z", "2026-03-08T06:59:59Z", "2026-03-08T07:00:00Z"]
+    autumn = ["2025-11-01T02:59:59Z", "2025-11-01T03:00:00Z", "2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z"]
+    moments = pd.to_datetime([*spring, *autumn])
     snap = snapshot_of(
         *(
             {"status": 2, "value": 10, "created_at": a.isoformat(), "won_date": b.isoformat()}

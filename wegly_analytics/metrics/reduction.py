@@ -34,10 +34,6 @@ TAG: Final = "tag"
 FREQUENCY: Final[dict[Every, str]] = {"week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
 """The periods as pandas calls them."""
 
-_SECONDS: Final = 86_400
-_MICROSECONDS: Final = 86_400_000_000
-"""In a day."""
-
 _MOST_PERIODS: Final = 1_200
 
 CLOSED_AT: Final = (
@@ -112,15 +108,20 @@ class Deals:
             self._leave_out("archived", "is_archived")
             self._leave_out("status unknown", "status_unknown")
 
-    def days(self, start: str, end: str) -> nw.Expr:
-        """Days from one moment to another; negative where they are the wrong way round.
+    def microseconds(self, start: str, end: str) -> nw.Expr:
+        """Time from one moment to another, in whole microseconds; negative where they are the wrong way round.
 
         Narwhals gives no length to Spark's intervals. There, and only there, an instant is turned into a number first:
         seconds since 1970, whatever the time zone of the session is.
         """
         if self.frame.implementation.is_spark_like():
-            return (nw.col(end).cast(nw.Float64) - nw.col(start).cast(nw.Float64)) / _SECONDS
-        return (nw.col(end) - nw.col(start)).dt.total_microseconds() / _MICROSECONDS
+            seconds = nw.col(end).cast(nw.Float64) - nw.col(start).cast(nw.Float64)
+            return (seconds * 1e6).round(0).cast(nw.Int64)
+        return (nw.col(end) - nw.col(start)).dt.total_microseconds()
+
+    def days(self, start: str, end: str) -> nw.Expr:
+        """Days from one moment to another; negative where they are the wrong way round."""
+        return self.microseconds(start, end) / 86_400_000_000
 
     def _tagged(self, deals: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         tags = self.snap.frame("tags").group_by("deal_id", TAG).agg(tagged=nw.len()).drop("tagged")
