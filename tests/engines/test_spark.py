@@ -32,6 +32,9 @@ def spark():
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        "spark.sql.adaptive.enabled": "false",  # planning costs more than so few deals could save
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.codegen.wholeStage": "false",
         "spark.sql.session.timeZone": "America/New_York",
         "spark.sql.shuffle.partitions": "3",
         "spark.ui.enabled": "false",
