@@ -40,8 +40,9 @@ notebook: $(VENV)/.notebook  ## open the notebooks in JupyterLab
 dictionary: $(VENV)/.core  ## write data/README.md from the declared tables
 	$(BIN)/python -m wegly_analytics.tables > data/README.md
 
-benchmark: $(VENV)/.test  ## measure the flattener against json_normalize
+benchmark: $(VENV)/.test  ## measure flattener and intake beside what could be
 	$(BIN)/python benchmarks/flatten.py
+	$(BIN)/python benchmarks/intake.py
 
 constraints: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.notebook $(VENV)/.spark  ## pin what is installed now
 	$(PIP) freeze --exclude-editable --exclude wegly-analytics > constraints.txt

@@ -17,7 +17,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 def test_the_notebook_session_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     session = "".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
-    session = session.replace("wa.fetch(range(1, 2001))", "wa.sample()")
+    session = session.replace('wa.fetch(range(1, 2001), archive="data/raw")', "wa.sample()")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         exec(compile(session, "README.md", "exec"), {})

@@ -1,5 +1,7 @@
 """A snapshot in its files answers as the one in memory does."""
 
+import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -217,3 +219,16 @@ def test_duckdb_works_on_a_connection_of_its_own(root):
     finally:
         duckdb.execute("RESET TimeZone")
         duckdb.execute("DROP VIEW deals")
+
+
+@on_every_engine
+def test_instants_are_utc_wherever_the_machine_stands(engine, root):
+    program = (
+        "import sys, wegly_analytics as wa;"
+        "print(wa.scan(sys.argv[1], sys.argv[2]).frame('deals').collect_schema()['created_at'])"
+    )
+    elsewhere = {**os.environ, "TZ": "Asia/Tokyo"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, root, engine], env=elsewhere, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "Datetime(time_unit='us', time_zone='UTC')"
