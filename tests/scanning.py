@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shutil
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from metrics.test_metrics import METRICS
 
+import wegly_analytics as wa
 from wegly_analytics import metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EVERY = {name: lambda snap, metric=metric: metric(snap, by="source") for name, metric in METRICS.items()}
 EVERY |= {
@@ -16,6 +22,17 @@ EVERY |= {
     "velocity by month": lambda snap: metrics.velocity(snap, every="month"),
     "quality": metrics.quality,
 }
+
+
+def published(folder: Path) -> Path:
+    """Publish the pretend company under a name that is a pattern to many tools, beside others that match it."""
+    root = folder / "a*[b] {c,d} %20é" / "snapshots"
+    wa.sample().save(root, personal="keep")
+    for decoy in ("axb {c,d} %20é", "axb c %20é"):
+        shutil.copytree(root.parent, folder / decoy)
+        for file in (folder / decoy).glob("snapshots/*/deals/*.parquet"):
+            pq.write_table(pq.read_table(file, partitioning=None).slice(0, 10), file)
+    return root
 
 
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     Files: TypeAlias = Mapping[str, Sequence[Path]]
     Frames: TypeAlias = dict[str, nw.LazyFrame[Any]]
+    Opened: TypeAlias = tuple[Frames, object]
 
 Engine: TypeAlias = "Literal['duckdb', 'polars'] | Any"
 
 
-def opened(engine: Engine, tables: Files) -> Frames:
+def opened(engine: Engine, tables: Files) -> Opened:
     """Open each table's files on an engine; nothing but their footers is read.
 
     Parameters
@@ -28,6 +29,13 @@ def opened(engine: Engine, tables: Files) -> Frames:
         ``"duckdb"``, ``"polars"``, or a Spark session, of Spark Connect, too.
     tables
         The files of each table.
+
+    Returns
+    -------
+    dict
+        A lazy frame for each table.
+    object
+        What runs them, to be held as long as they are used: DuckDB closes a connection that nobody holds.
 
     Raises
     ------
@@ -52,29 +60,32 @@ def _needed(name: str) -> Any:
         ) from None
 
 
-def _duckdb(tables: Files) -> Frames:
-    # a connection of its own: nobody else's settings, views or time zone; the relations keep it alive
+def _duckdb(tables: Files) -> Opened:
+    # a connection of its own: nobody else's settings, views or time zone
     connection = _needed("duckdb").connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
-    return {
+    frames = {
         name: nw.from_native(connection.read_parquet([_literal(p) for p in paths], hive_partitioning=False)).lazy()
         for name, paths in tables.items()
     }
+    return frames, connection
 
 
-def _polars(tables: Files) -> Frames:
-    scan = _needed("polars").scan_parquet
-    return {
-        name: nw.from_native(scan(list(paths), hive_partitioning=False, glob=False)).lazy()
+def _polars(tables: Files) -> Opened:
+    polars = _needed("polars")
+    frames = {
+        name: nw.from_native(polars.scan_parquet(list(paths), hive_partitioning=False, glob=False)).lazy()
         for name, paths in tables.items()
     }
+    return frames, polars
 
 
-def _spark(session: Any, tables: Files) -> Frames:
-    return {
+def _spark(session: Any, tables: Files) -> Opened:
+    frames = {
         name: nw.from_native(session.read.parquet(*(_escaped(p) for p in paths))).lazy()
         for name, paths in tables.items()
     }
+    return frames, session
 
 
 def _literal(path: Path) -> str:
@@ -87,4 +98,4 @@ def _escaped(path: Path) -> str:
     return "file://" + "".join(f"\\{letter}" if letter in "*?[]{}\\" else letter for letter in str(path))
 
 
-_BY_NAME: Final[Mapping[str, Callable[[Files], Frames]]] = {"duckdb": _duckdb, "polars": _polars}
+_BY_NAME: Final[Mapping[str, Callable[[Files], Opened]]] = {"duckdb": _duckdb, "polars": _polars}

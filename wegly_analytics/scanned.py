@@ -78,8 +78,8 @@ class Scanned(Snapshot):
 
     Parameters
     ----------
-    frames
-        The tables as queries.
+    frames, engine
+        The tables as queries, and what runs them.
     schema
         The columns of deals.
     counted, promised
@@ -87,6 +87,7 @@ class Scanned(Snapshot):
     """
 
     frames: Mapping[str, nw.LazyFrame[Any]]
+    engine: object
     schema: pa.Schema
     counted: Completeness | None
     promised: Mapping[str, int] | None
@@ -110,6 +111,8 @@ class Scanned(Snapshot):
 
     def frame(self, name: str) -> nw.LazyFrame[Any]:
         """Give a table as a lazy frame of the engine, the form that metrics work on.
+
+        Hold on to the snapshot while you use it: older versions of DuckDB close their connection with it.
 
         Parameters
         ----------

@@ -130,9 +130,11 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
     """
     folder, manifest, about = _published(Path(root), at)
     files = {name: parquet.files(folder, name, manifest) for name in ALL_TABLES}
+    frames, held = opened(engine, files)
     return Scanned(
         tables=Shelf(lambda name: parquet.read_table(folder, name, manifest)),
-        frames=opened(engine, files),
+        frames=frames,
+        engine=held,
         schema=parquet.schema(files["deals"]),
         counted=Completeness(**manifest["completeness"]),
         promised={name: manifest["tables"][name]["rows"] for name in ALL_TABLES},

@@ -9,7 +9,7 @@ import warnings
 
 import pandas as pd
 import pytest
-from scanning import EVERY, same
+from scanning import EVERY, published, same
 
 import wegly_analytics as wa
 from wegly_analytics import metrics
@@ -56,9 +56,7 @@ def _has_pyspark():
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("spark") / "a [b]* {c} %20é" / "snapshots"
-    wa.sample().save(root, personal="keep")
-    return root
+    return published(tmp_path_factory.mktemp("spark"))
 
 
 @pytest.mark.parametrize("metric", EVERY.values(), ids=EVERY)
