@@ -8,16 +8,19 @@ WORKERS ?= 2
 ORACLES := lifelines autograd autograd-gamma formulaic interface-meta wrapt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format notebook dictionary benchmark constraints clean
+.PHONY: help demo test test-spark lint format notebook dictionary benchmark constraints clean
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.core  ## do the whole job on a pretend company: no key, no network
 	@$(BIN)/wegly demo
 
 test: $(VENV)/.test  ## run the tests, with coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=95
+
+test-spark: $(VENV)/.test $(VENV)/.spark  ## run every metric on Spark; needs Java 17, installs pyspark (500 MB)
+	@$(BIN)/python -m pytest -m spark tests/engines
 
 lint: $(VENV)/.test $(VENV)/.lint  ## check style, types, floors and notebooks
 	$(BIN)/ruff check .
@@ -41,7 +44,7 @@ benchmark: $(VENV)/.test  ## measure flattener and intake beside what could be
 	$(BIN)/python benchmarks/flatten.py
 	$(BIN)/python benchmarks/intake.py
 
-constraints: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.notebook  ## pin what is installed now
+constraints: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.notebook $(VENV)/.spark  ## pin what is installed now
 	$(PIP) freeze --exclude-editable --exclude wegly-analytics > constraints.txt
 
 clean:  ## remove the virtual environment and all caches
@@ -58,7 +61,7 @@ $(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
 	@$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.notebook: $(VENV)/.%: $(VENV)/.core
+$(VENV)/.test $(VENV)/.lint $(VENV)/.notebook $(VENV)/.spark: $(VENV)/.%: $(VENV)/.core
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[$*]'
 	@test $* != test || $(PIP) install --quiet --constraint constraints.txt --no-deps $(ORACLES) || \
 		echo "The oracle of the curves could not be installed; its tests will be skipped."

@@ -25,6 +25,7 @@ def test_the_public_signatures_are_kept():
         (wa.refresh, ["snap", "client", "archive", "recent", "misses", "workers", "progress", "max_failures"]),
         (wa.walk, ["start", "misses"]),
         (wa.load, ["root", "at"]),
+        (wa.scan, ["root", "engine", "at"]),
         (wa.read, ["paths", "taken_at"]),
         (wa.snapshots, ["root"]),
         (wa.sample, []),

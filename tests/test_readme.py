@@ -4,6 +4,7 @@ import re
 import warnings
 from pathlib import Path
 
+import duckdb
 import matplotlib.pyplot as plt
 import pytest
 
@@ -15,13 +16,17 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 
 def test_the_notebook_session_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (session,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    session = "".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
     session = session.replace('wa.fetch(range(1, 2001), archive="data/raw")', "wa.sample()")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         exec(compile(session, "README.md", "exec"), {})
     assert len(wa.snapshots("data/snapshots")) == 1
     plt.close("all")
+    queries = re.findall(r"```sql\n(.*?)```", README, flags=re.DOTALL)
+    assert queries
+    for query in queries:
+        assert len(duckdb.sql(query).fetchall()) > 1
 
 
 def test_the_two_lines_come_first():

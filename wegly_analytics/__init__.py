@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wegly_analytics.listing import ids_from, webhook_ids
     from wegly_analytics.sandbox.sampling import sample
     from wegly_analytics.snapshot import Snapshot
-    from wegly_analytics.store import load, snapshots, verify
+    from wegly_analytics.store import load, scan, snapshots, verify
 
 __version__ = "0.1.0"
 
@@ -34,6 +34,7 @@ _WHERE = {
     "read": "intake",
     "refresh": "intake",
     "sample": "sandbox.sampling",
+    "scan": "store",
     "snapshots": "store",
     "verify": "store",
     "walk": "intake",
@@ -53,6 +54,7 @@ __all__ = [
     "read",
     "refresh",
     "sample",
+    "scan",
     "snapshots",
     "verify",
     "walk",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from wegly_analytics.vocabulary import CAME, OUTCOMES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +43,17 @@ class Completeness:
     @classmethod
     def of(cls, ledger: pa.Table) -> Completeness:
         """Count a ledger."""
-        counts = {
-            str(c["values"]): c["counts"].as_py() for c in pc.value_counts(ledger.column("outcome").combine_chunks())
-        }
-        came = pc.is_in(ledger.column("outcome"), value_set=pa.array(CAME))
-        in_scope = pc.sum(pc.and_(came, ledger.column("in_scope"))).as_py() or 0
-        return cls(asked=ledger.num_rows, in_scope=in_scope, **counts)
+        return cls.summed(ledger.group_by(["outcome", "in_scope"]).aggregate([([], "count_all")]), "count_all")
+
+    @classmethod
+    def summed(cls, counts: pa.Table, n: str = "n") -> Completeness:
+        """Add up how many rows, `n`, a ledger has for each `outcome` and each `in_scope`."""
+        of: Counter[str] = Counter()
+        for row in counts.to_pylist():
+            of["asked"] += row[n]
+            of[row["outcome"]] += row[n]
+            of["in_scope"] += row[n] * (row["outcome"] in CAME and bool(row["in_scope"]))
+        return cls(**of)
 
     @property
     def came(self) -> int:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from wegly_analytics.errors import SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MANIFEST: Final = "_manifest.json"
 PREFIX: Final = "snapshot="
@@ -140,17 +140,47 @@ def read_table(folder: Path, name: str, manifest: Mapping[str, Any]) -> pa.Table
     SnapshotError
         If a file is missing, damaged, or holds another number of rows than it was published with.
     """
+    try:
+        table = pa.concat_tables([pq.read_table(p, partitioning=None) for p in _listed(folder, name, manifest)])
+    except (OSError, pa.ArrowException) as error:
+        raise SnapshotError(f"{folder / name} cannot be read: {error}") from error
+    _hold_against(table.num_rows, folder, name, manifest)
+    return table
+
+
+def files(folder: Path, name: str, manifest: Mapping[str, Any]) -> list[Path]:
+    """List the files of one table, and hold the rows that their footers promise against the manifest.
+
+    Raises
+    ------
+    SnapshotError
+        If a file is missing, damaged, or promises another number of rows than it was published with.
+    """
+    paths = [path.absolute() for path in _listed(folder, name, manifest)]
+    try:
+        rows = sum(pq.read_metadata(path).num_rows for path in paths)
+    except (OSError, pa.ArrowException) as error:
+        raise SnapshotError(f"{folder / name} cannot be read: {error}") from error
+    _hold_against(rows, folder, name, manifest)
+    return paths
+
+
+def schema(paths: Sequence[Path]) -> pa.Schema:
+    """Read what columns the files of a table have."""
+    return pq.read_schema(paths[0])
+
+
+def _listed(folder: Path, name: str, manifest: Mapping[str, Any]) -> list[Path]:
     listed = manifest["tables"].get(name)
     if listed is None:
         raise SnapshotError(f"{folder} has no table {name!r}; its manifest lists {', '.join(manifest['tables'])}")
-    paths = [folder / name / file for file in listed["files"]]
-    try:
-        table = pa.concat_tables([pq.read_table(path, partitioning=None) for path in paths])
-    except (OSError, pa.ArrowException) as error:
-        raise SnapshotError(f"{folder / name} cannot be read: {error}") from error
-    if table.num_rows != listed["rows"]:
-        raise SnapshotError(f"{folder / name} has {table.num_rows} rows, published were {listed['rows']}")
-    return table
+    return [folder / name / file for file in listed["files"]]
+
+
+def _hold_against(rows: int, folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
+    promised = manifest["tables"][name]["rows"]
+    if rows != promised:
+        raise SnapshotError(f"{folder / name} has {rows} rows, published were {promised}")
 
 
 def damage(folder: Path) -> list[str]:

@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 from wegly_analytics.assembly import in_order
 from wegly_analytics.errors import IdError
 from wegly_analytics.ids import deal_key
+from wegly_analytics.snapshot import Snapshot
 from wegly_analytics.tables import LEDGER, TABLES
 from wegly_analytics.vocabulary import CAME
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
-
-    from wegly_analytics.snapshot import Snapshot
 
 _CHANGES = ("won_at", "lost_at", "updated_at", "last_activity_at", "archived_at")
 """Moments at which a deal shows that it is alive."""
@@ -105,12 +104,12 @@ def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot
         is_kept = pc.and_(pc.is_in(old.column("deal_id"), everything), pc.invert(pc.is_in(old.column("deal_id"), anew)))
         new = fresh.tables[name].filter(pc.is_in(fresh.tables[name].column("deal_id"), everything))
         tables[name] = pa.concat_tables([old.filter(is_kept).cast(declared.schema), new.cast(declared.schema)])
-    return replace(
-        snap,
+    return Snapshot(
         tables=in_order(tables, list(came)) | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
         taken_from=min(snap.taken_from, fresh.taken_from),
         taken_at=max(snap.taken_at, fresh.taken_at),
         drift_seen=snap.drift_seen + fresh.drift_seen,
+        personal=snap.personal,
     ).check()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,64 @@ from wegly_analytics.vocabulary import NOT_INFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+
+@dataclass(frozen=True)
+class Among:
+    """One column of deals and the values it may have.
+
+    Parameters
+    ----------
+    column
+        The column.
+    values
+        The values; None for missing.
+    known
+        Those that are not missing, in the column's type.
+    """
+
+    column: str
+    values: list[Any]
+    known: pa.Array
+
+    @classmethod
+    def of(cls, schema: pa.Schema, column: str, wanted: object) -> Among:
+        """Read what a user wants a column of deals to be.
+
+        Raises
+        ------
+        MissingColumnError
+            If there is no such column.
+        SettingError
+            If a value cannot be compared with it.
+        """
+        if column not in schema.names:
+            raise MissingColumnError("deals", column, schema.names)
+        values, kind = _several(wanted), schema.field(column).type
+        if odd := [v for v in values if v is not None and v not in _WORDS.get(column, [v])]:
+            raise SettingError(f"{column} is one of {', '.join(_WORDS[column])}; {odd[0]!r} is none of them")
+        try:
+            known = pa.array([v for v in values if v is not None], type=kind)
+        except (pa.ArrowException, TypeError) as error:
+            raise SettingError(f"{column} holds {kind}; {values!r} cannot be compared with it ({error})") from None
+        return cls(column, values, known)
+
+    @property
+    def takes_missing(self) -> bool:
+        """Whether deals without a value are meant, too."""
+        return None in self.values
+
+    def __str__(self) -> str:
+        return f"{self.column} = {' or '.join(NOT_INFORMED if v is None else str(v) for v in self.values)}"
+
+    def warn_of_nothing(self, there: Iterable[Any], stacklevel: int) -> None:
+        """Say that no deal has any of the values, and which of those that are there was perhaps meant."""
+        names = [str(value) for value in there if value is not None]
+        near = [m for v in self.values if isinstance(v, str) for m in difflib.get_close_matches(v, names, n=1)]
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        wanted = " or ".join(repr(v) if v is not None else NOT_INFORMED for v in self.values)
+        warnings.warn(f"no deal has {self.column} {wanted}{hint}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+
 
 _WORDS = {c.name: tuple(c.words.values()) for c in DEALS.columns if c.words}
 
@@ -59,17 +118,19 @@ def matching(
         masks.append(_truth(condition(frame.copy()), len(frame), _name(condition)))
         said.append(_name(condition))
     for name, wanted in columns.items():
-        if name not in deals.column_names:
-            raise MissingColumnError("deals", name, deals.column_names)
         if callable(wanted):
+            if name not in frame:
+                raise MissingColumnError("deals", name, deals.column_names)
             masks.append(_truth(wanted(frame[name].copy()), len(frame), f"{name}={_name(wanted)}"))
             said.append(f"{name}: {_name(wanted)}")
             continue
-        values = _several(wanted)
-        masks.append(_among(deals.column(name).combine_chunks(), name, values))
-        said.append(f"{name} = {' or '.join(NOT_INFORMED if v is None else str(v) for v in values)}")
+        among = Among.of(deals.schema, name, wanted)
+        column = deals.column(name).combine_chunks()
+        mask = pc.is_in(column, value_set=among.known)
+        masks.append(pc.or_(mask, pc.is_null(column)) if among.takes_missing else mask)
+        said.append(str(among))
         if len(deals) and not pc.any(masks[-1]).as_py():
-            _warn_of_nothing(deals.column(name), name, values)
+            among.warn_of_nothing(column.unique().to_pylist(), stacklevel=3)
     mask = masks[0]
     for other in masks[1:]:
         mask = pc.and_(mask, other)
@@ -82,17 +143,6 @@ def _several(wanted: object) -> list[Any]:
     return [None if value is None or value is pd.NA or value == NOT_INFORMED else value for value in wanted]
 
 
-def _among(column: pa.Array, name: str, values: list[Any]) -> pa.Array:
-    if odd := [v for v in values if v is not None and v not in _WORDS.get(name, [v])]:
-        raise SettingError(f"{name} is one of {', '.join(_WORDS[name])}; {odd[0]!r} is none of them")
-    try:
-        known = pa.array([v for v in values if v is not None], type=column.type)
-    except (pa.ArrowException, TypeError) as error:
-        raise SettingError(f"{name} holds {column.type}; {values!r} cannot be compared with it ({error})") from None
-    mask = pc.is_in(column, value_set=known)
-    return pc.or_(mask, pc.is_null(column)) if None in values else mask
-
-
 def _truth(answer: Any, n: int, name: str) -> pa.Array:
     mask = pd.Series(answer) if isinstance(answer, pd.Series | list | np.ndarray) else None
     if mask is None or len(mask) != n or not (mask.dtype == bool or mask.dtype == "boolean"):
@@ -102,11 +152,3 @@ def _truth(answer: Any, n: int, name: str) -> pa.Array:
 
 def _name(condition: Callable[..., Any]) -> str:
     return getattr(condition, "__name__", "function").replace("<lambda>", "a function")
-
-
-def _warn_of_nothing(column: pa.ChunkedArray, name: str, values: list[Any]) -> None:
-    there = [str(v) for v in column.unique().to_pylist() if v is not None]
-    near = [m for v in values if isinstance(v, str) for m in difflib.get_close_matches(v, there, n=1)]
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    wanted = " or ".join(repr(v) if v is not None else NOT_INFORMED for v in values)
-    warnings.warn(f"no deal has {name} {wanted}{hint}", EmptyScopeWarning, stacklevel=4)

@@ -108,6 +108,11 @@ class Snapshot:
         return Completeness.of(self.tables["ledger"])
 
     @property
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+        return {name: table.num_rows for name, table in self.tables.items()}
+
+    @property
     def drift(self) -> pd.DataFrame:
         """Where answers and documentation part.
 
@@ -173,22 +178,11 @@ class Snapshot:
         mask, said = matching(self._table("deals"), self._pandas("deals"), conditions, columns)
         kept = self._table("deals").filter(mask).column(DEAL_ID.name)
         if quality is not None:
-            n, names = len(kept), [quality] if isinstance(quality, str) else list(quality)
-            kept = kept.filter(pc.invert(pc.is_in(kept, value_set=self._breaking(quality))))
-            said = [*said, f"quality = {' and '.join(names)}: {n - len(kept):,} of {n:,} deals left out"]
-            if n and not len(kept):
-                warnings.warn(f"all {n:,} deals break a rule: {', '.join(names)}", EmptyScopeWarning, stacklevel=2)
-        tables = {
-            name: table.filter(pc.is_in(table.column(DEAL_ID.name), value_set=kept))
-            for name, table in self.tables.items()
-            if name != LEDGER.name
-        }
-        ledger = self.tables[LEDGER.name]
-        still = pc.and_(ledger.column("in_scope"), pc.is_in(ledger.column(DEAL_ID.name), value_set=kept))
-        # an id that brought no deal cannot be said to lie outside
-        in_scope = pc.if_else(pc.is_valid(ledger.column(DEAL_ID.name)), still, ledger.column("in_scope"))
-        place = ledger.schema.get_field_index("in_scope")
-        tables[LEDGER.name] = ledger.set_column(place, LEDGER.schema.field("in_scope"), in_scope)
+            n = len(kept)
+            broken = self._breaking(quality).collect("pyarrow").to_native().column(DEAL_ID.name)
+            kept = kept.filter(pc.invert(pc.is_in(kept, value_set=broken)))
+            said = [*said, left_out_by(quality, n, len(kept), stacklevel=2)]
+        tables = {name: cut(name, table, kept) for name, table in self.tables.items()}
         return replace(self, tables=tables, scope=(*self.scope, *said))
 
     def assign(self, **columns: Any) -> Snapshot:
@@ -303,9 +297,8 @@ class Snapshot:
         marked = {name: protection.marked(name, table) for name, table in tables.items()}
         return parquet.write(root, self.taken_at, marked, manifest)
 
-    def _breaking(self, quality: str | Sequence[str]) -> pa.ChunkedArray:
-        frame = breaking(self.frame, chosen(quality), Moment(self.taken_at))
-        return frame.select(DEAL_ID.name).collect("pyarrow").to_native().column(DEAL_ID.name)
+    def _breaking(self, quality: str | Sequence[str]) -> nw.LazyFrame[Any]:
+        return breaking(self.frame, chosen(quality), Moment(self.taken_at)).select(DEAL_ID.name)
 
     def _table(self, name: str) -> pa.Table:
         if name not in self.tables:
@@ -333,13 +326,32 @@ class Snapshot:
     __hash__ = None  # type: ignore[assignment]
 
     def __len__(self) -> int:
-        return int(self._table("deals").num_rows)
+        return self.rows["deals"]
 
     def __repr__(self) -> str:
         return f"<Snapshot {self.taken_at:%Y-%m-%d %H:%M} UTC: {self.completeness}>"
 
     def _repr_html_(self) -> str:
         return card(self)
+
+
+def cut(name: str, table: pa.Table, kept: pa.Array) -> pa.Table:
+    """Keep the rows of some deals; the ledger keeps all of its, and marks the others out of scope."""
+    is_kept = pc.is_in(table.column(DEAL_ID.name), value_set=kept)
+    if name != LEDGER.name:
+        return table.filter(is_kept)
+    still = pc.and_(table.column("in_scope"), is_kept)
+    # an id that brought no deal cannot be said to lie outside
+    in_scope = pc.if_else(pc.is_valid(table.column(DEAL_ID.name)), still, table.column("in_scope"))
+    return table.set_column(table.schema.get_field_index("in_scope"), LEDGER.schema.field("in_scope"), in_scope)
+
+
+def left_out_by(quality: str | Sequence[str], n: int, left: int, stacklevel: int) -> str:
+    """Say how many deals rules have left out; warn where these are all."""
+    names = [quality] if isinstance(quality, str) else list(quality)
+    if n and not left:
+        warnings.warn(f"all {n:,} deals break a rule: {', '.join(names)}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+    return f"quality = {' and '.join(names)}: {n - left:,} of {n:,} deals left out"
 
 
 def _as_arrow(name: str, column: pd.Series) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Snapshots on disk: list, load, verify. Writing is `Snapshot.save`."""
+"""Snapshots on disk: list, load, scan, verify. Writing is `Snapshot.save`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pandas as pd
 from wegly_analytics import parquet
 from wegly_analytics.completeness import Completeness
 from wegly_analytics.diagnosis import Drift
+from wegly_analytics.engines import Engine, opened
 from wegly_analytics.errors import SettingError, SnapshotError
 from wegly_analytics.personal import restored
+from wegly_analytics.scanned import Scanned, Shelf
 from wegly_analytics.snapshot import ALL_TABLES, SCHEMA_VERSION, Snapshot
 
 _COLUMNS: Final = ["snapshot", "taken_at", "deals", "asked", "came", "not_found", "missing", "bytes", "path"]
@@ -89,25 +91,55 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     ...     wa.load(folder) == wa.load(path) == wa.sample()
     True
     """
-    folder = Path(root)
-    if not (folder / parquet.MANIFEST).is_file():
-        folder = _choose(folder, at)
-    elif at is not None:
-        raise SettingError(f"{folder} is one snapshot; give its root to choose by at={at!r}")
-    manifest = parquet.read_manifest(folder)
-    if manifest.get("schema_version", 0) > SCHEMA_VERSION:
-        raise SnapshotError(f"{folder} was written by a newer version of wegly_analytics; upgrade to read it")
-    try:
-        return Snapshot(
-            tables={name: parquet.read_table(folder, name, manifest) for name in ALL_TABLES},
-            taken_from=datetime.fromisoformat(manifest["taken_from"]),
-            taken_at=datetime.fromisoformat(manifest["taken_at"]),
-            drift_seen=Drift(**manifest["drift"]),
-            scope=tuple(manifest["scope"]),
-            personal=restored(manifest["personal"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise SnapshotError(f"{folder / parquet.MANIFEST} cannot be trusted: {error!r}") from error
+    folder, manifest, about = _published(Path(root), at)
+    return Snapshot(tables={name: parquet.read_table(folder, name, manifest) for name in ALL_TABLES}, **about)
+
+
+def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> Scanned:
+    """Open a snapshot that is larger than memory, and let an engine do the work of the metrics.
+
+    Parameters
+    ----------
+    root
+        The folder of snapshots, or the folder of one snapshot.
+    engine
+        ``"duckdb"`` or ``"polars"``, for more than memory holds; or a Spark session, for more than one machine does.
+    at
+        As for `load`.
+
+    Returns
+    -------
+    Scanned
+        A snapshot for every metric; nothing is read before one asks, and then only its columns.
+
+    Raises
+    ------
+    SettingError
+        If there is no such engine, or it is not installed.
+    SnapshotError
+        If there is no snapshot, or it is damaged, or was written by a newer version.
+
+    Examples
+    --------
+    >>> import tempfile, wegly_analytics as wa
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = wa.sample().save(folder)
+    ...     sales = wa.scan(folder, "polars").where(pipeline="Vendas")
+    ...     wa.metrics.win_rate(sales).equals(wa.metrics.win_rate(wa.load(folder).where(pipeline="Vendas")))
+    True
+    """
+    folder, manifest, about = _published(Path(root), at)
+    files = {name: parquet.files(folder, name, manifest) for name in ALL_TABLES}
+    frames, held = opened(engine, files)
+    return Scanned(
+        tables=Shelf(lambda name: parquet.read_table(folder, name, manifest)),
+        frames=frames,
+        engine=held,
+        schema=parquet.schema(files["deals"]),
+        counted=Completeness(**manifest["completeness"]),
+        promised={name: manifest["tables"][name]["rows"] for name in ALL_TABLES},
+        **about,
+    )
 
 
 def verify(root: str | Path) -> list[str]:
@@ -147,6 +179,30 @@ def _choose(root: Path, at: str | datetime | None) -> Path:
         when = f" taken by {at}" if folders else ""
         raise SnapshotError(f"{root} holds no snapshot{when}")
     return max(chosen, key=lambda p: (_taken_at(p), p.name))
+
+
+def _published(root: Path, at: str | datetime | None) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """Choose a snapshot; give its folder, its manifest, and what that says about it."""
+    folder = root
+    if not (folder / parquet.MANIFEST).is_file():
+        folder = _choose(folder, at)
+    elif at is not None:
+        raise SettingError(f"{folder} is one snapshot; give its root to choose by at={at!r}")
+    manifest = parquet.read_manifest(folder)
+    if manifest.get("schema_version", 0) > SCHEMA_VERSION:
+        raise SnapshotError(f"{folder} was written by a newer version of wegly_analytics; upgrade to read it")
+    try:
+        Completeness(**manifest["completeness"])
+        about = {
+            "taken_from": datetime.fromisoformat(manifest["taken_from"]),
+            "taken_at": datetime.fromisoformat(manifest["taken_at"]),
+            "drift_seen": Drift(**manifest["drift"]),
+            "scope": tuple(manifest["scope"]),
+            "personal": restored(manifest["personal"]),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise SnapshotError(f"{folder / parquet.MANIFEST} cannot be trusted: {error!r}") from error
+    return folder, manifest, about
 
 
 def _taken_at(folder: Path) -> datetime:

@@ -91,3 +91,12 @@ def test_times_that_cannot_be_are_left_out(snapshot_of):
 def test_a_stage_without_an_id_is_a_stage_too(snapshot_of):
     table = time_in_stage(snapshot_of({"status": 1, "stage_durations": [{"total_seconds": 86_400.0}]}, {"status": 1}))
     assert table["left"].tolist() == [1]
+
+
+def test_a_stage_with_two_equally_frequent_names_goes_by_the_same_one_in_any_order(snapshot_of):
+    deals = [
+        {"id": n, "status": 1, "stage_durations": [{"stage_id": "s", "stage_name": n, "total_seconds": 5}]}
+        for n in ("b", "a")
+    ]
+    tables = [time_in_stage(snapshot_of(*order)) for order in (deals, deals[::-1])]
+    assert [table["stage"].tolist() for table in tables] == [["a"], ["a"]]

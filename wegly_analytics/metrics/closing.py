@@ -78,7 +78,7 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     for reason, n in zip(reasons, deals.once(marked, *marks).values(), strict=True):
         deals.note(reason, n)
     frame = frame.filter(~unborn, ~endless).filter(nw.col("ended") >= nw.col("created_at"))
-    frame = frame.with_columns(seconds=(nw.col("ended") - nw.col("created_at")).dt.total_seconds())
+    frame = frame.with_columns(seconds=deals.microseconds("created_at", "ended") // 1_000_000)
     counted = deals.count(frame, "one", keys=["seconds", "ending"])
     n = deals.once(frame, "one")["one"]
 

@@ -15,9 +15,6 @@ from wegly_analytics.metrics.reduction import By, Deals, flag, ratio
 if TYPE_CHECKING:
     from wegly_analytics.snapshot import Snapshot
 
-_DAY: Final = 86_400_000_000
-"""Microseconds."""
-
 _SECONDS: Final = 86_400.0
 """In a day."""
 
@@ -109,7 +106,7 @@ def _timed(snap: Snapshot, deals: Deals) -> nw.LazyFrame[Any]:
     listed = snap.frame("pipeline_stages").group_by("deal_id", "stage_id").agg(listed=nw.len())
     spent = snap.frame("stage_durations").join(listed, on=["deal_id", "stage_id"], how="inner")
     spent = spent.filter(nw.col("seconds") >= 0).group_by("deal_id").agg(stage_seconds=nw.col("seconds").sum())
-    lasted = (nw.col("closed_at") - nw.col("created_at")).dt.total_microseconds() / _DAY
+    lasted = deals.days("created_at", "closed_at")
     after = nw.col("closed_at") >= nw.col("created_at")
     frame = deals.frame.join(spent, on="deal_id", how="left").with_columns(
         winning_total=nw.when((nw.col("won") == 1) & after).then(lasted),

@@ -13,9 +13,6 @@ from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, fla
 if TYPE_CHECKING:
     from wegly_analytics.snapshot import Snapshot
 
-_DAY = 86_400_000_000
-"""Microseconds."""
-
 LEVERS: Final = ["deals", "win_rate", "value", "days"]
 """What velocity is made of; `days` divides."""
 
@@ -118,7 +115,6 @@ def levers(deals: Deals, every: Every | None, count: str, tz: str) -> tuple[pd.D
     """
     if count not in ("open", "created", "closed"):
         raise SettingError(f"count={count!r} is none of 'open', 'created', 'closed'")
-    days = (nw.col("won_at") - nw.col("created_at")).dt.total_microseconds() / _DAY
     is_won = nw.col("won") == 1
     frame = deals.frame.with_columns(
         undated=flag((nw.col("open") == 0) & nw.col("closed_at").is_null()),
@@ -127,7 +123,7 @@ def levers(deals: Deals, every: Every | None, count: str, tz: str) -> tuple[pd.D
         ended=flag((nw.col("open") == 0) & ~nw.col("created_at").is_null()),
         won_value=nw.when(is_won).then(nw.col("value")),
         valued=flag(is_won & ~nw.col("value").is_null()),
-        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(days),
+        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(deals.days("created_at", "won_at")),
         timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
         hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import narwhals as nw
 import pandas as pd
+import pyarrow as pa
 
 from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.vocabulary import NOT_INFORMED, STATUS
@@ -106,6 +107,21 @@ class Deals:
         else:
             self._leave_out("archived", "is_archived")
             self._leave_out("status unknown", "status_unknown")
+
+    def microseconds(self, start: str, end: str) -> nw.Expr:
+        """Time from one moment to another, in whole microseconds; negative where they are the wrong way round.
+
+        Narwhals gives no length to Spark's intervals. There, and only there, an instant is turned into a number first:
+        seconds since 1970, whatever the time zone of the session is.
+        """
+        if self.frame.implementation.is_spark_like():
+            seconds = nw.col(end).cast(nw.Float64) - nw.col(start).cast(nw.Float64)
+            return (seconds * 1e6).round(0).cast(nw.Int64)
+        return (nw.col(end) - nw.col(start)).dt.total_microseconds()
+
+    def days(self, start: str, end: str) -> nw.Expr:
+        """Days from one moment to another; negative where they are the wrong way round."""
+        return self.microseconds(start, end) / 86_400_000_000
 
     def _tagged(self, deals: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         tags = self.snap.frame("tags").group_by("deal_id", TAG).agg(tagged=nw.len()).drop("tagged")
@@ -206,13 +222,20 @@ class Deals:
 
 
 def collect(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
-    """Bring a small result home; sums of whole numbers come as decimals from some engines."""
+    """Bring a small result home, in the types that it has on every engine."""
     table = frame.collect("pyarrow").to_native()
-    small: pd.DataFrame = table.to_pandas(date_as_object=False)
-    for name in small.columns:
-        if nw.from_native(table)[name].dtype == nw.Decimal:
-            small[name] = small[name].astype("int64")
+    # some engines sum to 32 bits or to decimals, and give instants in the time zone of their session
+    schema = pa.schema([field.with_type(_at_home(field.type)) for field in table.schema])
+    small: pd.DataFrame = table.cast(schema).to_pandas(date_as_object=False)
     return small
+
+
+def _at_home(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        return pa.int64()
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return pa.timestamp("us", "UTC")
+    return kind
 
 
 def ratio(part: pd.Series[Any], whole: pd.Series[Any]) -> pd.Series[float]:

@@ -119,8 +119,14 @@ def stages_in_order(snap: Snapshot, deals: Deals, times: nw.LazyFrame[Any]) -> p
     listed = collect(listing.group_by("pipeline", "stage_id", "stage", "position").agg(n=nw.len()))
     timed = collect(times.group_by("stage_id", "stage").agg(n=nw.len()))
     listed["size"] = listed.groupby("pipeline", dropna=False)["n"].transform("max")
-    listed = listed.sort_values("n", ascending=False, kind="stable").drop_duplicates("stage_id")
+    listed = _most_frequent(listed, ["position", "stage", "pipeline"])
     listed = listed.sort_values(["size", "pipeline", "position"], ascending=[False, True, True], kind="stable")
-    timed = timed.sort_values("n", ascending=False, kind="stable").drop_duplicates("stage_id")
+    timed = _most_frequent(timed, ["stage"])
     stages = pd.concat([listed, timed[~timed["stage_id"].isin(listed["stage_id"])]])
     return stages[["stage_id", "stage", "position", "pipeline"]].astype({"position": "Int64"})
+
+
+def _most_frequent(stages: pd.DataFrame, ties: list[str]) -> pd.DataFrame:
+    """Keep one row for each stage: the most frequent, and among equals the same on every engine."""
+    ranked = stages.sort_values(["n", *ties], ascending=[False, *(True for _ in ties)], kind="stable")
+    return ranked.drop_duplicates("stage_id")
