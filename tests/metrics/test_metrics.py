@@ -17,6 +17,13 @@ from wegly_analytics.assembly import Answer, Assembly
 from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.snapshot import Snapshot
 
+
+def funnel(snap, **options):
+    """The funnel of the pipeline with most closed deals."""
+    names = [name for name in metrics.win_rate(snap, by="pipeline")["pipeline"] if name != "(not informed)"]
+    return metrics.funnel(snap, pipeline=names[0] if names else None, **options)
+
+
 METRICS = {
     "win_rate": metrics.win_rate,
     "win_rate created": lambda s, **k: metrics.win_rate(s, count="created", **k),
@@ -35,9 +42,9 @@ METRICS = {
     "discounts": metrics.discounts,
     "pipeline_value": metrics.pipeline_value,
     "coverage": lambda s, **k: metrics.coverage(s, target=1000, every="year", periods=2, **k),
-    "funnel": metrics.funnel,
-    "funnel visited": lambda s, **k: metrics.funnel(s, rule="visited", **k),
-    "funnel strict": lambda s, **k: metrics.funnel(s, rule="strict", **k),
+    "funnel": funnel,
+    "funnel visited": lambda s, **k: funnel(s, rule="visited", **k),
+    "funnel strict": lambda s, **k: funnel(s, rule="strict", **k),
     "forecast": lambda s, **k: metrics.forecast(s, draws=20, **k),
     "compare_rules": metrics.compare_rules,
     "velocity_bridge": lambda s, **k: metrics.velocity_bridge(s, every="year", **k),

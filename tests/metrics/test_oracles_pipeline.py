@@ -138,7 +138,8 @@ def test_funnel(sample, rule):
                 SELECT deal_id, max(position) AS furthest, list(DISTINCT position) AS been
                 FROM visits JOIN stages USING (stage_id) GROUP BY 1
             )
-            SELECT s.position, count(*) FILTER ({got}) AS reached, count(*) FILTER (({got}) AND d.status = 'won') AS won,
+            SELECT s.position, count(*) FILTER ({got}) AS reached,
+                count(*) FILTER (({got}) AND d.status = 'won') AS won,
                 count(*) FILTER (({got}) AND d.status = 'lost') AS lost
             FROM {SCOPE} d CROSS JOIN stages s LEFT JOIN paths USING (deal_id) GROUP BY 1
             """,

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from wegly_analytics.metrics.intervals import Floats
     from wegly_analytics.snapshot import Snapshot
 
-_DAY: Final = 86_400
-"""Seconds."""
+_DAY: Final = 86_400_000_000
+"""Microseconds."""
 
 _AT_ONCE: Final = 4_000_000
 """So many numbers are drawn together, to keep memory small."""
@@ -102,15 +102,15 @@ def forecast(
     deals.note("without usable dates", once["undated"])
     deals.note("open without value", once["worthless"])
     dated = frame.filter(nw.col("undated") == 0)
-    dated = dated.with_columns(seconds=(ending_at - created).dt.total_seconds())
+    dated = dated.with_columns(age=deals.microseconds("created_at", "ended"))
     history = collect(
-        dated.filter(nw.col("counts_once") == 1).group_by("seconds", "ending").agg(nw.col("one").sum())
-    ).sort_values(["seconds", "ending"], ignore_index=True)
+        dated.filter(nw.col("counts_once") == 1).group_by("age", "ending").agg(nw.col("one").sum())
+    ).sort_values(["age", "ending"], ignore_index=True)
     waiting = dated.filter(is_open, nw.col("no_value") == 0)
-    now = deals.count(waiting, "one", keys=["seconds", "value"])
+    now = deals.count(waiting, "one", keys=["age", "value"])
 
-    curve = _Curve(history["seconds"], history["ending"], history["one"])
-    if len(now) and float(now["seconds"].max()) / _DAY + days > curve.oldest:
+    curve = _Curve(history["age"], history["ending"], history["one"])
+    if len(now) and float(now["age"].max()) / _DAY + days > curve.oldest:
         deals.cautions.append("beyond the oldest age at which a deal ended no win is expected")
     n = deals.once(waiting, "one")["one"]
     table = _summed(deals, now, curve, days, level, draws, seed)
@@ -121,8 +121,8 @@ def forecast(
 class _Curve:
     """The history of deals by age in whole days, to be weighted anew for each draw."""
 
-    def __init__(self, seconds: pd.Series[Any], ending: pd.Series[Any], n: pd.Series[Any]) -> None:
-        ages = (np.asarray(seconds, dtype=float) // _DAY).astype(int)
+    def __init__(self, age: pd.Series[Any], ending: pd.Series[Any], n: pd.Series[Any]) -> None:
+        ages = (np.asarray(age, dtype=float) // _DAY).astype(int)
         how, count = np.asarray(ending, dtype=int), np.asarray(n, dtype=float)
         self.last = int(ages.max(initial=0))
         self.oldest = int(ages[how > 0].max(initial=-1))
@@ -152,7 +152,7 @@ def _summed(
 ) -> pd.DataFrame:
     """Add up chances by group, and draw worlds for the interval."""
     columns = ["open", "value", "expected", "low", "high"]
-    ages, place = np.unique(np.asarray(now["seconds"], dtype=float) / _DAY, return_inverse=True)
+    ages, place = np.unique(np.asarray(now["age"], dtype=float) / _DAY, return_inverse=True)
     values, count = np.asarray(now["value"], dtype=float), np.asarray(now["one"], dtype=int)
     chance = curve.chances(ages, days, curve.counts)[place]
     rng = np.random.default_rng(seed)

@@ -23,8 +23,8 @@ STATES: Final = ["approved", "rejected", "withdrawn", "expired", "pending"]
 EDGES: Final = (0.0, 0.05, 0.10, 0.20, 0.30)
 """Where bands of discounts begin, unless said otherwise."""
 
-_DAY: Final = 86_400.0
-"""Seconds."""
+_DAY: Final = 86_400_000_000
+"""Microseconds."""
 
 _HAIR: Final = 1e-9
 """5 % of a price, computed from two amounts, is 5 % but for this."""
@@ -93,12 +93,12 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
         cheaper=flag(_IS_PRICED & (_DEPTH > _HAIR)),
         before=nw.when(_IS_PRICED).then(nw.col("subtotal")),
         after=nw.when(_IS_PRICED).then(nw.col("total")),
-        seconds=(nw.col("approved_at") - nw.col("created_at")).dt.total_seconds(),
+        age=deals.microseconds("created_at", "approved_at"),
         took_time=flag(was_approved & (nw.col("approved_at") >= nw.col("created_at"))),
     )
     counts = ["sent", "approved", "rejected", "withdrawn", "expired", "priced", "cheaper"]
     sums = [*counts, "before", "after"]
-    offers = offers.select("deal_id", *sums, "seconds", "took_time").join(own, on="deal_id", how="inner")
+    offers = offers.select("deal_id", *sums, "age", "took_time").join(own, on="deal_id", how="inner")
     having = offers.group_by("deal_id").agg(offered=nw.col("sent").max())
     per_deal = deals.frame.join(having, on="deal_id", how="left").with_columns(
         deals=nw.lit(1), with_proposal=flag(~nw.col("offered").is_null())
@@ -116,7 +116,7 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     table["versions"] = ratio(table["sent"], table["with_proposal"])
     table["discounted"] = ratio(table["cheaper"], table["priced"])
     table["discount"] = 1 - ratio(table["after"], table["before"])
-    taken = offers.filter(nw.col("took_time") == 1).group_by(*groups, "seconds").agg(n=nw.len())
+    taken = offers.filter(nw.col("took_time") == 1).group_by(*groups, "age").agg(n=nw.len())
     table["days_to_approval"] = _medians(table, informed(collect(taken), groups), groups, deals.groups)
     once = deals.once(offers, "sent", "priced")
     deals.note("proposals without a price", once["sent"] - once["priced"])
@@ -248,7 +248,7 @@ def _medians(table: pd.DataFrame, taken: pd.DataFrame, aliases: list[str], group
     """Find the median days of each row of a table, given how many there are of each length."""
 
     def median(part: pd.DataFrame) -> float:
-        return float(quantile(kaplan_meier(part["seconds"] / _DAY, np.ones(len(part)), part["n"]), 0.5))
+        return float(quantile(kaplan_meier(part["age"] / _DAY, np.ones(len(part)), part["n"]), 0.5))
 
     if not aliases:
         return [median(taken)] * len(table)
