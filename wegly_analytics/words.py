@@ -192,6 +192,7 @@ PORTUGUESE: Final = {
         "negócios em aberto há mais tempo na etapa que a parcela q dos que saíram dela"
     ),
     "in a stage that few deals have left": "em etapa da qual poucos saíram",
+    "with a negative value": "com valor negativo",
     # proposals and discounts
     "What became of proposals": "O que foi feito das propostas",
     "What became of proposals, by {groups}": "O que foi feito das propostas, por {groups}",

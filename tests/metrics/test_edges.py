@@ -11,6 +11,7 @@ from wegly_analytics.metrics import (
     loss_reasons,
     quality,
     time_in_stage,
+    time_to_close,
     velocity,
     velocity_bridge,
     win_loss,
@@ -127,3 +128,32 @@ def test_a_month_begins_at_local_midnight_in_summer_time_and_out_of_it(month, ut
     assert loss_reasons(snap, every="month")["deals"].tolist() == [1, 1]
     paces = velocity(snap, every="month", count="closed").set_index("period")["deals"]
     assert paces[[last, first_of]].tolist() == [2, 2]
+
+
+def test_a_value_of_nothing_or_less_is_counted_but_weighs_nothing(snapshot_of):
+    snap = snapshot_of(won(value=-100), won(value=0), won(value=30), lost(value=10))
+    table = win_rate(snap, weight="value")
+    assert first(table)["rate"] == 0.75
+    assert first(table)["no_value"] == 0.25
+    assert table.attrs["left_out"] == {"with a negative value": 1}
+    assert first(win_rate(snap))["n"] == 4
+    assert set(quality(snap, rules="value not positive")["deal_id"]) == {"deal-0", "deal-1"}
+
+
+@pytest.mark.parametrize("status", [still_open, won, lost])
+def test_an_archived_deal_is_in_numerator_and_denominator_or_in_neither(status, snapshot_of):
+    gone = status(archived_at="2026-06-01T00:00:00Z", value=10)
+    snap = snapshot_of(won(value=10), lost(value=10), gone)
+    table = win_rate(snap, count="created")
+    assert (first(table)["n"], table.attrs["left_out"]) == (2, {"archived": 1})
+    table = win_rate(snap, count="created", archived=True)
+    assert (first(table)["n"], table.attrs["left_out"]) == (3, {})
+    name = {still_open: "open", won: "won", lost: "lost"}[status]
+    assert first(table)[name] == first(win_rate(snap, count="created"))[name] + 1
+
+
+def test_deals_that_all_took_as_long_make_a_curve_of_one_step(snapshot_of):
+    table = time_to_close(snapshot_of(*[won()] * 3, *[lost(lost_date=won()["won_date"])] * 2))
+    assert len(table) == 2
+    assert table.iloc[1][["at_risk", "won", "lost"]].tolist() == [5, 3, 2]
+    assert table.iloc[1][["p_won", "p_lost", "p_open"]].tolist() == pytest.approx([0.6, 0.4, 0])

@@ -10,14 +10,14 @@ from __future__ import annotations
 from wegly_analytics.metrics.bridge import velocity_bridge
 from wegly_analytics.metrics.closing import time_to_close
 from wegly_analytics.metrics.definitions import compare_rules
-from wegly_analytics.metrics.forecast import forecast
-from wegly_analytics.metrics.funnel import funnel
+from wegly_analytics.metrics.offers import discounts, proposals
+from wegly_analytics.metrics.outlook import forecast
 from wegly_analytics.metrics.pace import velocity
 from wegly_analytics.metrics.pipeline import coverage, pipeline_value
-from wegly_analytics.metrics.proposals import discounts, proposals
-from wegly_analytics.metrics.quality import quality
+from wegly_analytics.metrics.progress import funnel
 from wegly_analytics.metrics.rates import win_loss, win_rate
 from wegly_analytics.metrics.reasons import loss_reasons
+from wegly_analytics.metrics.records import quality
 from wegly_analytics.metrics.stages import time_in_stage
 from wegly_analytics.metrics.waiting import stalled
 

@@ -43,7 +43,8 @@ def win_rate(
         The denominator: ``"closed"``, won and lost; ``"created"``, all deals, also open ones (the cohort view);
         ``"closed+stale"``, won, lost, and open deals past their expected close, which count as lost.
     weight
-        ``"value"`` weighs each deal with its value; deals without a value drop out, and `no_value` says how many.
+        ``"value"`` weighs each deal with its value; deals without a value, or with one below 0, drop out, and
+        `no_value` says how many.
     archived
         Whether archived deals count; if so, in numerator and denominator alike.
 
@@ -53,7 +54,7 @@ def win_rate(
         One row per group, most deals first: the groups; `won`, `lost`, `open` (deals, `open` without the stale ones
         where these count as lost), with ``"closed+stale"`` also `stale`; `n`, the denominator (deals); `rate` with
         `low` and `high` (shares, 0 to 1). With ``weight="value"`` also `won_value`, `lost_value` (money) and
-        `no_value` (the share of deals in the denominator that have no value).
+        `no_value` (the share of deals in the denominator that have no value to weigh with).
 
     Raises
     ------
@@ -88,12 +89,14 @@ def win_rate(
     losing = ["lost", "stale"] + (["open"] if count == "created" else [])
     ended = ["won", *losing]
     frame = frame.with_columns(counts=nw.sum_horizontal(*ended))
-    v = nw.when(nw.col("counts") == 1).then(nw.col("value"))
+    is_weight = nw.col("value") >= 0  # a share of less than nothing is none
+    v = nw.when((nw.col("counts") == 1) & is_weight).then(nw.col("value"))
     frame = frame.with_columns(
-        won_value=nw.when(nw.col("won") == 1).then(nw.col("value")),
+        won_value=nw.when((nw.col("won") == 1) & is_weight).then(nw.col("value")),
         all_value=v,
         squared=v * v,
-        no_value=flag((nw.col("counts") == 1) & nw.col("value").is_null()),
+        no_value=flag((nw.col("counts") == 1) & (nw.col("value").is_null() | ~is_weight)),
+        negative=flag((nw.col("counts") == 1) & ~is_weight & ~nw.col("value").is_null()),
     )
     sums = ["won_value", "all_value", "squared", "no_value"] if weight else []
     table = deals.count(frame, "won", "lost", "open", "stale", *sums)
@@ -103,6 +106,7 @@ def win_rate(
         rate = ratio(table["won_value"], table["all_value"])
         effective = ratio(table["all_value"] ** 2, table["squared"])
         table["no_value"] = ratio(table["no_value"], table["n"])
+        deals.note("with a negative value", deals.once(frame, "negative")["negative"])
     else:
         rate, effective = ratio(table["won"], table["n"]), table["n"]
     table["rate"] = rate

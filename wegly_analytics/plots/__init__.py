@@ -9,12 +9,12 @@ from __future__ import annotations
 from wegly_analytics.plots.bridge import velocity_bridge
 from wegly_analytics.plots.canvas import alt_text
 from wegly_analytics.plots.closing import time_to_close
-from wegly_analytics.plots.forecast import forecast
-from wegly_analytics.plots.funnel import funnel
+from wegly_analytics.plots.offers import discounts, proposals
+from wegly_analytics.plots.outlook import forecast
 from wegly_analytics.plots.pace import velocity
 from wegly_analytics.plots.picture import save
 from wegly_analytics.plots.pipeline import coverage, pipeline_value
-from wegly_analytics.plots.proposals import discounts, proposals
+from wegly_analytics.plots.progress import funnel
 from wegly_analytics.plots.rates import win_loss, win_rate
 from wegly_analytics.plots.reasons import loss_reasons
 from wegly_analytics.plots.stages import time_in_stage
