@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from metrics.test_metrics import METRICS
 
+import wegly_analytics as wa
 from wegly_analytics import words
 
 PACKAGE = Path(words.__file__).parent
@@ -18,6 +20,15 @@ def test_every_text_that_code_says_is_in_the_catalogue():
                 assert node.args[0].value in words.PORTUGUESE, path
             if named == "note" and path.parent.name == "metrics" and isinstance(node.args[0], ast.Constant):
                 assert node.args[0].value in words.PORTUGUESE, path
+            if named == "append" and ast.unparse(node.func).endswith("cautions.append"):
+                assert node.args[0].value in words.PORTUGUESE, path
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_every_rule_and_every_reason_to_leave_deals_out_is_in_the_catalogue(metric):
+    attrs = metric(wa.sample(), by="tag").attrs
+    for text in [*attrs["rule"].split(" · "), *attrs["left_out"], *attrs["cautions"]]:
+        assert text in words.PORTUGUESE
 
 
 def test_translations_keep_the_braces():

@@ -351,14 +351,15 @@ def number(value: float, lang: str, digits: int = 0) -> str:
 
 
 def percent(share: float, lang: str, digits: int = 0) -> str:
-    """Write a share as a percentage.
+    r"""Write a share as a percentage.
 
     Examples
     --------
-    >>> percent(0.125, "pt", 1)
-    '12,5%'
+    >>> percent(0.125, "en", 1), percent(0.125, "pt", 1).replace("\xa0", " ")
+    ('12.5%', '12,5 %')
     """
-    return format_percent(share, format=f"{_decimals(digits)}%", locale=_locale(lang))
+    space = "\N{NO-BREAK SPACE}" if lang == "pt" else ""  # as the international rules for units have it
+    return format_percent(share, format=f"{_decimals(digits)}{space}%", locale=_locale(lang))
 
 
 def money(value: float, lang: str, currency: str = "BRL") -> str:

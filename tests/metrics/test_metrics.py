@@ -168,6 +168,21 @@ def test_rates_lie_within_their_intervals(metric, company):
         assert table["rate"].isna().equals(table["low"].isna())
 
 
+BY_PIPELINE = {"time_in_stage", "funnel", "funnel visited", "funnel strict", "pipeline_value"}
+
+
+@pytest.mark.parametrize("metric", [METRICS[name] for name in METRICS if name not in BY_PIPELINE])
+@given(company=companies())
+@settings(max_examples=8)
+def test_deals_that_are_split_over_two_pipelines_and_put_together_give_the_same(metric, company):
+    split = [
+        deal | {"stage": {**deal["stage"], "pipeline": {"id": f"p{n % 2}", "name": "PQ"[n % 2]}}}
+        for n, deal in enumerate(company)
+    ]
+    for by in (None, "source"):
+        same(metric(snapshot(company), by=by), metric(snapshot(split), by=by))
+
+
 COUNTS = {"won", "lost", "open", "n", "deals", "left", "still_in", "stale", "won_value", "lost_value"}
 
 
