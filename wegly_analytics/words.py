@@ -270,6 +270,7 @@ PORTUGUESE: Final = {
     "win rate of those that got there: won ÷ (won + lost)": (
         "taxa de ganho dos que chegaram lá: ganhos ÷ (ganhos + perdidos)"
     ),
+    "in another pipeline, or in none": "em outro funil, ou em nenhum",
     "in no stage of the pipeline": "em nenhuma etapa do funil",
     # what open deals will bring in
     "Forecast": "Previsão",

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from strategies import days_ago
@@ -46,7 +47,7 @@ def test_win_rates_are_counted_among_those_that_got_there_and_never_multiplied(s
     assert table[["won", "lost"]].values.tolist() == [[1, 2], [1, 2], [1, 2], [1, 0]]
     assert table["win_rate"].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1])
     assert table["of_first"].tolist() == pytest.approx([1, 1, 0.8, 0.2])
-    assert table["of_previous"].tolist() == pytest.approx([1, 1, 0.8, 0.25])
+    assert table["of_previous"].tolist() == pytest.approx([np.nan, 1, 0.8, 0.25], nan_ok=True)
     assert ((table["low"] <= table["win_rate"]) & (table["win_rate"] <= table["high"])).all()
 
 
@@ -86,6 +87,7 @@ def test_one_pipeline_at_a_time(snapshot_of):
     with pytest.raises(SettingError, match="pipeline='R' has no deal here"):
         funnel(snap, pipeline="R")
     assert reached(snap, pipeline="P") == [2, 1, 0, 0]
+    assert funnel(snap, pipeline="P").attrs["left_out"] == {"in another pipeline, or in none": 1}
     assert reached(snap, pipeline="Q") == [1, 0, 0, 0]
     assert reached(snap.where(pipeline="Q")) == [1, 0, 0, 0]
     with pytest.raises(SettingError, match="rule='any' is none of 'reached', 'visited', 'strict'"):

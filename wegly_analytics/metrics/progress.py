@@ -52,8 +52,8 @@ def funnel(
     pandas.DataFrame
         One row per group and stage, in the order of the pipeline: the groups; `stage`; `position`; `reached`, deals
         that got there; `of_first` and `of_previous`, these as shares of the deals that got to the first stage and to
-        the one before (0 to 1); `won` and `lost`, those of them that were; `win_rate`, won ÷ (won + lost) of them, with
-        `low` and `high` (shares, 0 to 1).
+        the one before (0 to 1; the first has none before it); `won` and `lost`, those of them that were; `win_rate`,
+        won ÷ (won + lost) of them, with `low` and `high` (shares, 0 to 1).
 
     Raises
     ------
@@ -87,7 +87,9 @@ def funnel(
     deals = Deals(snap, by, archived)
     deals.groups = [g for g in deals.groups if g not in ("pipeline", "stage")]
     chosen = _chosen(deals, pipeline)
-    deals.frame = deals.frame.filter(nw.col("pipeline") == chosen)
+    deals.frame = deals.frame.with_columns(elsewhere=1 - flag(nw.col("pipeline") == chosen))
+    deals.note("in another pipeline, or in none", deals.total("elsewhere")["elsewhere"])
+    deals.frame = deals.frame.filter(nw.col("elsewhere") == 0)
     own = deals.frame.select("deal_id").unique()
     times = snap.frame("stage_durations").filter(nw.col("seconds") > 0).select("deal_id", "stage_id", "stage")
     times = times.join(own, on="deal_id", how="inner")
@@ -127,7 +129,7 @@ def funnel(
             part[end] = [int(row[f"{end}_{mark}"]) for mark in marks]
         before = part["reached"].shift()
         part["of_first"] = ratio(part["reached"], pd.Series(part["reached"].iloc[0], index=part.index))
-        part["of_previous"] = ratio(part["reached"], before.fillna(part["reached"].iloc[0]))
+        part["of_previous"] = ratio(part["reached"], before.fillna(0))
         rows.append(part)
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=[*deals.groups, *_COLUMNS])
     closed = table["won"] + table["lost"]
