@@ -231,6 +231,7 @@ PORTUGUESE: Final = {
     "open value; full colour: weighted by the stage's win rate": (
         "valor em aberto; cor cheia: ponderado pela taxa da etapa"
     ),
+    "hollow: fewer than {n} closed deals": "vazado: menos de {n} negócios encerrados",
     "{n} open deals have no value": "{n} negócios em aberto sem valor",
     "open deals by stage": "negócios em aberto por etapa",
     "weighted by the win rate of the closed deals that were in the stage": (

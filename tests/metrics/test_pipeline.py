@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -58,6 +59,14 @@ def test_groups_share_the_history_of_the_stage(snapshot_of):
     assert table["source"].unique().tolist() == ["b"]
 
 
+def test_a_group_may_be_a_number_that_some_deals_lack(snapshot_of):
+    deals = [deal(OPEN, "s1", quality_rating=5), deal(OPEN, "s1"), deal(OPEN, "s0", quality_rating=3)]
+    table = pipeline_value(snapshot_of(*deals), by="quality_rating")
+    assert table["quality_rating"].drop_duplicates().tolist() == [3, 5, "(not informed)"]
+    assert table["stage"].tolist() == ["New", "Offer", "Contract"] * 3
+    assert table["deals"].tolist() == [1, 0, 0, 0, 1, 0, 0, 1, 0]
+
+
 def test_two_stages_of_one_name_are_two_stages(snapshot_of):
     twice = [{"id": "s0", "name": "New", "position": 0}, {"id": "s1", "name": "New", "position": 1}]
     deals = [deal(OPEN, stage, pipeline_stages=twice) for stage in ("s0", "s1", "s1")]
@@ -112,6 +121,42 @@ def test_targets_may_differ_by_group_and_one_that_is_missing_is_missing(snapshot
     table = coverage(snap, target={"a": 50.0}, by="source").set_index("source")
     assert table.loc["a", ["target", "coverage"]].tolist() == [50, 2]
     assert table.loc["(not informed)", ["target", "coverage"]].isna().all()
+
+
+def test_a_group_with_a_target_but_no_deal_keeps_its_row(snapshot_of):
+    """A new colleague's target is still to be met, though there is nothing to meet it with."""
+    snap = snapshot_of(expected("2026-08-01", deal_source={"name": "a"}))
+    table = coverage(snap, target={"a": 50.0, "new": 70.0}, by="source", periods=2)
+    assert table["source"].tolist() == ["a", "new"] * 2
+    assert table["target"].tolist() == [50, 70] * 2
+    assert table["coverage"].tolist() == [2, 0, 0, 0]
+    assert table["needed"].isna().all(), "without closed deals nothing says what is needed"
+
+
+def test_targets_of_several_groups_are_named_by_all_of_them(snapshot_of):
+    snap = snapshot_of(expected("2026-08-01", deal_source={"name": "a"}))
+    by = ["source", "status"]
+    table = coverage(snap, target={("a", "open"): 50.0, ("b", "open"): 70.0}, by=by)
+    assert table[[*by, "target"]].to_numpy().tolist() == [["a", "open", 50], ["b", "open", 70]]
+    with pytest.raises(SettingError, match="target has 'a': with several groups give tuples of source, status"):
+        coverage(snap, target={"a": 50.0}, by=by)
+
+
+def test_deals_won_without_a_value_are_not_booked_and_that_is_said(snapshot_of):
+    won = [deal(WON, "s0", value, won_date="2026-07-01T05:00:00Z") for value in (30.0, None)]
+    earlier = deal(WON, "s0", None, won_date="2026-06-01T05:00:00Z")
+    table = coverage(snapshot_of(*won, earlier), target=100)
+    assert table["booked"].tolist() == [30]
+    assert table.attrs["left_out"] == {"won without value": 1}
+
+
+def test_a_quarter_may_begin_on_a_day_without_midnight(snapshot_of):
+    """On 2017-10-01 the day began at one o'clock in Asunción, which is 4:00 UTC."""
+    won = [deal(WON, "s0", won_date=f"2017-10-01T0{time}Z") for time in ("3:59:59", "4:00:00")]
+    early = replace(snapshot_of(*won, deal(OPEN, "s0")), taken_at=datetime(2017, 10, 5, 12, tzinfo=UTC))
+    table = coverage(early, target=500, periods=2, tz="America/Asuncion")
+    assert table["period"].tolist() == [pd.Timestamp("2017-10-01"), pd.Timestamp("2018-01-01")]
+    assert table["booked"].tolist() == [100, 0]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     is_open = is_open.with_columns(deals=nw.lit(1), no_value=flag(nw.col("value").is_null()))
     inside = deals.count(is_open, "deals", "value", "no_value", keys=["stage_id"]).astype({"stage_id": object})
     if deals.groups:
-        stages = stages.merge(inside[deals.groups].drop_duplicates().sort_values(deals.groups), how="cross")
+        stages = stages.merge(inside[deals.groups].drop_duplicates(), how="cross")
         places = {name: n for n, name in enumerate(stages["stage_id"].drop_duplicates())}
         stages = stages.sort_values(
             [*deals.groups, "stage_id"], key=lambda s: s.map(places) if s.name == "stage_id" else s
@@ -132,9 +132,10 @@ def coverage(
     Returns
     -------
     pandas.DataFrame
-        One row per group and period: the groups; `period`, its first day; `target`; `booked`, won in it so far; `open`,
-        the value of open deals that are expected to close in it (all money); `coverage`, open ÷ (target − booked),
-        times; `needed`, 1 ÷ win rate, times; `win_rate` and `n`, the closed deals it rests on.
+        One row per group and period, also for a group that has a target but no deal: the groups; `period`, its first
+        day; `target`; `booked`, won in it so far; `open`, the value of open deals that are expected to close in it (all
+        money); `coverage`, open ÷ (target − booked), times; `needed`, 1 ÷ win rate, times; `win_rate` and `n`, the
+        closed deals it rests on.
 
     Raises
     ------
@@ -148,7 +149,8 @@ def coverage(
     `expected_close` is a calendar day and is compared with the period's days; moments of winning are instants. The win
     rate is won ÷ (won + lost), by number, of the deals closed in the 365 days before the snapshot. Where the target is
     met, or nothing says what it is, coverage is missing. Open deals without a value, without an expected close, or
-    whose expected close lies before the first period are not in `open`; `attrs["left_out"]` counts them.
+    whose expected close lies before the first period are not in `open`, and deals won in the periods without a value
+    are not in `booked`; `attrs["left_out"]` counts them.
 
     Examples
     --------
@@ -164,7 +166,8 @@ def coverage(
     moment = pd.Timestamp(snap.taken_at)
     starts = _starts(every, moment, periods, tz)
     ends = list(starts[1:])
-    closing = Periods(every, starts[0].tz_localize(tz), starts[-2].tz_localize(tz), tz)
+    noon = pd.Timedelta(hours=12)  # of a day that may have no midnight
+    closing = Periods(every, (starts[0] + noon).tz_localize(tz), (starts[-2] + noon).tz_localize(tz), tz)
 
     is_open = nw.col("open") == 1
     due = nw.col("expected_close")
@@ -188,7 +191,10 @@ def coverage(
     begins = starts[0].tz_localize(tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC").to_pydatetime()
     won_at = nw.col("won_at")
     won = frame.filter(nw.col("won") == 1, won_at >= nw.lit(begins), won_at <= nw.lit(snap.taken_at))
-    won = won.with_columns(period=closing.number(won_at), earned=nw.col("value"))
+    won = won.with_columns(
+        period=closing.number(won_at), earned=nw.col("value"), unpriced=flag(nw.col("value").is_null())
+    )
+    deals.note("won without value", deals.once(won, "unpriced")["unpriced"])
     since = (moment - pd.Timedelta(days=YEAR)).to_pydatetime()
     recent = frame.filter(nw.col("closed_at") > nw.lit(since), nw.col("closed_at") <= nw.lit(snap.taken_at))
 
@@ -199,7 +205,7 @@ def coverage(
     ]
     every_one = pd.DataFrame({"period": range(periods)})
     if deals.groups:
-        present = deals.count(frame.with_columns(one=nw.lit(1)), "one")[deals.groups]
+        present = _with_targets(deals.count(frame.with_columns(one=nw.lit(1)), "one")[deals.groups], target)
         every_one = present.merge(every_one, how="cross")
     table = every_one
     for part in parts:
@@ -226,6 +232,22 @@ def _starts(every: Every, moment: pd.Timestamp, periods: int, tz: str) -> pd.Dat
     """Give the first day of each period, and of the one after the last."""
     first = Periods(every, moment, moment, tz).starts[0]
     return pd.period_range(first, periods=periods + 1, freq=FREQUENCY[every]).start_time.as_unit("us")
+
+
+def _with_targets(present: pd.DataFrame, target: float | Mapping[Any, float]) -> pd.DataFrame:
+    """Add the groups that have a target but no deal: what is to be won there is missing all the same."""
+    if not isinstance(target, Mapping):
+        return present
+    names = list(present.columns)
+    known = set(present.itertuples(index=False, name=None))
+    new = []
+    for key in target:
+        row = (key,) if len(names) == 1 else key
+        if not isinstance(row, tuple) or len(row) != len(names):
+            raise SettingError(f"target has {key!r}: with several groups give tuples of {', '.join(names)}")
+        if row not in known:
+            new.append(row)
+    return pd.concat([present, pd.DataFrame(new, columns=names)], ignore_index=True) if new else present
 
 
 def _targets(target: float | Mapping[Any, float], groups: list[str]) -> Any:

@@ -76,9 +76,10 @@ def forecast(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", c
             **{name: cash(row[name], table, lang) for name in ("expected", "low", "high", "value")},
             n=say("n={n}", lang, n=number(row["open"], lang)),
         )
-        note(ax, row["high"], y, text, size * 0.9)
+        note(ax, max(row["high"], row["expected"]), y, text, size * 0.9)
         said.append(f"{labels[y].replace(chr(10), ' ')}: {text}")
-    ax.set_xlim(0, reach(table["high"], 1.02))
+    # a few unlikely deals are expected to bring more than they bring in most worlds
+    ax.set_xlim(0, reach(table[["high", "expected"]].max(), 1.02))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(cash(x, table, lang))))
     ax.locator_params(axis="x", nbins=4)
     level = percent(table.attrs.get("level", 0.8), lang)

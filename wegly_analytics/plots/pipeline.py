@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from wegly_analytics.plots.canvas import (
+    SMALL,
     canvas,
     cash,
     finish,
@@ -48,7 +49,8 @@ def pipeline_value(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "
     -------
     matplotlib.axes.Axes
         For each stage a pale bar of the value with a full one of the weighted value in it, and both in words with the
-        number of deals. Stages without open deals are left out where there are groups.
+        number of deals. The weighted value is hollow where the win rate rests on fewer than ten closed deals. Stages
+        without open deals are left out where there are groups.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def pipeline_value(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "
         If the language is unknown.
     """
     table = priced(table, currency)
-    ax, groups = canvas(table, ("stage", "deals", "value", "weighted", "no_value"), ax)
+    ax, groups = canvas(table, ("stage", "deals", "value", "weighted", "no_value", "closed"), ax)
     title = say("Value in the pipeline", lang)
     if groups:
         title = say("Value in the pipeline, by {groups}", lang, groups=group_names(groups, lang))
@@ -70,7 +72,9 @@ def pipeline_value(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "
     size = rows(ax, labels)
     y = range(len(shown))
     ax.barh(y, shown["value"], color=OPEN, alpha=0.35, height=0.62)
-    ax.barh(y, shown["weighted"].fillna(0.0), color=OPEN, height=0.62)
+    few = shown["closed"] < SMALL
+    fill = ["none" if each else OPEN for each in few]
+    ax.barh(y, shown["weighted"].fillna(0.0), color=fill, edgecolor=OPEN, height=0.62)
     said = []
     for place, row in enumerate(shown.to_dict("records")):
         weighted = "—" if np.isnan(row["weighted"]) else cash(row["weighted"], table, lang)
@@ -86,7 +90,10 @@ def pipeline_value(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "
     ax.set_xlim(0, reach(shown["value"], 1.02))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: plain(cash(x, table, lang))))
     ax.locator_params(axis="x", nbins=4)
-    ax.set_xlabel(say("open value; full colour: weighted by the stage's win rate", lang), fontsize="small")
+    label = say("open value; full colour: weighted by the stage's win rate", lang)
+    if (few & (shown["weighted"] > 0)).any():
+        label += f"\n({say('hollow: fewer than {n} closed deals', lang, n=SMALL)})"
+    ax.set_xlabel(label, fontsize="small")
     subtitle = ""
     if without := int(shown["no_value"].sum()):
         subtitle = say("{n} open deals have no value", lang, n=number(without, lang))
@@ -111,7 +118,7 @@ def coverage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", c
     -------
     matplotlib.axes.Axes
         One row per group and period: a bar of what was won, a pale one of what is open behind it, a mark at the target,
-        and in words the coverage that there is and that is needed.
+        and in words the coverage that there is, the one that is needed, and on how many closed deals that rests.
 
     Raises
     ------
@@ -121,7 +128,7 @@ def coverage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", c
         If the language is unknown.
     """
     table = priced(table, currency)
-    ax, groups = canvas(table, ("period", "target", "booked", "open", "coverage", "needed"), ax)
+    ax, groups = canvas(table, ("period", "target", "booked", "open", "coverage", "needed", "n"), ax)
     title = say("Pipeline coverage", lang)
     if groups:
         title = say("Pipeline coverage by {groups}", lang, groups=group_names(groups, lang))
@@ -139,6 +146,7 @@ def coverage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", c
         there = "—" if np.isnan(row["coverage"]) else say("{n} ×", lang, n=number(row["coverage"], lang, 1))
         needed = "—" if np.isnan(row["needed"]) else say("{n} ×", lang, n=number(row["needed"], lang, 1))
         text = say("{coverage}, needed {needed}", lang, coverage=there, needed=needed)
+        text += f" ({say('n={n}', lang, n=number(row['n'], lang))})"
         if row["booked"] >= row["target"]:
             text = say("target met", lang)
         end = np.nanmax([row["booked"] + row["open"], row["target"]])
