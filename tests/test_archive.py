@@ -200,7 +200,9 @@ def test_a_full_disk_is_said_so_and_what_was_written_is_kept(tmp_path):
     assert "File too large; what was written before is kept" in first
     assert "the disk was full before" in last, "half a record is never followed by another"
     kept = [int(record.asked) for record in Archive(tmp_path / "raw")]
-    assert kept == list(range(int(first[1 : first.index(",")])))
+    written = int(first[1 : first.index(",")])
+    # of the record that found the disk full all but the end of its block may have been written: then it is readable
+    assert kept in (list(range(written)), list(range(written + 1)))
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20_000
 
 

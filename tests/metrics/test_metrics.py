@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import MOMENT, body, deals
 
+import wegly_analytics as wa
 from wegly_analytics import metrics
 from wegly_analytics.assembly import Answer, Assembly
 from wegly_analytics.errors import MissingColumnError, SettingError
+from wegly_analytics.metrics.reduction import TAKEN
 from wegly_analytics.snapshot import Snapshot
+from wegly_analytics.tables import DEALS
 
 
 def funnel(snap, **options):
@@ -181,6 +184,20 @@ def test_deals_that_are_split_over_two_pipelines_and_put_together_give_the_same(
     ]
     for by in (None, "source"):
         same(metric(snapshot(company), by=by), metric(snapshot(split), by=by))
+
+
+@every_metric
+def test_groups_may_be_numbers_some_of_which_are_missing(metric):
+    assert "quality_rating" in metric(wa.sample(), by="quality_rating")
+
+
+@every_metric
+def test_a_group_never_stands_in_the_way_of_a_figure(metric):
+    figures = set(metric(wa.sample()).columns) - {*DEALS.names} | {"won", "value"}
+    assert figures <= TAKEN
+    for name in ("won", "value", min(figures)):
+        with pytest.raises(SettingError, match=f"by='{name}': results have a column of that name; assign yours under"):
+            metric(wa.sample().assign(**{name: 1}), by=name)
 
 
 COUNTS = {"won", "lost", "open", "n", "deals", "left", "still_in", "stale", "won_value", "lost_value"}

@@ -204,7 +204,7 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     counted = deals.count(inside.with_columns(band=bands), "won", "lost", keys=["band"])
     every = pd.DataFrame({"band": range(len(bounds) + 1)})
     if deals.groups:
-        every = counted[deals.groups].drop_duplicates().sort_values(deals.groups).merge(every, how="cross")
+        every = deals.count(inside, "won")[deals.groups].merge(every, how="cross")
     table = every.merge(counted, how="left", on=["band", *deals.groups])
     if not deals.groups and counted.empty:
         table = every.assign(won=0, lost=0)

@@ -78,6 +78,9 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     is_open = deals.frame.filter(nw.col("open") == 1)
     is_open = is_open.with_columns(deals=nw.lit(1), no_value=flag(nw.col("value").is_null()))
     inside = deals.count(is_open, "deals", "value", "no_value", keys=["stage_id"]).astype({"stage_id": object})
+    ids = stages["stage_id"].dropna().tolist()
+    nowhere = is_open.filter(~nw.col("stage_id").is_in(ids) | nw.col("stage_id").is_null()) if ids else is_open
+    deals.note("in no stage of a pipeline", deals.once(nowhere, "deals")["deals"])
     if deals.groups:
         stages = stages.merge(inside[deals.groups].drop_duplicates(), how="cross")
         places = {name: n for n, name in enumerate(stages["stage_id"].drop_duplicates())}
@@ -88,8 +91,6 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     table[["deals", "no_value", "value"]] = table[["deals", "no_value", "value"]].fillna(0)
     table = table.astype({"deals": "int64", "no_value": "int64", "value": float})
     table["weighted"] = (table["value"] * table["win_rate"]).astype(float)
-    if not deals.overlapping:
-        deals.note("in no stage of a pipeline", deals.total("open")["open"] - table["deals"].sum())
     unweighted = table.loc[table["weighted"].isna(), "deals"].sum()
     if unweighted:
         deals.cautions.append("some open deals are in a stage that no closed deal was in: they have no weight")

@@ -36,6 +36,20 @@ FREQUENCY: Final[dict[Every, str]] = {"week": "W-SUN", "month": "M", "quarter": 
 
 _MOST_PERIODS: Final = 1_200
 
+TAKEN: Final = frozenset(
+    {
+        "above", "approval_rate", "approved", "at_risk", "booked", "closed", "closed_at", "counts_once", "coverage",
+        "cumulative", "days", "days_to_approval", "deals", "discount", "discounted", "expected", "expired",
+        "figure", "from", "gap", "high", "left", "lever", "lost", "lost_value", "low", "mean_left", "n", "needed",
+        "no_value", "of_first", "of_previous", "open", "p25", "p50", "p75", "p_lost", "p_lost_high", "p_lost_low",
+        "p_open", "p_open_high", "p_open_low", "p_won", "p_won_high", "p_won_low", "part", "pending", "period",
+        "position", "rate", "reached", "rejected", "rule", "sent", "share", "stale", "still_in", "target", "to",
+        "typical_days", "up_to", "used_by", "valid_share", "value", "value_share", "velocity", "versions",
+        "weighted", "win_rate", "with_proposal", "withdrawn", "won", "won_value",
+    }
+)  # fmt: skip
+"""Names of figures: a group that is called so would stand in the way of one."""
+
 CLOSED_AT: Final = (
     nw.when(nw.col("status") == "won")
     .then(nw.col("won_at"))
@@ -93,6 +107,8 @@ class Deals:
         for name in self.groups:
             if name not in (*present, TAG):
                 raise MissingColumnError("deals", name, [*present, TAG])
+            if name in TAKEN:
+                raise SettingError(f"by={name!r}: results have a column of that name; assign yours under another one")
         self.overlapping = TAG in self.groups and TAG not in present
         deals = self._tagged(deals) if self.overlapping else deals.with_columns(counts_once=nw.lit(1))
         words = STATUS.values()
