@@ -98,9 +98,9 @@ def test_edges_must_be_ascending_shares(snapshot_of, edges):
 def test_every_group_has_every_band(snapshot_of):
     deals = [closed(WON, offer()) | {"deal_source": {"name": "a"}}, closed(LOST, offer(total=50.0))]
     table = discounts(snapshot_of(*deals), by="source", edges=(0, 0.1))
-    assert table["source"].tolist() == ["(not informed)"] * 3 + ["a"] * 3
-    assert table["n"].tolist() == [0, 0, 1, 1, 0, 0]
-    assert np.isnan(table["rate"][0])
+    assert table["source"].tolist() == ["a"] * 3 + ["(not informed)"] * 3
+    assert table["n"].tolist() == [1, 0, 0, 0, 0, 1]
+    assert np.isnan(table["rate"][1])
 
 
 def test_the_effect_of_a_discount_is_found_in_the_sandbox():
