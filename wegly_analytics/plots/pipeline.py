@@ -135,7 +135,9 @@ def coverage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", c
     if not table[["booked", "open"]].sum().sum():
         return nothing(ax, table, title, "Nothing to draw: nothing is booked, and nothing is expected.", lang)
     when = pd.Series([period(start, table.attrs.get("every"), lang) for start in table["period"]], dtype=object)
-    labels = names(table.assign(when=when.to_numpy()), [*groups, "when"], lang)
+    # one period is said once, above; several stand beside each bar
+    subtitle = str(when[0]) if groups and when.nunique() == 1 else ""
+    labels = names(table.assign(when=when.to_numpy()), groups if subtitle else [*groups, "when"], lang)
     size = rows(ax, labels)
     y = np.arange(len(table))
     booked = ax.barh(y, table["booked"], color=WON, height=0.55)
@@ -159,4 +161,4 @@ def coverage(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en", c
     ax.locator_params(axis="x", nbins=4)
     ax.set_xlabel(say("money", lang))
     legend(ax, [booked, waiting, goal], [say(text, lang) for text in ("booked", "open", "target")])
-    return finish(ax, table, title, lang, "; ".join(said[:8]) + ".")
+    return finish(ax, table, title, lang, "; ".join(said[:8]) + ".", subtitle)
