@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, legend, names, note, nothing, rows
-from wegly_analytics.plots.style import GROUPS, LOST, OPEN, PLAIN, QUIET, WON
+from wegly_analytics.plots.rates import shares
+from wegly_analytics.plots.style import GROUPS, LOST, OPEN, QUIET, WON
 from wegly_analytics.words import number, percent, say
 
 if TYPE_CHECKING:
@@ -113,25 +114,7 @@ def discounts(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") 
     shown = table.assign(band=bands.to_numpy())
     shown = shown[shown["n"] > 0] if groups else shown
     labels = names(shown, [*groups, "band"], lang)
-    size = rows(ax, labels)
-    said = []
-    for y, (label, row) in enumerate(zip(labels, shown.to_dict("records"), strict=True)):
-        n = say("n={n}", lang, n=number(row["n"], lang))
-        if np.isnan(row["rate"]):
-            note(ax, 0, y, n, size, color=QUIET)
-            continue
-        ax.hlines(y, row["low"], row["high"], color=PLAIN, linewidth=2.5, alpha=0.5)
-        fill = "none" if row["n"] < SMALL else PLAIN
-        ax.plot(row["rate"], y, "o", color=PLAIN, markerfacecolor=fill, markersize=7)
-        note(ax, row["high"], y, f"{percent(row['rate'], lang)} ({n})", size)
-        said.append(f"{label.replace(chr(10), ' ')}: {percent(row['rate'], lang)}, {n}")
-    ax.set_xlim(0, 1)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x, lang) if x < 1.001 else ""))
-    label = say("share of deals won", lang)
-    if (shown["n"] < SMALL).any():
-        label += f" ({say('hollow: fewer than {n}', lang, n=SMALL)})"
-    ax.set_xlabel(label)
-    return finish(ax, table, title, lang, "; ".join(said[:8]) + ".")
+    return finish(ax, table, title, lang, shares(ax, shown, labels, lang))
 
 
 def _band(above: float, up_to: float, lang: str) -> str:

@@ -29,6 +29,8 @@ from wegly_analytics.plots.style import GROUPS, LOST, PLAIN, QUIET, WON
 from wegly_analytics.words import number, percent, period, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
 
@@ -61,6 +63,17 @@ def win_rate(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
     if table["rate"].isna().all():
         return nothing(ax, table, title, "Nothing to draw: no deal was closed.", lang)
     labels = names(table, groups, lang)
+    return finish(ax, table, title, lang, shares(ax, table, labels, lang))
+
+
+def shares(ax: Axes, table: pd.DataFrame, labels: Sequence[str], lang: str) -> str:
+    """Draw a share won in each row, with its interval and the deals it rests on; fewer than ten are hollow.
+
+    Returns
+    -------
+    str
+        The figures in words.
+    """
     size = rows(ax, labels)
     said = []
     for y, (label, row) in enumerate(zip(labels, table.to_dict("records"), strict=True)):
@@ -79,7 +92,7 @@ def win_rate(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -
     if (table["n"] < SMALL).any():
         label += f" ({say('hollow: fewer than {n}', lang, n=SMALL)})"
     ax.set_xlabel(label)
-    return finish(ax, table, title, lang, "; ".join(said) + ".")
+    return "; ".join(said) + "."
 
 
 def win_loss(table: pd.DataFrame, *, ax: Axes | None = None, lang: str = "en") -> Axes:
