@@ -38,7 +38,7 @@ notebook: $(VENV)/.notebook  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
 dictionary: $(VENV)/.core  ## write data/README.md from the declared tables
-	$(BIN)/python -m wegly_analytics.tables > data/README.md
+	$(BIN)/python -m wegly_analytics.model.tables > data/README.md
 
 benchmark: $(VENV)/.test  ## measure flattener and intake beside what could be
 	$(BIN)/python benchmarks/flatten.py

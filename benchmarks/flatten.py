@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from wegly_analytics.diagnosis import Drift
-from wegly_analytics.flatten import flatten
+from wegly_analytics.parsing.flatten import flatten
+from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.sandbox import Company
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def bulk(bodies: list[bytes]) -> dict[str, Any]:
 
 def bulk_with_drift(bodies: list[bytes]) -> dict[str, Any]:
     """Do it our way, and look for drift as an intake does."""
-    from wegly_analytics.assembly import LOOK_AT_ALL, LOOK_AT_EVERY
+    from wegly_analytics.intake.build import LOOK_AT_ALL, LOOK_AT_EVERY
 
     drift = Drift()
     for n, body in enumerate(bodies):

@@ -83,11 +83,11 @@ def client(url: str, per_second: float | None = None) -> wa.Client:
     return wa.Client(TOKEN, base_url=url, per_second=per_second)
 
 
-def limit(per_second: float, asked: float | None, seconds: float) -> str:
+def limit(per_second: float, requested: float | None, seconds: float) -> str:
     """Fetch from a server that allows so many requests a second."""
     n = round(per_second * (seconds + 1))
     with served(Same(), per_second=per_second) as (url, line):
-        wa.fetch(range(1, n + 1), client=client(url, asked), workers=8, progress=False)
+        wa.fetch(range(1, n + 1), client=client(url, requested), workers=8, progress=False)
         seen = answered(line)
     begun = seen[0][0]
     passed = [moment - begun for moment, status in seen if status == 200]
@@ -96,7 +96,7 @@ def limit(per_second: float, asked: float | None, seconds: float) -> str:
     refused = [moment - begun for moment, status in seen if status == 429]
     early = sum(moment < SETTLED for moment in refused)
     overall = n / (passed[-1] * per_second)
-    wanted = "no cap" if asked is None else f"{asked:g}/s"
+    wanted = "no cap" if requested is None else f"{requested:g}/s"
     return (
         f"  {per_second:5g}/s {wanted:>8} {overall:9.1%} {share:12.1%} {early:8} {len(refused) - early:8}"
         f"   of {len(seen):,} requests"
@@ -163,9 +163,9 @@ def main() -> None:
     print(
         "a server's limit: the share of it that is reached in all, and after the first 5 s; refusals before and after"
     )
-    print("    limit asked for    in all  after 5 s    before    after")
-    for per_second, asked in ((20, None), (20, 100), (50, None), (50, 200), (100, None)):
-        print(limit(per_second, asked, options.seconds), flush=True)
+    print("    limit requested    in all  after 5 s    before    after")
+    for per_second, requested in ((20, None), (20, 100), (50, None), (50, 200), (100, None)):
+        print(limit(per_second, requested, options.seconds), flush=True)
     print("latency")
     print(latency(0.05, 32, 10_000), flush=True)
     print("refresh: its requests, as a share of a full fetch")

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from server_side import serve
 from strategies import MOMENT, body
 
-from wegly_analytics import cli
-from wegly_analytics.assembly import Answer, Assembly
+from wegly_analytics.cli import main as cli
+from wegly_analytics.intake.build import Answer, Assembly
 from wegly_analytics.sandbox import TOKEN
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wegly_analytics.sandbox import Server
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 __all__ = ["serve"]  # a fixture for all
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from strategies import body
 
-from wegly_analytics.client import Client
+from wegly_analytics.intake.client import Client
 from wegly_analytics.sandbox import TOKEN, Server
 
 
@@ -50,6 +50,6 @@ def client(server, **options):
     )
 
 
-def asked(server):
-    """The ids that a server was asked for, in order."""
+def requested(server):
+    """The ids that a server was requested, in order."""
     return [request.path.rpartition("/")[2] for request in server.requests]

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from wegly_analytics.schema import Kind, Node
-from wegly_analytics.tables import DOCUMENTED, TABLES
+from wegly_analytics.model.schema import Kind, Node
+from wegly_analytics.model.tables import DOCUMENTED, TABLES
 
 WORDS = {column.path: column.words for table in TABLES.values() for column in table.columns if column.words}
 

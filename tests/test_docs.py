@@ -13,8 +13,9 @@ import pytest
 from scanning import same
 
 import wegly_analytics as wa
-from wegly_analytics import metrics, plots, words
+from wegly_analytics import metrics, plots
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError
+from wegly_analytics.i18n import texts as words
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "adding-a-metric.md").read_text(encoding="utf-8")
@@ -31,10 +32,10 @@ def piece(monkeypatch):
         exec(compile(PIECES[path], f"{path}.py", "exec"), vars(module))
         return module
 
-    for english, portuguese in install("wegly_analytics/words").PORTUGUESE.items():
+    for english, portuguese in install("wegly_analytics/i18n/texts").PORTUGUESE.items():
         assert english not in words.PORTUGUESE
         monkeypatch.setitem(words.PORTUGUESE, english, portuguese)
-    monkeypatch.setitem(sys.modules, "wegly_analytics.words", words)
+    monkeypatch.setitem(sys.modules, "wegly_analytics.i18n.texts", words)
     install("wegly_analytics/metrics/following")
     install("wegly_analytics/plots/following")
     return install
@@ -48,7 +49,7 @@ def test_the_page_has_its_four_pieces_and_no_other_code():
     assert list(PIECES) == [
         "wegly_analytics/metrics/following",
         "wegly_analytics/plots/following",
-        "wegly_analytics/words",
+        "wegly_analytics/i18n/texts",
         "tests/metrics/test_following",
     ]
     assert PAGE.count("```python") == len(PIECES)

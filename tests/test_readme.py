@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import wegly_analytics as wa
-from wegly_analytics.cli import app
+from wegly_analytics.cli.main import app
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

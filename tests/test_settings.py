@@ -4,8 +4,8 @@ from keyring.backend import KeyringBackend
 from keyring.errors import InitError
 
 from wegly_analytics import settings
-from wegly_analytics.client import Client
 from wegly_analytics.errors import AuthError, SettingError
+from wegly_analytics.intake.client import Client
 
 
 class Ring(KeyringBackend):

@@ -11,34 +11,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wegly_analytics import errors, metrics, plots
-    from wegly_analytics.client import Client
-    from wegly_analytics.dimensions import custom_field
-    from wegly_analytics.intake import fetch, read, refresh, walk
-    from wegly_analytics.listing import ids_from, webhook_ids
+    from wegly_analytics.intake.client import Client
+    from wegly_analytics.intake.fetch import fetch, read, refresh, walk
+    from wegly_analytics.intake.id_sources import ids_from, webhook_ids
     from wegly_analytics.sandbox.sampling import sample
-    from wegly_analytics.snapshot import Snapshot
-    from wegly_analytics.store import load, scan, snapshots, verify
+    from wegly_analytics.snapshot.custom_fields import custom_field
+    from wegly_analytics.snapshot.load import load, scan, snapshots, verify
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "Client": "client",
-    "Snapshot": "snapshot",
-    "custom_field": "dimensions",
+    "Client": "intake.client",
+    "Snapshot": "snapshot.snapshot",
+    "custom_field": "snapshot.custom_fields",
     "errors": "",
-    "fetch": "intake",
-    "ids_from": "listing",
-    "load": "store",
+    "fetch": "intake.fetch",
+    "ids_from": "intake.id_sources",
+    "load": "snapshot.load",
     "metrics": "",
     "plots": "",
-    "read": "intake",
-    "refresh": "intake",
+    "read": "intake.fetch",
+    "refresh": "intake.fetch",
     "sample": "sandbox.sampling",
-    "scan": "store",
-    "snapshots": "store",
-    "verify": "store",
-    "walk": "intake",
-    "webhook_ids": "listing",
+    "scan": "snapshot.load",
+    "snapshots": "snapshot.load",
+    "verify": "snapshot.load",
+    "walk": "intake.fetch",
+    "webhook_ids": "intake.id_sources",
 }
 
 __all__ = [

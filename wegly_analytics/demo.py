@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wegly_analytics import metrics, plots
-from wegly_analytics.client import Client
-from wegly_analytics.intake import fetch
+from wegly_analytics.intake.client import Client
+from wegly_analytics.intake.fetch import fetch
 from wegly_analytics.sandbox import TOKEN, Company, Server
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 CHARTS: Final[dict[str, Callable[[Snapshot], pd.DataFrame]]] = {
     "velocity": lambda snap: metrics.velocity(snap, every="month"),

@@ -5,7 +5,7 @@
     WeglyError                  catch this to catch them all
     ├── SettingError            an argument or environment variable that cannot be used   (ValueError)
     │   └── IdError             an id that is neither a UUID nor a positive whole number
-    ├── ApiError                what was asked for did not come
+    ├── ApiError                what was requested did not come
     │   ├── NotFoundError       404: no such deal, or not for this key; a normal answer
     │   ├── AuthError           401 or 403: the key was refused
     │   │   └── OriginError     403 although an origin was sent: probably the wrong one
@@ -51,7 +51,7 @@ class IdError(SettingError):
 
 
 class ApiError(WeglyError):
-    """The API, or the way to it, did not give what was asked for.
+    """The API, or the way to it, did not give what was requested.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class StoppedError(KeyboardInterrupt):
 
 
 class StaleWarning(UserWarning):
-    """Answers of an earlier day were taken from the archive instead of being asked for."""
+    """Answers of an earlier day were taken from the archive instead of being requested."""
 
 
 class IncompleteWarning(UserWarning):

@@ -14,7 +14,7 @@ from scanning import EVERY, published, same
 import wegly_analytics as wa
 from wegly_analytics import metrics
 from wegly_analytics.errors import EmptyScopeWarning
-from wegly_analytics.snapshot import ALL_TABLES
+from wegly_analytics.snapshot.snapshot import ALL_TABLES
 
 pytestmark = pytest.mark.spark
 
@@ -67,7 +67,11 @@ def test_a_metric_gives_the_same_table(metric, spark, root):
 def test_a_filter_stays_on_spark_and_keeps_the_same_deals(spark, root):
     scope = {"pipeline": "Vendas", "source": ["Indicação", None], "quality": "won without value"}
     scanned, expected = wa.scan(root, spark).where(**scope), wa.load(root).where(**scope)
-    assert (scanned.scope, scanned.completeness, scanned.rows) == (expected.scope, expected.completeness, expected.rows)
+    assert (scanned.filters, scanned.completeness, scanned.rows) == (
+        expected.filters,
+        expected.completeness,
+        expected.rows,
+    )
     same(metrics.velocity(scanned, by="tag"), metrics.velocity(expected, by="tag"))
     assert scanned == expected
     with pytest.warns(EmptyScopeWarning, match="did you mean 'Vendas'"):

@@ -75,7 +75,7 @@ def test_the_last_two_complete_months_are_compared(snapshot_of):
     assert table["part"].tolist() == pytest.approx([mean * math.log(x) for x in (2 / 3, 2, 4, 2)])
     assert table["part"].sum() == pytest.approx(160 - 15, abs=1e-9)
     assert table.attrs["n"] == 3
-    assert table.attrs["cautions"] == []
+    assert table.attrs["caveats"] == []
 
 
 def test_a_month_that_is_not_finished_is_compared_only_if_asked_for(snapshot_of):
@@ -83,14 +83,14 @@ def test_a_month_that_is_not_finished_is_compared_only_if_asked_for(snapshot_of)
     assert velocity_bridge(snap).attrs["end"] == "2026-06-01"
     table = velocity_bridge(snap, end="2026-07")
     assert table.attrs["start"] == "2026-06-01"
-    assert "the later period is not finished" in table.attrs["cautions"]
+    assert "the later period is not finished" in table.attrs["caveats"]
 
 
 def test_a_month_without_a_win_is_not_split_and_says_so(snapshot_of):
     table = velocity_bridge(snapshot_of(*MARCH, *APRIL, *LATER))
     assert table["part"].isna().all()
     assert table["from"].iloc[0] == 2
-    assert table.attrs["cautions"] == ["a lever is missing in one of the periods: its change is not split"]
+    assert table.attrs["caveats"] == ["a lever is missing in one of the periods: its change is not split"]
 
 
 @pytest.mark.parametrize("every", ["month", "quarter"])
@@ -123,4 +123,4 @@ def test_periods_that_cannot_be_compared_are_refused(snapshot_of):
 def test_one_month_is_nothing_to_compare(snapshot_of):
     table = velocity_bridge(snapshot_of(*MARCH))
     assert table.empty
-    assert table.attrs["cautions"] == ["there are not two complete periods to compare"]
+    assert table.attrs["caveats"] == ["there are not two complete periods to compare"]

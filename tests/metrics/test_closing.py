@@ -54,7 +54,7 @@ def test_deals_that_cannot_be_placed_are_counted_by_reason(snapshot_of):
             lost(5, archived_at=at(1)), {"status": None}, {"status": 1}, won(10, created_at=None, won_date=None)
         )
     )  # fmt: skip
-    assert table.attrs["left_out"] == {
+    assert table.attrs["excluded"] == {
         "archived": 1,
         "status unknown": 1,
         "without creation date": 3,

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from metrics.test_rates import lost, still_open, won
 
-from wegly_analytics import words
+from wegly_analytics.i18n import texts as words
 from wegly_analytics.metrics import compare_rules, velocity, win_rate
 from wegly_analytics.metrics.intervals import mean_interval
 
@@ -47,7 +47,7 @@ def test_each_group_is_compared_with_itself_largest_first(snapshot_of):
 
 
 def test_where_nothing_was_lost_the_comparison_is_cautious_too(snapshot_of):
-    assert compare_rules(snapshot_of(won())).attrs["cautions"] == win_rate(snapshot_of(won())).attrs["cautions"]
+    assert compare_rules(snapshot_of(won())).attrs["caveats"] == win_rate(snapshot_of(won())).attrs["caveats"]
 
 
 def test_a_mean_of_equal_values_is_sure(snapshot_of):

@@ -31,7 +31,7 @@ def test_a_deal_won_without_value_is_won_and_worth_nothing_known(snapshot_of):
     assert first(win_rate(snap))["rate"] == pytest.approx(2 / 3)
     assert first(win_rate(snap, weight="value"))["no_value"] == pytest.approx(2 / 3)
     assert first(velocity(snap))["value"] == 50, "not 25"
-    assert velocity(snap).attrs["left_out"]["won without value"] == 1
+    assert velocity(snap).attrs["excluded"]["won without value"] == 1
     assert win_loss(snap)["won_value"].sum() == 50
     assert quality(snap, rules="won without value")["deal_id"].tolist() == ["deal-0"]
 
@@ -48,7 +48,7 @@ def test_a_deal_won_without_a_date_counts_where_no_date_is_needed(snapshot_of):
     snap = snapshot_of(won(won_date=None, value=10), won(value=30), lost())
     assert first(win_rate(snap))["won"] == 2
     assert win_loss(snap)["won"].sum() == 1
-    assert win_loss(snap).attrs["left_out"]["closed without a closing date"] == 1
+    assert win_loss(snap).attrs["excluded"]["closed without a closing date"] == 1
     figures = first(velocity(snap))
     assert (figures["value"], figures["days"]) == (20, 59)
     cycles = compare_rules(snap).set_index("used_by")
@@ -60,7 +60,7 @@ def test_a_deal_that_closed_before_it_was_created_has_no_cycle(snapshot_of):
     snap = snapshot_of(won(won_date=EARLIER, value=10), won(value=10), lost(lost_date=EARLIER))
     assert first(win_rate(snap))["n"] == 3
     assert first(velocity(snap))["days"] == 59
-    assert velocity(snap).attrs["left_out"]["won before created"] == 1
+    assert velocity(snap).attrs["excluded"]["won before created"] == 1
     assert win_loss(snap)["period"].iloc[0] == pd.Timestamp("2025-12-01")
     assert compare_rules(snap)["n"].tolist()[3:5] == [1, 1]
     assert quality(snap, rules="closed before created")["deal_id"].tolist() == ["deal-0", "deal-2"]
@@ -76,7 +76,7 @@ def test_a_deal_that_was_opened_again_is_open_whatever_its_old_dates_say(snapsho
     assert months["2026-05-01"] == 1, "open since its creation"
     assert first(velocity(snap))["days"] == 59
     assert first(time_in_stage(snap))["still_in"] == 1
-    assert loss_reasons(snap).attrs["left_out"] == {"open": 1, "won": 1}
+    assert loss_reasons(snap).attrs["excluded"] == {"open": 1, "won": 1}
     assert quality(snap, rules="clean")["rule"].tolist() == ["open with a closing date"]
     assert len(snap.where(quality="clean")) == 2
 
@@ -135,7 +135,7 @@ def test_a_value_of_nothing_or_less_is_counted_but_weighs_nothing(snapshot_of):
     table = win_rate(snap, weight="value")
     assert first(table)["rate"] == 0.75
     assert first(table)["no_value"] == 0.25
-    assert table.attrs["left_out"] == {"with a negative value": 1}
+    assert table.attrs["excluded"] == {"with a negative value": 1}
     assert first(win_rate(snap))["n"] == 4
     assert set(quality(snap, rules="value not positive")["deal_id"]) == {"deal-0", "deal-1"}
 
@@ -145,9 +145,9 @@ def test_an_archived_deal_is_in_numerator_and_denominator_or_in_neither(status, 
     gone = status(archived_at="2026-06-01T00:00:00Z", value=10)
     snap = snapshot_of(won(value=10), lost(value=10), gone)
     table = win_rate(snap, count="created")
-    assert (first(table)["n"], table.attrs["left_out"]) == (2, {"archived": 1})
+    assert (first(table)["n"], table.attrs["excluded"]) == (2, {"archived": 1})
     table = win_rate(snap, count="created", archived=True)
-    assert (first(table)["n"], table.attrs["left_out"]) == (3, {})
+    assert (first(table)["n"], table.attrs["excluded"]) == (3, {})
     name = {still_open: "open", won: "won", lost: "lost"}[status]
     assert first(table)[name] == first(win_rate(snap, count="created"))[name] + 1
 

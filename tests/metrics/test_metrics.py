@@ -14,11 +14,11 @@ from strategies import MOMENT, body, deals
 
 import wegly_analytics as wa
 from wegly_analytics import metrics
-from wegly_analytics.assembly import Answer, Assembly
 from wegly_analytics.errors import MissingColumnError, SettingError
+from wegly_analytics.intake.build import Answer, Assembly
 from wegly_analytics.metrics.reduction import TAKEN
-from wegly_analytics.snapshot import Snapshot
-from wegly_analytics.tables import DEALS
+from wegly_analytics.model.tables import DEALS
+from wegly_analytics.snapshot.snapshot import Snapshot
 
 
 def funnel(snap, **options):
@@ -133,7 +133,7 @@ class OnPandas(Elsewhere):
 
 
 def on(kind, snap):
-    return kind(snap.tables, snap.taken_from, snap.taken_at, snap.drift_seen, snap.scope)
+    return kind(snap.tables, snap.taken_from, snap.taken_at, snap.drift_seen, snap.filters)
 
 
 def same(one, other, **how):
@@ -245,11 +245,11 @@ def test_a_metric_says_what_was_computed_on_what(metric, snapshot_of):
     assert isinstance(table.index, pd.RangeIndex)
     attrs = table.attrs
     assert attrs["rule"].endswith("archived deals left out")
-    assert attrs["left_out"]["archived"] == 1
-    assert attrs["left_out"]["status unknown"] == 1
-    assert attrs["completeness"]["asked"] == 3
-    assert attrs["moment"] == "2026-07-01T12:00:00+00:00"
-    assert "archived" not in metric(snap, archived=True).attrs["left_out"]
+    assert attrs["excluded"]["archived"] == 1
+    assert attrs["excluded"]["status unknown"] == 1
+    assert attrs["completeness"]["requested"] == 3
+    assert attrs["taken_at"] == "2026-07-01T12:00:00+00:00"
+    assert "archived" not in metric(snap, archived=True).attrs["excluded"]
     json.dumps(attrs)  # pandas writes attrs into Parquet as JSON
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from strategies import days_ago
 
-from wegly_analytics.assembly import Answer, Assembly
 from wegly_analytics.errors import SettingError
+from wegly_analytics.intake.build import Answer, Assembly
 from wegly_analytics.metrics import discounts, proposals
 from wegly_analytics.sandbox import MOMENT, TRUTH, Company
 
@@ -45,7 +45,7 @@ def test_discounts_of_proposals_are_shares_of_money(snapshot_of):
     table = proposals(snapshot_of({"status": OPEN, "proposals": offers}))
     assert table["discounted"].tolist() == [0.5]
     assert table["discount"].tolist() == [pytest.approx(0.15)]
-    assert table.attrs["left_out"] == {"proposals without a price": 2}
+    assert table.attrs["excluded"] == {"proposals without a price": 2}
 
 
 def test_a_group_without_proposals_has_none_of_anything_and_no_rate(snapshot_of):
@@ -81,7 +81,7 @@ def test_what_has_no_single_priced_proposal_is_in_no_band_and_counted(snapshot_o
     ]
     table = discounts(snapshot_of(*deals), edges=(0,))
     assert table[["won", "lost"]].values.tolist() == [[1, 0], [0, 1]]
-    assert table.attrs["left_out"] == {
+    assert table.attrs["excluded"] == {
         "closed without a primary proposal": 3,
         "with a proposal without a price": 1,
         "dearer than the subtotal": 1,

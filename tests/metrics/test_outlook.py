@@ -8,8 +8,8 @@ from strategies import MOMENT, days_ago
 import wegly_analytics as wa
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics import forecast, time_to_close
-from wegly_analytics.snapshot import Snapshot
-from wegly_analytics.tables import LEDGER, TABLES
+from wegly_analytics.model.tables import LEDGER, TABLES
+from wegly_analytics.snapshot.snapshot import Snapshot
 
 OPEN, WON, LOST = 1, 2, 3
 
@@ -53,14 +53,14 @@ def test_it_agrees_with_the_curve_of_time_to_close():
 def test_beyond_the_oldest_end_no_win_is_expected_and_that_is_said(snapshot_of):
     table = forecast(snapshot_of(deal(WON, 50, ended=10), deal(LOST, 50, ended=20), deal(OPEN, 40)), days=10)
     assert table["expected"].tolist() == [0]
-    assert table.attrs["cautions"] == ["beyond the oldest age at which a deal ended no win is expected"]
+    assert table.attrs["caveats"] == ["beyond the oldest age at which a deal ended no win is expected"]
 
 
 def test_deals_without_value_or_dates_are_left_out_and_counted(snapshot_of):
     deals = [deal(OPEN, 1, None), deal(OPEN, 1) | {"created_at": None}, deal(OPEN, -2), deal(WON, 9, ended=3)]
     table = forecast(snapshot_of(*deals, deal(OPEN, 1)))
     assert table["open"].tolist() == [1]
-    assert table.attrs["left_out"] == {"without usable dates": 2, "open without value": 1}
+    assert table.attrs["excluded"] == {"without usable dates": 2, "open without value": 1}
 
 
 def test_the_same_seed_gives_the_same_interval_and_groups_share_the_worlds():

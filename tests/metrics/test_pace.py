@@ -29,7 +29,7 @@ def test_velocity_is_the_product_of_its_levers(snapshot_of):
         "days": pytest.approx((10 + 50 + 10) / 3),
         "velocity": pytest.approx(2 * 0.75 * 200 / (70 / 3)),
     }
-    assert table.attrs["left_out"] == {"won without value": 1}
+    assert table.attrs["excluded"] == {"won without value": 1}
     assert table.attrs["n"] == 4
 
 
@@ -56,13 +56,13 @@ def test_a_deal_won_before_it_was_created_has_no_days(snapshot_of):
     )
     assert table["days"].tolist() == [2]
     assert table["win_rate"].tolist() == [1]
-    assert table.attrs["left_out"] == {"won before created": 1}
+    assert table.attrs["excluded"] == {"won before created": 1}
 
 
 def test_a_won_deal_without_a_date_is_in_no_period_but_is_won(snapshot_of):
     snap = snapshot_of(deal(2, "2026-03-02", value=5), deal(3, "2026-03-02", "2026-04-01"))
     assert velocity(snap)["win_rate"].tolist() == [0.5]
-    assert velocity(snap, every="month").attrs["left_out"] == {"closed without a closing date": 1}
+    assert velocity(snap, every="month").attrs["excluded"] == {"closed without a closing date": 1}
     assert velocity(snap, every="month")["win_rate"].tolist()[-1] == 0
 
 

@@ -42,14 +42,14 @@ def test_open_value_stands_by_stage_and_is_weighted_by_the_stages_own_history(sn
     assert table["no_value"].tolist() == [1, 0, 0]
     assert table["closed"].tolist() == [2, 1, 0]
     assert table["weighted"].fillna(-1).tolist() == [500, 500, -1], "no history is no chance of nought"
-    assert table.attrs["cautions"] == []
+    assert table.attrs["caveats"] == []
 
 
 def test_a_stage_without_history_is_said_and_so_are_deals_in_no_stage(snapshot_of):
     table = pipeline_value(snapshot_of(deal(OPEN, "s2"), deal(OPEN, "gone")))
     assert table["weighted"].isna().all()
-    assert table.attrs["left_out"] == {"in no stage of a pipeline": 1}
-    assert "they have no weight" in table.attrs["cautions"][0]
+    assert table.attrs["excluded"] == {"in no stage of a pipeline": 1}
+    assert "they have no weight" in table.attrs["caveats"][0]
 
 
 def test_groups_share_the_history_of_the_stage(snapshot_of):
@@ -96,7 +96,7 @@ def test_coverage_compares_what_may_come_with_what_is_missing(snapshot_of):
     assert row[["n", "win_rate", "needed"]].tolist() == [3, pytest.approx(2 / 3), 1.5]
     table = coverage(snapshot_of(*deals), target=200, periods=2)
     assert table["open"].tolist() == [300, 1000]
-    assert table.attrs["left_out"] == {
+    assert table.attrs["excluded"] == {
         "open without value": 1,
         "open without an expected close": 1,
         "expected to close before the first period": 1,
@@ -147,7 +147,7 @@ def test_deals_won_without_a_value_are_not_booked_and_that_is_said(snapshot_of):
     earlier = deal(WON, "s0", None, won_date="2026-06-01T05:00:00Z")
     table = coverage(snapshot_of(*won, earlier), target=100)
     assert table["booked"].tolist() == [30]
-    assert table.attrs["left_out"] == {"won without value": 1}
+    assert table.attrs["excluded"] == {"won without value": 1}
 
 
 def test_a_quarter_may_begin_on_a_day_without_midnight(snapshot_of):

@@ -59,7 +59,7 @@ def test_a_won_deal_reached_stages_that_were_made_after_it(snapshot_of):
 def test_a_stage_that_was_removed_leaves_the_deal_where_it_is_now(snapshot_of):
     snap = snapshot_of(deal(OPEN, "gone", now="s1"), deal(LOST, "gone", now="gone"), deal(LOST, "s0"))
     assert reached(snap) == [2, 1, 0, 0]
-    assert funnel(snap).attrs["left_out"] == {"in no stage of the pipeline": 1}
+    assert funnel(snap).attrs["excluded"] == {"in no stage of the pipeline": 1}
 
 
 def test_two_stages_of_one_name_are_two_rows(snapshot_of):
@@ -87,7 +87,7 @@ def test_one_pipeline_at_a_time(snapshot_of):
     with pytest.raises(SettingError, match="pipeline='R' has no deal here"):
         funnel(snap, pipeline="R")
     assert reached(snap, pipeline="P") == [2, 1, 0, 0]
-    assert funnel(snap, pipeline="P").attrs["left_out"] == {"in another pipeline, or in none": 1}
+    assert funnel(snap, pipeline="P").attrs["excluded"] == {"in another pipeline, or in none": 1}
     assert reached(snap, pipeline="Q") == [1, 0, 0, 0]
     assert reached(snap.where(pipeline="Q")) == [1, 0, 0, 0]
     with pytest.raises(SettingError, match="rule='any' is none of 'reached', 'visited', 'strict'"):

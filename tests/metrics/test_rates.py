@@ -27,7 +27,7 @@ def test_the_win_rate_is_won_of_won_and_lost(snapshot_of):
     assert row(table) == {
         "won": 1, "lost": 2, "open": 1, "n": 3, "rate": pytest.approx(1 / 3), "low": low[0], "high": high[0]
     }  # fmt: skip
-    assert table.attrs["left_out"] == {"open": 1}
+    assert table.attrs["excluded"] == {"open": 1}
     assert table.attrs["rule"].startswith("won ÷ (won + lost), by close moment")
 
 
@@ -52,7 +52,7 @@ def test_weighing_by_value_says_how_many_have_none(snapshot_of):
 def test_archived_deals_leave_together_or_stay_together(snapshot_of):
     snap = snapshot_of(won(), won(archived_at="2026-04-01T00:00:00Z"), lost(archived_at="2026-04-01T00:00:00Z"))
     assert row(win_rate(snap))["n"] == 1
-    assert win_rate(snap).attrs["left_out"] == {"archived": 2}
+    assert win_rate(snap).attrs["excluded"] == {"archived": 2}
     assert row(win_rate(snap, archived=True))["n"] == 3
 
 
@@ -114,15 +114,15 @@ def test_a_deal_counts_by_the_date_of_its_status(snapshot_of):
 
 def test_closed_deals_without_a_date_are_counted_as_left_out(snapshot_of):
     table = win_loss(snapshot_of(won(won_date=None), lost(), lost(lost_date=None, won_date="2026-01-01T00:00:00Z")))
-    assert table.attrs["left_out"] == {"closed without a closing date": 2}
+    assert table.attrs["excluded"] == {"closed without a closing date": 2}
     assert table["lost"].tolist() == [1]
 
 
 def test_where_nothing_was_lost_a_rate_comes_with_a_caution(snapshot_of):
-    caution = ["no deal was lost: a rate of closed deals says little here"]
+    caveat = ["no deal was lost: a rate of closed deals says little here"]
     snap = snapshot_of(won(), still_open())
-    assert win_rate(snap).attrs["cautions"] == win_loss(snap).attrs["cautions"] == caution
-    assert velocity(snap).attrs["cautions"] == caution
-    assert win_rate(snap, count="created").attrs["cautions"] == []
-    assert win_rate(snapshot_of(won(), lost())).attrs["cautions"] == []
-    assert win_rate(snapshot_of(still_open())).attrs["cautions"] == []
+    assert win_rate(snap).attrs["caveats"] == win_loss(snap).attrs["caveats"] == caveat
+    assert velocity(snap).attrs["caveats"] == caveat
+    assert win_rate(snap, count="created").attrs["caveats"] == []
+    assert win_rate(snapshot_of(won(), lost())).attrs["caveats"] == []
+    assert win_rate(snapshot_of(still_open())).attrs["caveats"] == []

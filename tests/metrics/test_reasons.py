@@ -17,7 +17,7 @@ def test_reasons_come_most_first_and_the_uninformed_stay_in_the_denominator(snap
     assert table["cumulative"].tolist() == [0.5, 0.75, 1.0]
     assert table["value"].tolist() == [30, 50, 0]
     assert table["value_share"].tolist() == [0.375, 0.625, 0]
-    assert table.attrs["left_out"] == {"open": 1, "won": 1}
+    assert table.attrs["excluded"] == {"open": 1, "won": 1}
     assert table.attrs["n"] == 4
 
 
@@ -54,7 +54,7 @@ def test_over_time_every_reason_stands_in_every_period(snapshot_of):
     assert shares.loc["Preço"].tolist() == [0.5, 1.0, 0.0], "a second before midnight in São Paulo is February"
     assert shares.loc["(not informed)"].tolist() == [0.0, 0.0, 1.0]
     assert table["deals"].sum() == table.attrs["n"] == 4
-    assert table.attrs["left_out"] == {"closed without a closing date": 1}
+    assert table.attrs["excluded"] == {"closed without a closing date": 1}
     assert "by period of closing" in table.attrs["rule"]
 
 

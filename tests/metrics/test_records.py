@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from metrics.test_metrics import OnDuckDB, OnPandas, OnPolars, companies, on, same, snapshot
 from strategies import deals
 
-from wegly_analytics import words
 from wegly_analytics.errors import EmptyScopeWarning, SettingError
-from wegly_analytics.expectations import RULES
+from wegly_analytics.i18n import texts as words
 from wegly_analytics.metrics import quality, win_rate
+from wegly_analytics.snapshot.quality_rules import RULES
 
 CREATED, CLOSED, RECENT = "2026-03-01T12:00:00Z", "2026-04-01T12:00:00Z", "2026-06-20T12:00:00Z"
 WON = {"status": 2, "created_at": CREATED, "won_date": CLOSED, "value": 10}
@@ -101,7 +101,7 @@ def test_the_day_of_an_expected_close_is_over_at_midnight_in_sao_paulo(snapshot_
 
 def test_archived_deals_are_looked_at_only_if_asked_for(snapshot_of):
     snap = snapshot_of(WON | {"value": None, "archived_at": CLOSED}, {"status": None})
-    assert quality(snap).attrs["left_out"] == {"archived": 1, "status unknown": 1}
+    assert quality(snap).attrs["excluded"] == {"archived": 1, "status unknown": 1}
     assert quality(snap, archived=True)["rule"].tolist() == ["won without value"]
 
 
@@ -122,11 +122,11 @@ def test_a_snapshot_may_be_rid_of_deals_that_contradict_themselves(snapshot_of):
     snap = snapshot_of(*FINE, *(deal for deal, _ in BROKEN.values()))
     clean = snap.where(quality="clean")
     assert len(clean) == len(snap) - 8
-    assert clean.scope == ("quality = clean: 8 of 21 deals left out",)
+    assert clean.filters == ("quality = clean: 8 of 21 deals left out",)
     assert quality(clean, rules="clean").empty
     assert clean.check() is clean
     lost = snap.where(status="lost", quality=["lost without reason", "lost without a date"])
-    assert lost.scope == (
+    assert lost.filters == (
         "status = lost",
         "quality = lost without reason and lost without a date: 2 of 4 deals left out",
     )

@@ -45,7 +45,7 @@ def test_what_was_not_reached_is_missing(snapshot_of):
 def test_open_deals_without_a_time_are_counted_but_not_timed(snapshot_of):
     table = time_in_stage(snapshot_of(deal(1, "s0", {}), deal(1, "s0", {"s0": 1}), deal(2, "s2", {"s0": 3})))
     assert table.loc[0, ["left", "still_in", "p50"]].tolist() == [1, 2, 3]
-    assert table.attrs["left_out"] == {"without stage times": 1}
+    assert table.attrs["excluded"] == {"without stage times": 1}
 
 
 def test_a_stage_that_the_pipeline_no_longer_has_comes_last(snapshot_of):

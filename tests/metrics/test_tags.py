@@ -29,7 +29,7 @@ def test_a_deal_with_two_tags_counts_in_both_and_once_in_all(snapshot_of):
         "(not informed)": {"won": 0, "lost": 1, "open": 0},
     }
     assert table.attrs["n"] == 3
-    assert table.attrs["left_out"] == {"open": 1}
+    assert table.attrs["excluded"] == {"open": 1}
     assert "a deal with several tags counts in each" in table.attrs["rule"]
     assert "several tags" not in win_rate(snap, by="source").attrs["rule"]
 
@@ -60,7 +60,7 @@ def test_stage_times_are_those_of_each_tags_deals(snapshot_of):
     table = time_in_stage(snap, by="tag").set_index("tag")
     assert table["left"].to_dict() == {"x": 1, "y": 1, "(not informed)": 1}
     assert table["still_in"].to_dict() == {"x": 1, "y": 1, "(not informed)": 0}
-    assert table.attrs["left_out"] == {"without stage times": 1}
+    assert table.attrs["excluded"] == {"without stage times": 1}
     assert table.attrs["n"] == 3
 
 
@@ -85,7 +85,7 @@ def test_by_tag_a_metric_is_the_same_everywhere_and_says_how_many_deals_there_ar
     for kind in (OnPolars, OnDuckDB, OnPandas):
         same(metric(on(kind, snap), by="tag"), table, check_dtype=False)
     assert table.attrs["n"] == whole.attrs["n"]
-    assert table.attrs["left_out"] == whole.attrs["left_out"]
+    assert table.attrs["excluded"] == whole.attrs["excluded"]
 
 
 @given(company=companies())

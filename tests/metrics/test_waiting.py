@@ -9,7 +9,7 @@ import wegly_analytics as wa
 from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.metrics import stalled
 from wegly_analytics.metrics.waiting import LEAST
-from wegly_analytics.snapshot import Snapshot
+from wegly_analytics.snapshot.snapshot import Snapshot
 
 DAY = 86_400
 
@@ -54,7 +54,7 @@ def test_a_deal_is_stalled_if_it_waits_longer_than_nine_of_ten_did(snapshot_of):
         "deal_id", "title", "responsible", "stage", "days", "typical_days", "value", "last_activity_at"
     ]  # fmt: skip
     assert table.attrs["n"] == 2, "those that wait in stage a; nobody has a time in b yet"
-    assert table.attrs["left_out"] == {"without stage times": 10}
+    assert table.attrs["excluded"] == {"without stage times": 10}
     assert table.attrs["q"] == 0.9
 
 
@@ -95,7 +95,7 @@ def test_where_few_have_left_nobody_knows_what_is_long(snapshot_of):
     few = [gone(1) for _ in range(LEAST - 1)]
     table = stalled(snapshot_of(waiting(99), waiting(1), *few))
     assert len(table) == 0
-    assert table.attrs["left_out"]["in a stage that few deals have left"] == 2
+    assert table.attrs["excluded"]["in a stage that few deals have left"] == 2
     assert table.attrs["n"] == 0
     assert len(stalled(snapshot_of(waiting(99), *few, gone(1)))) == 1
 
@@ -107,7 +107,7 @@ def test_with_groups_a_deal_is_compared_with_its_own(snapshot_of):
     table = stalled(snap, by="source")
     assert table.columns[:2].tolist() == ["source", "deal_id"]
     assert table[["source", "deal_id", "typical_days"]].to_numpy().tolist() == [["web", "deal-0", 2.0]]
-    assert table.attrs["left_out"]["in a stage that few deals have left"] == 1, "of those without a source none left"
+    assert table.attrs["excluded"]["in a stage that few deals have left"] == 1, "of those without a source none left"
 
 
 def test_the_uninformed_are_a_group(snapshot_of):
@@ -148,7 +148,7 @@ def test_a_table_without_the_told_columns_still_makes_the_list(snapshot_of):
             return frame.drop("title", "value", "responsible") if name == "deals" else frame
 
     snap = snapshot_of(waiting(99), *TEN_LEFT)
-    table = stalled(Bare(snap.tables, snap.taken_from, snap.taken_at, snap.drift_seen, snap.scope))
+    table = stalled(Bare(snap.tables, snap.taken_from, snap.taken_at, snap.drift_seen, snap.filters))
     assert table[["title", "value", "responsible"]].isna().all(axis=None)
     assert codes(table) == [0]
 
@@ -157,7 +157,7 @@ def test_times_that_cannot_be_are_no_times(snapshot_of):
     snap = snapshot_of(waiting(-1), waiting(None), waiting(99), deal(1, None, {"a": 99}), *TEN_LEFT)
     table = stalled(snap)
     assert codes(table) == [2]
-    assert table.attrs["left_out"]["without stage times"] == 3 + len(TEN_LEFT)
+    assert table.attrs["excluded"]["without stage times"] == 3 + len(TEN_LEFT)
 
 
 def test_where_all_take_equally_long_none_is_stalled(snapshot_of):

@@ -84,7 +84,7 @@ def test_where_there_is_nothing_the_chart_says_so(metric, company, table_of):
 def test_a_chart_says_rule_moment_and_completeness(metric, table_of):
     table = table_of(metric, "normal")
     text = footnote(draw(metric, table)).get_text().replace("\n", " ")
-    for part in ("archived deals left out", "as of Jul 1, 2026", "90 of 90 deals asked for came"):
+    for part in ("archived deals left out", "as of Jul 1, 2026", "90 of 90 requested deals received"):
         assert part in text
     text = footnote(draw(metric, table, lang="pt", ax=plt.figure().gca())).get_text().replace("\n", " ")
     for part in ("sem os arquivados", "em 1 de jul. de 2026", "vieram 90 de 90 negócios pedidos"):
@@ -169,7 +169,7 @@ def test_a_group_without_a_rate_keeps_its_row(table_of):
 
 def test_won_is_up_and_lost_is_down_and_the_unfinished_pale(table_of):
     table = table_of("win_loss", "normal")
-    table.attrs["moment"] = f"{table['period'].iloc[-1]:%Y-%m-%d}T12:00:00+00:00"
+    table.attrs["taken_at"] = f"{table['period'].iloc[-1]:%Y-%m-%d}T12:00:00+00:00"
     ax = plots.win_loss(table)
     won, lost = ax.containers
     assert [bar.get_height() for bar in won] == table["won"].tolist()

@@ -1,7 +1,7 @@
 """The questions: ``metric(snap, *, by=None, ...)`` gives a tidy table that explains itself.
 
 One row per group (and period), the groups as ordinary columns, a plain index. ``table.attrs`` says the `rule`, on how
-many deals (`n`), which were `left_out` and why, the `completeness` of the snapshot and its `moment`. Every table goes
+many deals (`n`), which were `excluded` and why, the `completeness` of the snapshot and its `moment`. Every table goes
 into the plot of the same name.
 """
 

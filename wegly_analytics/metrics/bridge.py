@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from wegly_analytics.metrics.intervals import Floats
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 _EXPONENTS: Final = np.array([1.0, 1.0, 1.0, -1.0])
 """Of the levers in the product that velocity is."""
@@ -75,7 +75,7 @@ def velocity_bridge(
     logarithm of the lever's ratio; `days` divides, so that fewer days give a gain. No residual is left, and the order
     of the levers does not matter. Where a velocity is zero the limit is taken: the levers that are zero in one of the
     periods have the change in equal parts. Where a lever is missing in a period (such as the average value of a month
-    in which nothing was won), or changes its sign, all parts of the bridge are missing and a caution says so.
+    in which nothing was won), or changes its sign, all parts of the bridge are missing and a caveat says so.
 
     Which deals are open, closed or left out is as in `velocity`; `n` are the deals closed in the two periods.
 
@@ -96,17 +96,17 @@ def velocity_bridge(
     about: dict[str, Any] = {"every": every, "count": count, "tz": tz, "start": None, "end": None}
     keys = [*deals.groups, "lever"]
     if chosen is None:
-        deals.cautions.append("there are not two complete periods to compare")
+        deals.caveats.append("there are not two complete periods to compare")
         empty = pd.DataFrame({name: pd.Series(dtype=object) for name in keys})
         table = empty.assign(**dict.fromkeys(("from", "to", "part"), pd.Series(dtype=float)))
         return deals.finish(table, "velocity_bridge", _rule(every, count), 0, **about)
     before, after = (paces[paces["period"] == period].reset_index(drop=True) for period in chosen)
     if ends_at(chosen[1], every) > pd.Timestamp(snap.taken_at).tz_convert(tz).tz_localize(None):
-        deals.cautions.append("the later period is not finished")
+        deals.caveats.append("the later period is not finished")
     one, other = before[LEVERS].to_numpy(dtype=float), after[LEVERS].to_numpy(dtype=float)
     parts = divisia(one, other, _EXPONENTS)
     if np.isnan(parts).any():
-        deals.cautions.append("a lever is missing in one of the periods: its change is not split")
+        deals.caveats.append("a lever is missing in one of the periods: its change is not split")
     table = before[deals.groups].loc[before.index.repeat(len(LEVERS))].reset_index(drop=True)
     table["lever"] = LEVERS * len(before)
     table["from"], table["to"], table["part"] = one.ravel(), other.ravel(), parts.ravel()

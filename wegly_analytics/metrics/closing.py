@@ -11,7 +11,7 @@ from wegly_analytics.metrics.curves import COLUMNS, aalen_johansen
 from wegly_analytics.metrics.reduction import By, Deals, flag
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 DAY: Final = 86_400.0
 """Seconds."""
@@ -50,7 +50,7 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     won ÷ closed (quick ends come first) and in won ÷ created (most have not ended yet). The denominator is all deals of
     the group. `days` are counted to the second. A re-opened deal is open since its creation. Closed deals without their
     close moment, deals without a creation date, and those closed before it (open ones: created after the snapshot)
-    cannot be placed, and `attrs["left_out"]` counts them.
+    cannot be placed, and `attrs["excluded"]` counts them.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from wegly_analytics.metrics.rates import RULES, win_rate
 from wegly_analytics.metrics.reduction import By, Deals, flag, ratio
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 _SECONDS: Final = 86_400.0
 """In a day."""
@@ -96,7 +96,7 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     ours = table["value"].where(table["_place"].isin([0, len(_RATES)]))
     table["gap"] = table["value"] - ours.groupby([table[name] for name in ("_size", "figure")]).transform("max")
     table["n"] = table["n"].astype("int64")
-    deals.cautions += rates[0].attrs["cautions"]
+    deals.caveats += rates[0].attrs["caveats"]
     n = sum(deals.total("won", "lost", "open").values())
     return deals.finish(table[[*columns, "gap"]], "compare_rules", ["each figure under several definitions"], n)
 

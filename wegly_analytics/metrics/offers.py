@@ -15,7 +15,7 @@ from wegly_analytics.metrics.reduction import By, Deals, collect, flag, informed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 STATES: Final = ["approved", "rejected", "withdrawn", "expired", "pending"]
 """What becomes of a proposal; each is in one of these."""
@@ -65,7 +65,7 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     The API's number for a proposal's status is not documented, so dates decide, in this order: the later of approval
     and rejection; archived is withdrawn (also: replaced by a later version); past `valid_until` at the snapshot's
     moment is expired; the rest is pending. A proposal counts as sent when it was created: when it left is not known.
-    Priced is a proposal with a subtotal above 0 and a total; `attrs["left_out"]` counts the others. The interval is
+    Priced is a proposal with a subtotal above 0 and a total; `attrs["excluded"]` counts the others. The interval is
     Wilson's, 95 %. `attrs["n"]` counts proposals.
 
     Examples
@@ -162,7 +162,7 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     Only closed deals that had a proposal are here, so the rates are higher than a win rate of all deals, and they show
     what goes together, not what causes what: a discount may be given to those who hesitate. The discount is 1 − total ÷
     subtotal of the primary proposal, or of the only one. Closed deals without one, without a price, or dearer than
-    their subtotal are in no band; `attrs["left_out"]` counts them. The interval is Wilson's, 95 %.
+    their subtotal are in no band; `attrs["excluded"]` counts them. The interval is Wilson's, 95 %.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from wegly_analytics.metrics.reduction import By, Deals, collect, flag
 
 if TYPE_CHECKING:
     from wegly_analytics.metrics.intervals import Floats
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 _DAY: Final = 86_400_000_000
 """Microseconds."""
@@ -69,12 +69,12 @@ def forecast(
     A deal of age a is won within h days with the chance (F(a + h) − F(a)) ÷ S(a): F is the share won by an age and S
     the share still open, both by Aalen and Johansen's estimate over all deals in scope, of all groups together, in
     whole days. So a deal that has been waiting for long gets the chance of those that waited as long. Beyond the oldest
-    age at which any deal ended nothing is known and no win is expected, which is cautious; `attrs["cautions"]` says so
+    age at which any deal ended nothing is known and no win is expected, which is cautious; `attrs["caveats"]` says so
     where it concerns open deals. For the interval the history is resampled (each deal with a weight drawn from
     Poisson's distribution: Efron's bootstrap, in one pass), and each open deal is then won or not by its chance; so
     both are in it, what is not known of the past and what chance will do. Deals won at a value other than theirs now,
     and deals made after the snapshot, are not in it. Deals without a value or a creation date are left out and counted
-    in `attrs["left_out"]`.
+    in `attrs["excluded"]`.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def forecast(
 
     curve = _Curve(history["age"], history["ending"], history["one"])
     if len(now) and float(now["age"].max()) / _DAY + days > curve.oldest:
-        deals.cautions.append("beyond the oldest age at which a deal ended no win is expected")
+        deals.caveats.append("beyond the oldest age at which a deal ended no win is expected")
     n = deals.once(waiting, "one")["one"]
     table = _summed(deals, now, curve, days, level, draws, seed)
     rule = ["open deals by their chance given their age, Aalen-Johansen", "interval by bootstrap"]

@@ -11,7 +11,7 @@ from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, flag, ratio, span
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 LEVERS: Final = ["deals", "win_rate", "value", "days"]
 """What velocity is made of; `days` divides."""
@@ -65,7 +65,7 @@ def velocity(
     created by then and not closed by then, so a deal that was re-opened counts as open since its creation. Periods go
     from the first to the last in which a deal was created or closed. A closed deal without its close moment is in no
     period. Deals won before they were created, or without a moment of winning, are not in `days`, and won deals without
-    a value are not in `value`; `attrs["left_out"]` counts all of these.
+    a value are not in `value`; `attrs["excluded"]` counts all of these.
 
     Examples
     --------

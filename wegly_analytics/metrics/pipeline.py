@@ -14,7 +14,7 @@ from wegly_analytics.metrics.reduction import FREQUENCY, TZ, By, Deals, Every, P
 from wegly_analytics.metrics.stages import stages_in_order
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 YEAR: Final = 365
 """Days before the snapshot from which the win rate is taken that says how much coverage is needed."""
@@ -51,7 +51,7 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     The API sends no probability, so the weight is the stage's own history in this snapshot, of all groups together;
     `attrs["rule"]` says so. A deal was in a stage if it has time in it. A deal without a value adds nothing to `value`
     and is counted in `no_value` instead of being taken for worth nothing. An open deal in no stage of any pipeline
-    stands in no row; `attrs["left_out"]` counts those.
+    stands in no row; `attrs["excluded"]` counts those.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     table["weighted"] = (table["value"] * table["win_rate"]).astype(float)
     unweighted = table.loc[table["weighted"].isna(), "deals"].sum()
     if unweighted:
-        deals.cautions.append("some open deals are in a stage that no closed deal was in: they have no weight")
+        deals.caveats.append("some open deals are in a stage that no closed deal was in: they have no weight")
     columns = [
         *deals.groups, "pipeline", "stage", "position", "deals", "value", "weighted", "no_value", "win_rate", "closed",
     ]  # fmt: skip
@@ -151,7 +151,7 @@ def coverage(
     rate is won ÷ (won + lost), by number, of the deals closed in the 365 days before the snapshot. Where the target is
     met, or nothing says what it is, coverage is missing. Open deals without a value, without an expected close, or
     whose expected close lies before the first period are not in `open`, and deals won in the periods without a value
-    are not in `booked`; `attrs["left_out"]` counts them.
+    are not in `booked`; `attrs["excluded"]` counts them.
 
     Examples
     --------

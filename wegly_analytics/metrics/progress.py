@@ -13,7 +13,7 @@ from wegly_analytics.metrics.reduction import By, Deals, collect, flag, ratio
 from wegly_analytics.metrics.stages import stages_in_order
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 STAGE_RULES: Final = {
     "reached": "reached: at the stage or beyond, by the furthest position; a won deal reached all",
@@ -68,7 +68,7 @@ def funnel(
     and with ``"visited"`` a later stage may have more deals than an earlier one. With ``"reached"`` a won deal counts
     at every stage, because it went the whole way, also where stages were skipped or made later. The win rate of a stage
     is counted and never multiplied from stage to stage: open deals would count as lost at each step. Deals of the
-    pipeline that are in none of its stages any more, and have no time in one, got to no stage; `attrs["left_out"]`
+    pipeline that are in none of its stages any more, and have no time in one, got to no stage; `attrs["excluded"]`
     counts them. Stages are told apart by id: two of one name are two rows, and a renamed one goes by its most frequent
     name.
 

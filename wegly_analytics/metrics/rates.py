@@ -13,7 +13,7 @@ from wegly_analytics.metrics.intervals import wilson
 from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, flag, ratio, span
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 RULES: Final = {
     "closed": "won ÷ (won + lost), by close moment",
@@ -157,7 +157,7 @@ def win_loss(
     Notes
     -----
     A deal counts in the period of its close moment: `won_at` if it is won, `lost_at` if it is lost. One without that
-    moment is left out, and `attrs["left_out"]` says how many.
+    moment is left out, and `attrs["excluded"]` says how many.
 
     Examples
     --------

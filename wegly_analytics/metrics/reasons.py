@@ -8,10 +8,10 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, flag, informed, ratio, span
-from wegly_analytics.vocabulary import NOT_INFORMED
+from wegly_analytics.model.enums import NOT_INFORMED
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 
 def loss_reasons(
@@ -52,7 +52,7 @@ def loss_reasons(
     -----
     The denominator is all lost deals. Those without a reason stay in it, as "(not informed)": reasons are often
     optional, so how many were informed is itself a result. Open and won deals do not count. With
-    `every`, a lost deal without the moment of losing is in no period, and ``attrs["left_out"]`` says how many are not.
+    `every`, a lost deal without the moment of losing is in no period, and ``attrs["excluded"]`` says how many are not.
 
     Examples
     --------

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.expectations import SILENT_DAYS, Moment, breaking, chosen
 from wegly_analytics.metrics.reduction import Deals, collect
+from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Moment, breaking, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import narwhals as nw
 
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 
 def quality(

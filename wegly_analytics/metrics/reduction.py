@@ -15,12 +15,12 @@ import pandas as pd
 import pyarrow as pa
 
 from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.vocabulary import NOT_INFORMED, STATUS
+from wegly_analytics.model.enums import NOT_INFORMED, STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 By: TypeAlias = "str | Sequence[str] | None"
 Every: TypeAlias = Literal["week", "month", "quarter", "year"]
@@ -85,9 +85,9 @@ class Deals:
         Whether a deal may stand in several groups.
     groups
         The grouping columns.
-    left_out
+    excluded
         Why deals do not count, and how many.
-    cautions
+    caveats
         What a reader must know before believing the figures, in sentences of the catalogue in `words`.
     """
 
@@ -97,8 +97,8 @@ class Deals:
     groups: list[str] = field(init=False)
     overlapping: bool = field(init=False)
     frame: nw.LazyFrame[Any] = field(init=False)
-    left_out: dict[str, int] = field(init=False, default_factory=dict)
-    cautions: list[str] = field(init=False, default_factory=list)
+    excluded: dict[str, int] = field(init=False, default_factory=dict)
+    caveats: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.groups = [self.by] if isinstance(self.by, str) else list(self.by or ())
@@ -119,10 +119,10 @@ class Deals:
             closed_at=CLOSED_AT,
         )
         if self.archived:
-            self._leave_out("status unknown", "status_unknown")
+            self.exclude_flagged("status unknown", "status_unknown")
         else:
-            self._leave_out("archived", "is_archived")
-            self._leave_out("status unknown", "status_unknown")
+            self.exclude_flagged("archived", "is_archived")
+            self.exclude_flagged("status unknown", "status_unknown")
 
     def microseconds(self, start: str, end: str) -> nw.Expr:
         """Time from one moment to another, in whole microseconds; negative where they are the wrong way round.
@@ -147,19 +147,20 @@ class Deals:
         deals = deals.join(tags, on="deal_id", how="left").join(firsts, on="deal_id", how="left")
         return deals.with_columns(counts_once=flag(once)).drop("first_tag")
 
-    def _leave_out(self, reason: str, marked: str) -> None:
+    def exclude_flagged(self, reason: str, marked: str) -> None:
+        """Exclude the deals whose flag is set, and record how many."""
         self.note(reason, self.total(marked)[marked])
         self.frame = self.frame.filter(nw.col(marked) == 0)
 
     def note(self, reason: str, n: float) -> None:
         """Say that so many deals do not count, and why."""
         if n:
-            self.left_out[reason] = int(n)
+            self.excluded[reason] = int(n)
 
     def warn_of_one_sided(self, won: float, lost: float) -> None:
         """Say so where deals were won but none was lost: then losses are most likely not recorded."""
         if won and not lost:
-            self.cautions.append("no deal was lost: a rate of closed deals says little here")
+            self.caveats.append("no deal was lost: a rate of closed deals says little here")
 
     def total(self, *columns: str) -> dict[str, Any]:
         """Sum columns over all deals in scope, each deal once."""
@@ -226,11 +227,11 @@ class Deals:
             "metric": metric,
             "rule": " · ".join((*rule, *several, archived)),
             "n": int(n),
-            "left_out": dict(self.left_out),
-            "cautions": list(self.cautions),
-            "completeness": {**self.snap.completeness.as_dict(), "came": self.snap.completeness.came},
-            "moment": self.snap.taken_at.isoformat(),
-            "scope": list(self.snap.scope),
+            "excluded": dict(self.excluded),
+            "caveats": list(self.caveats),
+            "completeness": {**self.snap.completeness.as_dict(), "received": self.snap.completeness.received},
+            "taken_at": self.snap.taken_at.isoformat(),
+            "filters": list(self.snap.filters),
             "by": list(self.groups),
         }
         table.attrs.update(attrs | more)

@@ -12,7 +12,7 @@ from wegly_analytics.metrics.intervals import kaplan_meier, quantile
 from wegly_analytics.metrics.reduction import By, Deals, collect, flag, informed
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 _DAY = 86_400.0
 """Seconds."""
@@ -47,7 +47,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     -----
     Kaplan and Meier's estimate: the time of an open deal in its current stage counts as "at least so long". Visits to a
     stage are added up by the API. A won or lost deal has left its last stage. Open deals for whose current stage the
-    API gives no time stand in `still_in` but not in the quartiles, and `attrs["left_out"]` counts them.
+    API gives no time stand in `still_in` but not in the quartiles, and `attrs["excluded"]` counts them.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from wegly_analytics.metrics.intervals import kaplan_meier, quantile
 from wegly_analytics.metrics.reduction import By, Deals, collect, flag, informed
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 LEAST: Final = 5
 """So many deals must have left a stage before anybody can say what is long there."""
@@ -58,7 +58,7 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     A deal has left a stage if it is won, lost, or open in another one; visits to a stage are added up by the API.
     `typical_days` is the least time within which at least the share `q` had left (the inverse of the empirical
     distribution; the open deals are compared with it and are not in it). A deal in a stage that fewer than five deals
-    have left is not judged, nor is one without a time in its stage; `attrs["left_out"]` counts both, and `attrs["n"]`
+    have left is not judged, nor is one without a time in its stage; `attrs["excluded"]` counts both, and `attrs["n"]`
     the deals that were judged.
 
     Examples

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
+from wegly_analytics.i18n.texts import number, percent, period, say
 from wegly_analytics.plots.canvas import (
     SMALL,
     canvas,
@@ -24,7 +25,6 @@ from wegly_analytics.plots.canvas import (
     rows,
 )
 from wegly_analytics.plots.style import GROUPS, LOST, QUIET, WON
-from wegly_analytics.words import number, percent, period, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,8 +15,8 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator
 
 from wegly_analytics.errors import MissingColumnError
+from wegly_analytics.i18n.texts import column, day, listed, number, say, short_money
 from wegly_analytics.plots.style import QUIET
-from wegly_analytics.words import column, day, listed, number, say, short_money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -250,25 +250,27 @@ def alt_text(ax: Axes) -> str:
 def footnote(table: pd.DataFrame, lang: str) -> list[str]:
     """Say rule, moment, completeness, and what was left out; a table of the user's own may know less of it."""
     attrs = table.attrs
-    said = [say(caution, lang) for caution in attrs.get("cautions", ())]
+    said = [say(caveat, lang) for caveat in attrs.get("caveats", ())]
     if rule := attrs.get("rule"):
         said.append(" · ".join(say(sentence, lang) for sentence in rule.split(" · ")))
     facts = []
-    if moment := attrs.get("moment"):
+    if moment := attrs.get("taken_at"):
         local = datetime.fromisoformat(moment).astimezone(ZoneInfo(attrs.get("tz", "America/Sao_Paulo")))
         facts.append(say("as of {day}", lang, day=day(local, lang)))
     if counts := attrs.get("completeness"):
-        came, asked = (number(counts[name], lang) for name in ("came", "asked"))
-        facts.append(say("{came} of {asked} deals asked for came", lang, came=came, asked=asked))
+        received, requested = (number(counts[name], lang) for name in ("received", "requested"))
+        facts.append(
+            say("{received} of {requested} requested deals received", lang, received=received, requested=requested)
+        )
         gaps = ((name, counts.get(name)) for name in _GAPS)
         facts += [say(f"{{n}} {name.replace('_', ' ')}", lang, n=number(n, lang)) for name, n in gaps if n]
-        if counts["in_scope"] != counts["came"]:
+        if counts["in_scope"] != counts["received"]:
             facts.append(say("{in_scope} in scope", lang, in_scope=number(counts["in_scope"], lang)))
     if facts:
         said.append(" · ".join(facts))
-    if left_out := attrs.get("left_out"):
+    if excluded := attrs.get("excluded"):
         reasons = [
-            say("{n} {reason}", lang, n=number(n, lang), reason=say(reason, lang)) for reason, n in left_out.items()
+            say("{n} {reason}", lang, n=number(n, lang), reason=say(reason, lang)) for reason, n in excluded.items()
         ]
         said.append(say("left out: {reasons}", lang, reasons=listed(reasons)))
     return said

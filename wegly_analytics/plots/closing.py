@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from wegly_analytics.i18n.texts import listed, number, percent, say
 from wegly_analytics.plots.canvas import (
     SMALL,
     canvas,
@@ -22,7 +23,6 @@ from wegly_analytics.plots.canvas import (
     shortened,
 )
 from wegly_analytics.plots.style import GROUPS, LOST, WON
-from wegly_analytics.words import listed, number, percent, say
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
+from wegly_analytics.i18n.texts import number, percent, say
 from wegly_analytics.plots.canvas import SMALL, canvas, finish, group_names, legend, names, note, nothing, rows
 from wegly_analytics.plots.rates import shares
 from wegly_analytics.plots.style import GROUPS, LOST, OPEN, QUIET, WON
-from wegly_analytics.words import number, percent, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

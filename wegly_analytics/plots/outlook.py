@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter
 
+from wegly_analytics.i18n.texts import number, percent, say
 from wegly_analytics.plots.canvas import (
     SMALL,
     canvas,
@@ -21,7 +22,6 @@ from wegly_analytics.plots.canvas import (
     rows,
 )
 from wegly_analytics.plots.style import WON
-from wegly_analytics.words import number, percent, say
 
 if TYPE_CHECKING:
     import pandas as pd

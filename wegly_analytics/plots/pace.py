@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
+from wegly_analytics.i18n.texts import number, percent, period, say
 from wegly_analytics.plots.canvas import (
     canvas,
     cash,
@@ -24,7 +25,6 @@ from wegly_analytics.plots.canvas import (
 )
 from wegly_analytics.plots.rates import periods, unfinished
 from wegly_analytics.plots.style import GROUPS, PLAIN, QUIET
-from wegly_analytics.words import number, percent, period, say
 
 if TYPE_CHECKING:
     import pandas as pd

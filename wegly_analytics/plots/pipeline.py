@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
+from wegly_analytics.i18n.texts import number, period, say
 from wegly_analytics.plots.canvas import (
     SMALL,
     canvas,
@@ -25,7 +26,6 @@ from wegly_analytics.plots.canvas import (
     shortened,
 )
 from wegly_analytics.plots.style import OPEN, QUIET, WON
-from wegly_analytics.words import number, period, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

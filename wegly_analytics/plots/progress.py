@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
+from wegly_analytics.i18n.texts import number, percent, say
 from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, plain, reach, rows
 from wegly_analytics.plots.style import PLAIN, WON
-from wegly_analytics.words import number, percent, say
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from wegly_analytics.i18n.texts import number, percent, period, say
 from wegly_analytics.plots.canvas import (
     SMALL,
     canvas,
@@ -26,7 +27,6 @@ from wegly_analytics.plots.canvas import (
     series,
 )
 from wegly_analytics.plots.style import GROUPS, LOST, PLAIN, QUIET, WON
-from wegly_analytics.words import number, percent, period, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,7 +188,7 @@ def periods(ax: Axes, table: pd.DataFrame, lang: str, every: str | None = None) 
 
 def unfinished(table: pd.DataFrame) -> np.ndarray:
     """Tell which periods had not ended when the snapshot was taken."""
-    moment, every = table.attrs.get("moment"), table.attrs.get("every")
+    moment, every = table.attrs.get("taken_at"), table.attrs.get("every")
     if not moment or not every:
         return np.zeros(len(table), dtype=bool)
     now = datetime.fromisoformat(moment).astimezone(ZoneInfo(table.attrs.get("tz", "America/Sao_Paulo")))

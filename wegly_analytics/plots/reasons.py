@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from wegly_analytics.i18n.texts import number, percent, say
 from wegly_analytics.plots.canvas import (
     SMALL,
     canvas,
@@ -23,7 +24,6 @@ from wegly_analytics.plots.canvas import (
 )
 from wegly_analytics.plots.rates import periods, unfinished
 from wegly_analytics.plots.style import LOST, QUIET
-from wegly_analytics.words import number, percent, say
 
 if TYPE_CHECKING:
     import pandas as pd

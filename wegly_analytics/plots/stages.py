@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from wegly_analytics.i18n.texts import number, say
 from wegly_analytics.plots.canvas import canvas, finish, group_names, names, note, nothing, reach, rows, shortened
 from wegly_analytics.plots.style import PLAIN
-from wegly_analytics.words import number, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from wegly_analytics.i18n.texts import number, percent, say
 from wegly_analytics.plots.canvas import (
     canvas,
     cash,
@@ -21,7 +22,6 @@ from wegly_analytics.plots.canvas import (
     shortened,
 )
 from wegly_analytics.plots.style import OPEN
-from wegly_analytics.words import number, percent, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

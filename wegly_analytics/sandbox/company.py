@@ -30,7 +30,7 @@ _GAP, _MONTH = 2, 3
 class Company:
     """A pretend company whose true rates are set.
 
-    The same seed gives the same company; seen later it has moved on. A deal is the same whichever others were asked
+    The same seed gives the same company; seen later it has moved on. A deal is the same whichever others were requested
     for. Threads may share it.
 
     Parameters

@@ -21,7 +21,7 @@ class Reply(Protocol):
 
     @property
     def key(self) -> str:
-        """The code or UUID that was asked for."""
+        """The code or UUID that was requested."""
 
     def send(self, status: int, body: bytes, headers: Mapping[str, str] = ...) -> None:
         """Send a whole answer."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from wegly_analytics.assembly import Answer, Assembly
+from wegly_analytics.intake.build import Answer, Assembly
 from wegly_analytics.sandbox import MOMENT, Company
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot import Snapshot
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
 
 @cache

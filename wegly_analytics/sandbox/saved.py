@@ -105,7 +105,7 @@ class Saved:
         if isinstance(key, str) and key:
             names.append(_canonical(key))
         if not names:
-            raise ValueError(f"{place}: neither id nor code, so the deal cannot be asked for; give it one")
+            raise ValueError(f"{place}: neither id nor code, so the deal cannot be requested; give it one")
         self._bodies.update(dict.fromkeys(names, line.strip()))
 
 

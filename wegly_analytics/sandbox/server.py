@@ -46,7 +46,7 @@ class Server:
     origin
         The key's allowed domain: a request whose Origin and Referer both differ from it gets 403. None allows all.
     clock
-        The moment for which the source is asked.
+        The moment for which the source is requested.
     port
         0 takes a free one.
     latency

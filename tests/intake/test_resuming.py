@@ -1,0 +1,290 @@
+"""A fetch that was stopped, killed or broken off goes on where it was."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from server_side import Numbered, client, requested
+
+from wegly_analytics.errors import (
+    ApiError,
+    ArchiveError,
+    AuthError,
+    IncompleteWarning,
+    SettingError,
+    StaleWarning,
+    StoppedError,
+)
+from wegly_analytics.intake.archive import Archive, Record
+from wegly_analytics.intake.fetch import fetch, read, walk
+from wegly_analytics.model.tables import TABLES
+from wegly_analytics.sandbox import TOKEN, faults
+
+
+def same_deals(one, other):
+    assert all(one.tables[name].equals(other.tables[name]) for name in TABLES)
+    columns = ["requested", "deal_id", "http_status", "message"]
+    assert one.ledger[columns].equals(other.ledger[columns])
+
+
+def test_every_answer_is_kept_as_it_came_before_it_is_parsed(serve, tmp_path):
+    server = serve(faults={"3": faults.FAULTS["html"], "4": faults.FAULTS["bad_utf8"], "5": faults.Status(418)})
+    with pytest.warns(IncompleteWarning):
+        fetch(range(1, 11), client=client(server), archive=tmp_path, progress=False)
+    kept = {record.requested: record for record in Archive(tmp_path)}
+    assert len(kept) == 10
+    assert kept["1"].body == Numbered().answer("1", None)
+    assert kept["3"].body.startswith(b"<!doctype html>")
+    assert b"\xff\xfe" in kept["4"].body
+    assert (kept["5"].status, kept["5"].message.startswith("418 for")) == (418, True)
+    assert (kept["10"].status, kept["10"].body[:1]) == (404, b"{")
+
+
+def test_the_same_line_again_asks_for_nothing_and_gives_the_same_snapshot(serve, tmp_path):
+    server = serve()
+    first = fetch(range(1, 101), client=client(server), archive=tmp_path, progress=False)
+    again = fetch(range(1, 101), client=client(server), archive=tmp_path, progress=False)
+    assert len(server.requests) == 100
+    assert again == first
+
+
+def test_what_is_new_is_asked_for_and_what_failed_is_asked_again(serve, tmp_path):
+    bad = {"5": faults.Times(faults.Status(500), 2), "6": faults.Times(faults.FAULTS["html"], 2)}
+    server = serve(faults=bad | {"7": faults.Times(faults.Status(403), 1)})
+    with pytest.warns(IncompleteWarning, match="1 forbidden, 1 failed, 1 unreadable"):
+        fetch(range(1, 61), client=client(server), archive=tmp_path, progress=False)
+    before = len(server.requests)
+    snap = fetch(range(1, 71), client=client(server), archive=tmp_path, progress=False)
+    assert sorted(map(int, requested(server)[before:])) == [5, 6, 7, *range(61, 71)]
+    same_deals(snap, fetch(range(1, 71), client=client(server), progress=False))
+
+
+def test_an_answer_that_is_too_old_is_asked_for_again(serve, tmp_path):
+    server = serve()
+    old = datetime.now(UTC) - timedelta(days=9)
+    with Archive(tmp_path) as archive:
+        for code in range(1, 9):
+            archive.write(Record(str(code), 200, old, Numbered().answer(str(code), None)))
+    with pytest.warns(
+        StaleWarning, match=rf"8 of 10 responses were taken from .*, the oldest from {old:%Y-%m-%d}; max_age="
+    ):
+        snap = fetch(range(1, 11), client=client(server), archive=tmp_path, progress=False)
+    assert sorted(requested(server)) == ["10", "9"]
+    assert snap.taken_from == old
+    snap = fetch(range(1, 11), client=client(server), archive=tmp_path, progress=False, max_age="7d")
+    assert sorted(map(int, requested(server)[2:])) == list(range(1, 9))
+    assert snap.taken_from > old
+    with pytest.raises(SettingError, match="max_age='soon': write a length of time such as '30d'"):
+        fetch([1], client=client(server), archive=tmp_path, max_age="soon")
+
+
+def test_the_whole_snapshot_is_rebuilt_without_network(serve, tmp_path):
+    server = serve(faults={"5": faults.Status(418), "6": faults.FAULTS["truncated"]})
+    with pytest.warns(IncompleteWarning):
+        snap = fetch(range(1, 61), client=client(server), archive=tmp_path, progress=False)
+    server.stop()
+    with pytest.warns(IncompleteWarning):
+        again = read(tmp_path)
+    assert (again.taken_from, again.taken_at) == (snap.taken_from, snap.taken_at)
+    by_id = {name: table.sort_by([("deal_id", "ascending")]) for name, table in snap.tables.items()}
+    for name in TABLES:
+        assert again.tables[name].sort_by([("deal_id", "ascending")]).equals(by_id[name])
+    assert again.completeness == snap.completeness
+
+
+def test_a_failure_after_an_answer_does_not_undo_it(tmp_path):
+    now = datetime.now(UTC)
+    with Archive(tmp_path) as archive:
+        archive.write(Record("1", 200, now - timedelta(1), Numbered().answer("1", None)))
+        archive.write(Record("1", 503, now, message="503"))
+        archive.write(Record("2", None, now, message="no answer"))
+    with pytest.warns(IncompleteWarning):
+        ledger = read(tmp_path).ledger
+    assert ledger[["requested", "outcome"]].values.tolist() == [["1", "fetched"], ["2", "failed"]]
+    assert ledger["message"].fillna("").tolist() == ["", "no answer"]
+
+
+def test_a_damaged_archive_is_said_so_and_what_it_lacks_is_asked_for(serve, tmp_path):
+    server = serve()
+    with Archive(tmp_path) as archive:
+        archive.write(Record("1", 200, datetime.now(UTC), Numbered().answer("1", None)))
+    (path,) = archive.segments()
+    path.write_bytes(path.read_bytes()[:-8] + b"\xff" * 40)
+    with pytest.warns(IncompleteWarning, match=r"is damaged and was read only in part \(.*\); what it lacks"):
+        fetch([1, 2], client=client(server), archive=tmp_path, progress=False)
+    assert requested(server) == ["2"]
+    with pytest.warns(IncompleteWarning, match="is damaged"):
+        assert len(read(tmp_path)) == 2
+
+
+def test_a_folder_without_archive_is_named(tmp_path):
+    with pytest.raises(SettingError, match="holds no archive: fetch"):
+        read(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_stops_the_run_before_the_first_request(serve, tmp_path):
+    server = serve()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ArchiveError, match="cannot write to the archive"):
+        fetch([1], client=client(server), archive=tmp_path / "file", progress=False)
+    assert server.requests == []
+
+
+def test_a_disk_that_fills_up_stops_the_run(serve, tmp_path):
+    server = serve()
+    program = f"""
+        import resource, signal
+        import wegly_analytics as wa
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+        client = wa.Client({TOKEN!r}, base_url={server.url!r}, per_second=None)
+        try:
+            wa.fetch(range(1, 201), client=client, archive={str(tmp_path)!r}, progress=False)
+        except wa.errors.ArchiveError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    assert "File too large; what was written before is kept" in done.stdout
+    assert len(server.requests) < 200
+    kept = len(list(Archive(tmp_path)))
+    assert kept > 0
+    fetch(range(1, 201), client=client(server), archive=tmp_path, progress=False)
+    assert sum(n > 1 for n in Counter(requested(server)).values()) <= 8 * 5, "only what was under way"
+
+
+KILLED = """
+    import sys
+    import wegly_analytics as wa
+    client = wa.Client({token!r}, base_url={url!r}, per_second=None)
+    wa.fetch(range(1, 401), client=client, archive={archive!r}, workers=4, progress=False)
+"""
+
+
+def test_a_fetch_killed_25_times_loses_nothing_and_asks_for_no_answered_id_twice(serve, tmp_path):
+    server = serve(Numbered(400), latency=0.002)
+    undisturbed = fetch(range(1, 401), client=client(server), progress=False)
+    server.requests.clear()
+    program = textwrap.dedent(KILLED.format(token=TOKEN, url=server.url, archive=str(tmp_path / "raw")))
+    for kill in range(1, 26):
+        held = {record.requested for record in Archive(tmp_path / "raw")}
+        before = len(server.requests)
+        process = subprocess.Popen([sys.executable, "-c", program])
+        deadline = time.monotonic() + 60
+        while len(server.requests) < before + 14 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, f"kill {kill} came too late"
+        again = held & set(requested(server)[before:])
+        assert not again, f"answered before kill {kill}, and requested again: {again}"
+    snap = fetch(range(1, 401), client=client(server), archive=tmp_path / "raw", progress=False)
+    same_deals(snap, undisturbed)
+    extra = len(server.requests) - 400
+    assert extra <= 25 * (4 * 4 + 1), "only what was under way is requested twice"
+    assert len(Archive(tmp_path / "raw").segments()) <= 26
+
+
+def interrupted_after(seconds, line):
+    """Run a line in the main thread, press Ctrl-C meanwhile, and say how long it took to stop."""
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begun = time.monotonic()
+    with pytest.raises(StoppedError) as stopped:
+        line()
+    return stopped.value, time.monotonic() - begun - seconds
+
+
+def test_ctrl_c_stops_within_two_seconds_and_says_how_to_go_on(serve, tmp_path):
+    server = serve(faults=lambda key: faults.Drip(20) if int(key) > 30 else None)
+    asking = client(server)
+    error, seconds = interrupted_after(
+        1.0, lambda: fetch(range(1, 201), client=asking, archive=tmp_path / "raw", progress=False)
+    )
+    assert seconds < 2
+    assert (
+        str(error)
+        == f"stopped: 27 deals were received and are kept in {tmp_path / 'raw'}; run the same line again to go on"
+    )
+    assert isinstance(error, KeyboardInterrupt), "a notebook stops its other cells, too"
+    assert len(list(Archive(tmp_path / "raw"))) == 30
+    server.fault = lambda key: None
+    snap = fetch(range(1, 201), client=asking, archive=tmp_path / "raw", progress=False)
+    assert len(snap) == 180
+
+
+def test_ctrl_c_without_archive_says_that_nothing_was_kept(serve):
+    server = serve(faults=lambda key: faults.Drip(20))
+    error, _ = interrupted_after(0.3, lambda: fetch([1, 2], client=client(server), progress=False))
+    assert str(error).startswith(
+        "stopped: 0 deals were received, and were not kept; with archive='data/raw' a run goes on"
+    )
+
+
+def test_a_run_whose_requests_fail_stops_and_keeps_everything(serve, tmp_path):
+    server = serve(faults=lambda key: faults.Status(500) if int(key) > 60 else None)
+    with pytest.raises(ApiError, match=r"of the first \d+ requests failed, more than max_failures=0.05") as stopped:
+        fetch(range(1, 2001), client=client(server, attempts=1), archive=tmp_path, progress=False)
+    assert stopped.value.__notes__ == [
+        f"54 deals were received and are kept in {tmp_path}; run the same line again to go on"
+    ]
+    assert len(server.requests) < 150
+    server.fault = lambda key: None
+    snap = fetch(range(1, 201), client=client(server), archive=tmp_path, progress=False)
+    assert snap.completeness.missing == 0
+
+
+def test_pages_in_place_of_deals_stop_a_run_as_failures_do(serve):
+    server = serve(faults=lambda key: faults.FAULTS["html"])
+    with pytest.raises(ApiError, match="max_failures") as stopped:
+        fetch(range(1, 200), client=client(server, attempts=1), progress=False)
+    assert "were not kept" in stopped.value.__notes__[0]
+
+
+def test_few_failures_stop_nothing_nor_do_any_number_if_so_asked(serve):
+    server = serve(faults=lambda key: faults.Status(500) if int(key) % 2 else None)
+    with pytest.warns(IncompleteWarning):
+        fetch(range(1, 49), client=client(server, attempts=1), progress=False)
+    with pytest.warns(IncompleteWarning):
+        snap = fetch(range(1, 101), client=client(server, attempts=1), progress=False, max_failures=1.0)
+    assert snap.completeness.failed == 50
+    with pytest.raises(SettingError, match="max_failures=5: give a share"):
+        fetch([1], client=client(server), max_failures=5)
+
+
+def test_a_server_that_asks_for_hours_of_patience_stops_the_run(serve):
+    server = serve(faults=lambda key: faults.Status(429, {"Retry-After": "7200"}) if int(key) > 20 else None)
+    with pytest.raises(ApiError, match="the server asks to wait 7200 s; run again after that"):
+        fetch(range(1, 200), client=client(server), progress=False)
+
+
+def test_a_refused_key_leaves_nothing_that_a_good_one_would_not_ask_for(serve, tmp_path):
+    server = serve()
+    with pytest.raises(AuthError):
+        fetch(range(1, 20), client=client(server, token="wrong"), archive=tmp_path, progress=False)
+    snap = fetch(range(1, 20), client=client(server), archive=tmp_path, progress=False)
+    assert len(snap) == 18
+
+
+def test_a_walk_finds_all_codes_records_the_gaps_and_asks_for_no_more(serve, tmp_path):
+    server = serve(Numbered(55))
+    snap = fetch(walk(misses=12), client=client(server), archive=tmp_path, workers=16, progress=False)
+    assert sorted(map(int, requested(server))) == list(range(1, 55 + 12 + 1))
+    assert snap.ledger["requested"].tolist() == [str(code) for code in range(1, 68)]
+    assert (snap.completeness.fetched, snap.completeness.not_found) == (50, 17)
+    again = fetch(walk(misses=12), client=client(server), archive=tmp_path, progress=False)
+    assert len(server.requests) == 67, "what was walked is not walked again"
+    assert again == snap
+    fetch(walk(misses=15), client=client(server), archive=tmp_path, progress=False)
+    assert sorted(map(int, requested(server)[67:])) == [68, 69, 70]
+
+
+def test_a_walk_is_no_list_of_ids():
+    from wegly_analytics.model.ids import deal_keys
+
+    with pytest.raises(SettingError, match="is no list of deal ids"):
+        deal_keys(walk())

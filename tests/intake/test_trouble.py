@@ -1,0 +1,212 @@
+"""A server that misbehaves costs nothing but what it spoils, and every id requested has its row."""
+
+import gzip
+import logging
+import traceback
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from server_side import Numbered, client
+from strategies import body
+
+from wegly_analytics.errors import AuthError, DriftWarning, IncompleteError, IncompleteWarning
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.client import Client
+from wegly_analytics.intake.fetch import fetch, read
+from wegly_analytics.model.enums import OUTCOMES
+from wegly_analytics.model.tables import TABLES
+from wegly_analytics.sandbox import faults
+from wegly_analytics.snapshot.load import load
+
+PASSING = ["error500", "error503", "reset", "short", "html", "empty", "truncated", "forbidden"]
+PASSING += [name for name in faults.FAULTS if name.startswith("limited")]
+
+FATE = {
+    "error500": "failed",
+    "error503": "failed",
+    "limited": "failed",
+    "limited_date": "failed",
+    "limited_zero": "failed",
+    "limited_bare": "failed",
+    "limited_rubbish": "failed",
+    "forbidden": "forbidden",
+    "not_found": "not_found",
+    "redirect": "failed",
+    "reset": "failed",
+    "short": "failed",
+    "drip": "failed",
+    "huge": "unreadable",
+    "gzip_bomb": "unreadable",
+    "html": "unreadable",
+    "empty": "unreadable",
+    "truncated": "unreadable",
+    "bad_utf8": "unreadable",
+    "lone_surrogate": "fetched",
+    "duplicate_key": "unreadable",
+    "deep": "fetched",
+    "wrong_type": "unreadable",
+    "new_field": "fetched",
+}
+"""What becomes of a deal whose every answer is spoilt."""
+
+anything_may_be_missing = pytest.mark.filterwarnings(
+    "ignore::wegly_analytics.errors.IncompleteWarning", "ignore::wegly_analytics.errors.DriftWarning"
+)
+
+
+def test_bursts_pass_without_trace(serve):
+    honest = fetch(range(1, 61), client=client(serve()), progress=False)
+    for name in PASSING:
+        if name != "forbidden":
+            fault = faults.Dated(0.1) if name == "limited_date" else faults.FAULTS[name]
+            server = serve(faults={"8": faults.Times(fault, 1)})
+            snap = fetch(range(1, 61), client=client(server, attempts=4), progress=False)
+            assert snap.completeness.missing == 0, name
+            assert all(snap.tables[table].equals(honest.tables[table]) for table in TABLES), name
+
+
+@anything_may_be_missing
+def test_every_fault_spoils_its_own_deal_and_no_other(serve, tmp_path):
+    assert set(FATE) == set(faults.FAULTS) - {"unauthorized"}, "a new fault needs a fate"
+    plan = {str(code): name for code, name in zip((n for n in range(11, 99) if n % 10), FATE, strict=False)}
+    server = serve(faults={key: faults.FAULTS[name] for key, name in plan.items()})
+    asking = client(server, attempts=1, timeout=2.0)
+    snap = fetch(range(1, 101), client=asking, archive=tmp_path, max_failures=1, progress=False)
+    rows = snap.ledger.set_index("requested")
+    for key, name in plan.items():
+        assert rows.loc[key, "outcome"] == FATE[name], (name, rows.loc[key, "message"])
+        assert (FATE[name] == "fetched") or len(rows.loc[key, "message"]) > 20, name
+    others = [key for key in rows.index if key not in plan]
+    assert set(rows.loc[others, "outcome"]) == {"fetched", "not_found"}
+    honest = fetch(range(1, 101), client=client(serve()), progress=False)
+    for name in TABLES:
+        mine, theirs = getattr(snap, name), getattr(honest, name)
+        untouched = set(rows.loc[others, "deal_id"].dropna())
+        assert (
+            mine[mine["deal_id"].isin(untouched)]
+            .reset_index(drop=True)
+            .equals(theirs[theirs["deal_id"].isin(untouched)].reset_index(drop=True))
+        )
+    again = read(tmp_path).ledger.set_index("requested")
+    assert again["outcome"].to_dict() == rows["outcome"].to_dict(), "the archive tells the same story"
+
+
+WRONG = {"object": {"x": 1}, "list": [1], "text": "abc", "flag": True, "number": -1.5, "huge": 10**30, "empty": ""}
+PATHS = sorted({column.path for table in TABLES.values() for column in table.columns if column.path} - {"id", "code"})
+
+
+@anything_may_be_missing
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_type_in_any_declared_column_is_mended_or_named(serve, kind):
+    places = {str(code): path for code, path in zip((n for n in range(1, 1000) if n % 10), PATHS, strict=False)}
+    assert len(places) == len(PATHS) > 80
+    plan = {key: faults.wrong_type(path, WRONG[kind]) for key, path in places.items()}
+    ids = [*places, "998", "999"]
+    snap = fetch(ids, client=client(serve(Numbered(999), faults=plan)), max_failures=1, progress=False)
+    rows = snap.ledger.set_index("requested")
+    assert rows.loc[["998", "999"], "outcome"].tolist() == ["fetched", "fetched"]
+    assert len(snap) == (rows["outcome"] == "fetched").sum()
+    for key, path in places.items():
+        outcome, message = rows.loc[key, ["outcome", "message"]]
+        if outcome == "unreadable":
+            named = message.partition(": ")[0].replace("[0]", "[]")
+            assert named == path, message
+        else:
+            assert outcome == "fetched", (path, message)
+
+
+def test_a_key_that_comes_twice_is_named_unless_both_say_the_same(serve):
+    class Twice(Numbered):
+        def answer(self, key, at):
+            return super().answer(key, at)[:-1] + (b', "status": 1}' if key == "1" else b', "status": 2}')
+
+    with pytest.warns(IncompleteWarning, match="1 unreadable"):
+        snap = fetch([1, 2], client=client(serve(Twice())), progress=False)
+    assert snap.ledger["message"].tolist() == [
+        "status: given twice, with the same value",
+        "status: expected one value, found two different ones",
+    ]
+
+
+KEY = "k3y-" + "Zx9" * 11
+
+
+def everything(folder):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def test_the_key_is_nowhere_but_in_its_header(serve, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    server = serve(
+        token=KEY, faults={"2": faults.Status(500), "3": faults.Broken(abrupt=True), "4": faults.Status(403)}
+    )
+    asking = Client(KEY, base_url=server.url, per_second=None, attempts=2, backoff=0.01)
+    with pytest.warns(IncompleteWarning) as caught:
+        snap = fetch(range(1, 11), client=asking, archive=tmp_path / "raw", progress=False)
+    snap.save(tmp_path / "root", allow_incomplete=True)
+    server.fault = lambda key: faults.Status(401)
+    with pytest.raises(AuthError) as refused:
+        fetch(range(11, 21), client=asking, archive=tmp_path / "raw", progress=False)
+    said = "".join(traceback.format_exception(refused.value)) + caplog.text + repr(asking) + repr(snap)
+    said += "".join(str(warning.message) for warning in caught) + snap.ledger.to_csv()
+    assert snap.completeness.fetched == 6, "the key was sent, and taken"
+    assert KEY not in said
+    assert not any(KEY.encode() in content for content in everything(tmp_path))
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(names=st.lists(st.sampled_from(["fine", "gap", *PASSING, "wrong_type", "new_field"]), max_size=12))
+@anything_may_be_missing
+def test_whatever_the_answers_are_asked_for_is_ledger_rows(serve, names):
+    plan = {str(n): faults.FAULTS[name] for n, name in enumerate(names, start=1) if name in faults.FAULTS}
+    plan = {key: faults.Status(429) if "limited" in names[int(key) - 1] else fault for key, fault in plan.items()}
+
+    class Some(Numbered):
+        def answer(self, key, at):
+            return None if names[int(key) - 1] == "gap" else body({"id": key, "code": int(key)})
+
+    server = serve(Some(), faults=plan)
+    try:
+        snap = fetch(range(1, len(names) + 1), client=client(server, attempts=1), progress=False, max_failures=1)
+    except AuthError:
+        assert set(names[:3]) == {"forbidden"}, "only a key that opens nothing stops a run"
+        return
+    finally:
+        server.stop()
+    counts = snap.completeness
+    assert snap.ledger["requested"].tolist() == [str(n) for n in range(1, len(names) + 1)]
+    assert counts.requested == len(names) == sum(getattr(counts, outcome) for outcome in OUTCOMES)
+    assert counts.fetched == len(snap) == snap.ledger["deal_id"].notna().sum()
+
+
+def test_a_snapshot_that_lacks_too_much_is_not_published_unasked(serve, tmp_path):
+    server = serve(faults={str(n): faults.Status(418) for n in (1, 2, 3, 4)})
+    with pytest.warns(IncompleteWarning):
+        snap = fetch(range(1, 41), client=client(server), progress=False)
+    with pytest.raises(IncompleteError, match="32 of 40 .* 4 failed: more than 5% are missing.*allow_incomplete"):
+        snap.save(tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert load(snap.save(tmp_path, allow_incomplete=True)).completeness == snap.completeness
+    with pytest.warns(IncompleteWarning):
+        enough = fetch(range(1, 81), client=client(server), progress=False, max_failures=0.1)
+    assert enough.save(tmp_path), "gaps are no failures: 4 of 80 are 5 %"
+
+
+def test_fields_that_nobody_knows_are_counted_with_a_type_and_warned_of_once(serve):
+    server = serve(faults={str(n): faults.FAULTS["new_field"] for n in (1, 2, 3)})
+    with pytest.warns(DriftWarning) as caught:
+        snap = fetch(range(1, 31), client=client(server), progress=False)
+    assert len(caught) == 1
+    drift = snap.drift.set_index("path")
+    assert drift.loc["mood", ["drift", "deals", "example"]].tolist() == ["unknown", 3, "object"]
+    assert drift.loc["proposals", ["drift", "deals"]].tolist() == ["never seen", 0]
+
+
+def test_an_archive_holds_the_answers_as_they_came(serve, tmp_path):
+    server = serve(faults={"5": faults.FAULTS["lone_surrogate"]})
+    fetch(range(1, 10), client=client(server), archive=tmp_path, progress=False)
+    kept = {record.requested: record.body for record in Archive(tmp_path)}
+    assert b"\\ud800" in kept["5"]

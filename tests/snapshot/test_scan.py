@@ -1,0 +1,232 @@
+"""A snapshot in its files answers as the one in memory does."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from scanning import EVERY, published, same
+
+import wegly_analytics as wa
+from wegly_analytics import metrics
+from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError, SnapshotError
+from wegly_analytics.snapshot.scanned import Shelf
+from wegly_analytics.snapshot.snapshot import ALL_TABLES
+from wegly_analytics.store.parquet import MANIFEST
+
+ENGINES = ["duckdb", "polars"]
+on_every_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return published(tmp_path_factory.mktemp("scan"))
+
+
+@pytest.fixture(scope="module")
+def loaded(root):
+    return wa.load(root)
+
+
+def unread(snap):
+    """The same, but whoever reads a table as a whole fails."""
+    return replace(snap, tables=Shelf(lambda name: pytest.fail(f"{name} was read as a whole")))
+
+
+def test_every_metric_is_tried():
+    assert {name.split()[0] for name in EVERY} == set(metrics.__all__)
+
+
+@on_every_engine
+@pytest.mark.parametrize("metric", EVERY.values(), ids=EVERY)
+def test_a_metric_gives_the_same_table_and_reads_no_table_as_a_whole(metric, engine, root, loaded):
+    same(metric(unread(wa.scan(root, engine))), metric(loaded))
+
+
+SCOPES = {
+    "one value": {"pipeline": "Vendas"},
+    "several": {"status": ["won", "lost"], "pipeline": "Vendas"},
+    "missing": {"source": None},
+    "a value or missing": {"source": ["Indicação", "(not informed)"]},
+    "numbers": {"code": range(1, 500)},
+    "quality": {"quality": "clean"},
+    "values and quality": {"status": "won", "quality": ["won without value", "won without a date"]},
+}
+
+
+@on_every_engine
+@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+def test_a_filter_stays_on_the_engine_and_keeps_the_same_deals(scope, engine, root, loaded):
+    scanned, expected = wa.scan(root, engine).where(**scope), loaded.where(**scope)
+    lazy = unread(scanned)
+    assert (lazy.filters, lazy.completeness, lazy.rows, len(lazy)) == (
+        expected.filters, expected.completeness, expected.rows, len(expected)
+    )  # fmt: skip
+    assert str(lazy) == str(expected)
+    assert lazy._repr_html_() == expected._repr_html_()
+    same(metrics.win_rate(lazy, by="tag"), metrics.win_rate(expected, by="tag"))
+    same(metrics.time_in_stage(lazy), metrics.time_in_stage(expected))
+    for name in ALL_TABLES:
+        frame = lazy.frame(name).collect("pyarrow").to_native()
+        kept = [c for c in frame.column_names if c in ("deal_id", "requested", "in_scope", "tag", "stage_id")]
+        assert sorted(map(repr, frame.select(kept).to_pylist())) == sorted(
+            map(repr, expected.tables[name].select(kept).to_pylist())
+        )
+    assert scanned == expected, "and whoever asks for whole tables gets those"
+
+
+@on_every_engine
+def test_filters_add_up(engine, root, loaded):
+    both = wa.scan(root, engine).where(pipeline="Vendas").where(status=["won", "lost"], quality="clean")
+    expected = loaded.where(pipeline="Vendas").where(status=["won", "lost"], quality="clean")
+    same(metrics.win_rate(unread(both)), metrics.win_rate(expected))
+    assert both == expected
+
+
+@on_every_engine
+def test_whole_tables_are_read_one_by_one_and_only_when_asked_for(engine, root, loaded):
+    scanned = wa.scan(root, engine)
+    pd.testing.assert_frame_equal(scanned.tags, loaded.tags)
+    assert list(scanned.tables._taken) == ["tags"]
+    assert scanned == loaded
+    assert scanned.check() is scanned
+    with pytest.raises(KeyError):
+        scanned.tables["dealz"]
+    with pytest.raises(SettingError, match="there is no table 'dealz'; there are deals"):
+        scanned.frame("dealz")
+
+
+def test_what_is_saved_from_a_scan_is_what_was_kept(root, loaded, tmp_path):
+    path = wa.scan(root, "duckdb").where(pipeline="Vendas").save(tmp_path / "sales", personal="keep")
+    assert wa.load(path) == loaded.where(pipeline="Vendas")
+
+
+@on_every_engine
+def test_only_the_columns_that_are_asked_for_are_read(engine, tmp_path):
+    path = wa.sample().save(tmp_path / "snapshots")
+    file = path / "deals" / "part-00000.parquet"
+    spoil(file, "code")
+    assert metrics.win_rate(wa.scan(path, engine), by="source")["n"].sum() > 0
+    with pytest.raises(SnapshotError, match="deals cannot be read"):
+        wa.load(path)
+
+
+def spoil(file, column):
+    """Overwrite one column's data and leave the footer as it is."""
+    group = pq.read_metadata(file).row_group(0)
+    chunk = next(c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == column)
+    start = min(n for n in (chunk.dictionary_page_offset, chunk.data_page_offset) if n is not None)
+    whole = bytearray(file.read_bytes())
+    whole[start : start + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
+    file.write_bytes(whole)
+
+
+@on_every_engine
+def test_a_misspelt_name_is_answered_with_its_neighbour(engine, root):
+    scanned = unread(wa.scan(root, engine))
+    with pytest.warns(EmptyScopeWarning, match="no deal has pipeline 'Vendsa'; did you mean 'Vendas'") as caught:
+        nothing = scanned.where(pipeline="Vendsa")
+    assert caught[0].filename == __file__, "the warning points to where the filter was written"
+    assert len(nothing) == 0
+    assert len(metrics.win_rate(nothing, by="source")) == 0
+    assert len(nothing.where(status="won")) == 0, "nothing is warned of twice"
+
+
+@on_every_engine
+def test_a_rule_that_all_deals_break_is_warned_of(engine, root):
+    scanned = unread(wa.scan(root, engine))
+    broken = scanned.where(deal_id=set(metrics.quality(scanned, rules="won without value")["deal_id"]))
+    with pytest.warns(EmptyScopeWarning, match=r"all \d+ deals break a rule: won without value") as caught:
+        nothing = broken.where(quality="won without value")
+    assert caught[0].filename == __file__
+    assert len(nothing) == 0 < len(broken)
+
+
+@pytest.mark.parametrize(
+    ("scope", "error", "message"),
+    [
+        ({"sorce": "x"}, MissingColumnError, "did you mean 'source'"),
+        ({"status": "gained"}, SettingError, "status is one of open, won, lost; 'gained' is none"),
+        ({"value": "much"}, SettingError, "value holds double; .* cannot be compared"),
+        ({"value": lambda v: v > 3}, SettingError, r"wa\.load\(\.\.\.\) the snapshot first, then where\(function\)"),
+        ({"quality": "tidy"}, SettingError, "there is no rule 'tidy'"),
+    ],
+)
+def test_a_filter_that_cannot_be_applied_is_refused(scope, error, message, root):
+    with pytest.raises(error, match=message):
+        wa.scan(root, "polars").where(**scope)
+
+
+def test_what_needs_the_deals_in_memory_says_so(root):
+    scanned = wa.scan(root, "polars")
+    with pytest.raises(SettingError, match=r"does not have its deals in memory: wa\.load"):
+        scanned.where(lambda deals: deals["value"] > 3)
+    with pytest.raises(SettingError, match=r"then assign\(size=\.\.\.\)"):
+        scanned.assign(size="big")
+
+
+@pytest.mark.parametrize("engine", ["dukdb", "spark", None, pl, 3])
+def test_an_unknown_engine_is_named_with_the_choices(engine, root):
+    with pytest.raises(SettingError, match="is none of 'duckdb', 'polars', or a Spark session"):
+        wa.scan(root, engine)
+
+
+@on_every_engine
+def test_an_engine_that_is_not_installed_is_named_with_the_remedy(engine, root, monkeypatch):
+    monkeypatch.setitem(sys.modules, engine, None)
+    with pytest.raises(SettingError, match=rf"pip install 'wegly-analytics\[{engine}\]'"):
+        wa.scan(root, engine)
+
+
+def test_a_scan_is_held_against_what_was_published(tmp_path):
+    snap = wa.sample()
+    path = snap.save(tmp_path / "snapshots")
+    assert wa.scan(tmp_path / "snapshots", "polars", at=path.name.removeprefix("snapshot=")).taken_at == snap.taken_at
+    with pytest.raises(SettingError, match="is one snapshot"):
+        wa.scan(path, "polars", at="2026-01-01")
+    manifest = (path / MANIFEST).read_text(encoding="utf-8")
+    for change, message in [
+        (('"rows": 1195', '"rows": 1194'), "deals has 1195 rows, published were 1194"),
+        (('"schema_version": 1', '"schema_version": 99'), "newer version"),
+        (('"requested"', '"aksed"'), "cannot be trusted"),
+        (('"tags"', '"tgas"'), "has no table 'tags'"),
+    ]:
+        assert change[0] in manifest
+        (path / MANIFEST).write_text(manifest.replace(*change), encoding="utf-8")
+        with pytest.raises(SnapshotError, match=message):
+            wa.scan(path, "polars")
+    (path / MANIFEST).write_text(manifest, encoding="utf-8")
+    (path / "tags" / "part-00000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(SnapshotError, match="tags cannot be read"):
+        wa.scan(path, "polars")
+
+
+def test_duckdb_works_on_a_connection_of_its_own(root):
+    import duckdb
+
+    duckdb.execute("SET TimeZone = 'Asia/Tokyo'")
+    try:
+        duckdb.execute("CREATE OR REPLACE TEMP VIEW deals AS SELECT 1 AS one")
+        same(metrics.win_loss(wa.scan(root, "duckdb")), metrics.win_loss(wa.load(root)))
+        assert duckdb.sql("FROM deals").columns == ["one"]
+    finally:
+        duckdb.execute("RESET TimeZone")
+        duckdb.execute("DROP VIEW deals")
+
+
+@on_every_engine
+def test_instants_are_utc_wherever_the_machine_stands(engine, root):
+    program = (
+        "import sys, wegly_analytics as wa;"
+        "snap = wa.scan(sys.argv[1], sys.argv[2]);"
+        "print(snap.frame('deals').collect_schema()['created_at'])"
+    )
+    elsewhere = {**os.environ, "TZ": "Asia/Tokyo"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, root, engine], env=elsewhere, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "Datetime(time_unit='us', time_zone='UTC')"

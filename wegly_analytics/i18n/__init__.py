@@ -1,0 +1,1 @@
+"""Every text a user sees, in each language; numbers and dates by Babel."""

@@ -1,0 +1,1 @@
+"""A published folder: manifest, Parquet files, engines. Knows tables, knows no Snapshot."""
