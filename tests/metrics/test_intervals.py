@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.stats.proportion import proportion_confint
 
-from wegly_analytics.metrics.intervals import kaplan_meier, quantile, wilson
+from wegly_analytics.metrics.intervals import wilson
+from wegly_analytics.metrics.survival import kaplan_meier, quantile
 
 
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

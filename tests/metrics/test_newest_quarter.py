@@ -11,7 +11,7 @@ from metrics.test_metrics import snapshot
 from strategies import MOMENT
 
 from wegly_analytics.metrics import time_to_close, win_rate
-from wegly_analytics.metrics.curves import aalen_johansen
+from wegly_analytics.metrics.survival import aalen_johansen
 
 TRUTH = 0.3
 QUARTER = 91.0

@@ -93,13 +93,13 @@ def test_coverage_compares_what_may_come_with_what_is_missing(snapshot_of):
     row = coverage(snapshot_of(*deals), target=200).iloc[0]
     assert row["period"] == pd.Timestamp("2026-07-01")
     assert row[["booked", "open", "coverage"]].tolist() == [50, 300, 2]
-    assert row[["n", "win_rate", "needed"]].tolist() == [3, pytest.approx(2 / 3), 1.5]
+    assert row[["n", "win_rate", "needed"]].tolist() == [3, pytest.approx(57 / 157), pytest.approx(157 / 57)]
     table = coverage(snapshot_of(*deals), target=200, periods=2)
     assert table["open"].tolist() == [300, 1000]
     assert table.attrs["excluded"] == {
         "open without value": 1,
         "open without an expected close": 1,
-        "expected to close before the first period": 1,
+        "open past its expected close": 1,
     }
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics.test_metrics import METRICS, OnDuckDB, OnPandas, OnPolars, companies, on, same, snapshot
-from metrics.test_rates import lost, still_open, won
+from metrics.test_win_rate import lost, still_open, won
 
 from wegly_analytics.errors import MissingColumnError
 from wegly_analytics.metrics import loss_reasons, time_in_stage, velocity, win_loss, win_rate

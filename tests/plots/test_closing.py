@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from wegly_analytics import plots
-from wegly_analytics.metrics.curves import aalen_johansen
+from wegly_analytics.metrics.survival import aalen_johansen
 
 
 def curve(*args):

@@ -253,10 +253,9 @@ PORTUGUESE: Final = {
     "open value expected in the period ÷ (target − booked)": (
         "valor em aberto previsto no período ÷ (meta − ganho no período)"
     ),
-    "needed: 1 ÷ win rate of the last 365 days": "necessário: 1 ÷ taxa de ganho dos últimos 365 dias",
+    "needed: 1 ÷ win rate by value of the last 365 days": "necessário: 1 ÷ taxa de ganho por valor dos últimos 365 dias",
     "open without value": "em aberto sem valor",
     "open without an expected close": "em aberto sem previsão de fechamento",
-    "expected to close before the first period": "com previsão anterior ao primeiro período",
     # how far deals get
     "Funnel": "Funil",
     "Funnel by {groups}": "Funil por {groups}",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import pandas as pd
 
-from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, flag, informed, ratio, span
+from wegly_analytics.metrics.cohort import By, Cohort, comparable, flag, informed, ratio
+from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
 from wegly_analytics.model.enums import NOT_INFORMED
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def loss_reasons(
         One row per group and reason: with `every` first `period`, its first day, without gaps, and every reason of the
         group in each, also with 0 deals; the groups; `loss_reason`; `deals` lost for it; `share` of all lost deals;
         `valid_share` of those with a reason (missing for "(not informed)"); `cumulative`, the shares added up from the
-        top; `value` (money, of the deals that have a value) and `value_share` of the value of all lost deals.
+        top; `value` (money, of the deals that have a value of 0 or more) and `value_share` of the value of all lost
+        deals; with `every` also `unfinished`, whether the period was not over when the snapshot was taken.
 
     Raises
     ------
@@ -61,29 +63,35 @@ def loss_reasons(
     >>> float(table["share"].sum().round(9)), float(table["cumulative"].iloc[-1].round(9))
     (1.0, 1.0)
     """
-    deals = Deals(snap, by, archived)
-    for status in ("open", "won"):
-        deals.note(status, deals.total(status)[status])
-    frame = deals.frame.filter(nw.col("lost") == 1).with_columns(
-        deals=nw.col("lost"), undated=flag(nw.col("lost_at").is_null())
+    cohort = Cohort.of("loss_reasons", snap, by, archived)
+    if every is not None:
+        check_every(every)
+    for status, n in cohort.total("open", "won").items():
+        cohort.note(status, n)
+    frame = cohort.frame.filter(nw.col("lost") == 1).with_columns(
+        deals=nw.col("lost"),
+        undated=flag(nw.col("lost_at").is_null()),
+        money=nw.when(nw.col("value") >= 0).then(nw.col("value")),
+        negative=flag(nw.col("value") < 0),
     )
     time = ["period"] if every else []
     if every:
-        deals.note("closed without a closing date", deals.once(frame, "undated")["undated"])
+        cohort.note("closed without a closing date", cohort.once(frame, "undated")["undated"])
         frame = frame.filter(nw.col("undated") == 0)
     if every and (found := span(frame, "lost_at")):
         periods = Periods(every, *found, tz)
         frame = frame.with_columns(period=periods.number(nw.col("lost_at")))
-        counted = informed(deals.count(frame, "deals", "value", keys=["period", "loss_reason"]), ["loss_reason"])
-        table = periods.spread(counted, [*deals.groups, "loss_reason"]).astype({"deals": "int64"})
+        counted = informed(cohort.count(frame, "deals", "money", keys=["period", "loss_reason"]), ["loss_reason"])
+        table = periods.spread(counted, [*cohort.groups, "loss_reason"]).astype({"deals": "int64"})
     else:
-        table = informed(deals.count(frame, "deals", "value", keys=["loss_reason"]), ["loss_reason"])
+        table = informed(cohort.count(frame, "deals", "money", keys=["loss_reason"]), ["loss_reason"])
         table = table.assign(**dict.fromkeys(time, pd.Series(dtype="datetime64[us]")))
+    table = table.rename(columns={"money": "value"})
     table["value"] = table["value"].astype(float)
-    order = [*time, *deals.groups, "deals", "loss_reason"]
-    table = table.sort_values(order, ascending=[name != "deals" for name in order], ignore_index=True)
+    order = [*time, *cohort.groups, "deals", "loss_reason"]
+    table = table.sort_values(order, ascending=[name != "deals" for name in order], key=comparable, ignore_index=True)
     named = table["deals"].where(table["loss_reason"] != NOT_INFORMED)
-    whole = [table[name] for name in (*time, *deals.groups)] or [table["deals"].notna()]
+    whole = [table[name] for name in (*time, *cohort.groups)] or [table["deals"].notna()]
     table["share"] = ratio(table["deals"], table["deals"].groupby(whole).transform("sum"))
     table["valid_share"] = ratio(named, named.groupby(whole).transform("sum"))
     table["cumulative"] = table["share"].groupby(whole).cumsum()
@@ -91,5 +99,9 @@ def loss_reasons(
     columns = ["loss_reason", "deals", "share", "valid_share", "cumulative", "value", "value_share"]
     rule = ["lost deals by reason, most first", "the uninformed stay in the denominator"]
     rule += ["by period of closing"] * bool(every)
-    n = deals.once(frame, "deals")["deals"]
-    return deals.finish(table[[*time, *deals.groups, *columns]], "loss_reasons", rule, n, every=every, tz=tz)
+    once = cohort.once(frame, "deals", "negative")
+    cohort.note("with a negative value", once["negative"])
+    if every:
+        table["unfinished"] = unfinished(table["period"], every, snap, tz)
+        columns.append("unfinished")
+    return cohort.finish(table[[*time, *cohort.groups, *columns]], rule, once["deals"], every=every, tz=tz)

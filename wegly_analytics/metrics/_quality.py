@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.reduction import Deals, collect
+from wegly_analytics.metrics.cohort import Cohort, collect
 from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Moment, breaking, chosen
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ def quality(
     if silent_days < 0:
         raise SettingError(f"silent_days={silent_days!r} must not be negative")
     picked = chosen(rules)
-    deals = Deals(snap, None, archived)
-    looked_at = deals.total("won", "lost", "open")
+    cohort = Cohort.of("quality", snap, None, archived, columns=None)
+    looked_at = cohort.total("won", "lost", "open")
 
     def tables(name: str) -> nw.LazyFrame[Any]:
-        return deals.frame if name == "deals" else snap.frame(name)
+        return cohort.frame if name == "deals" else snap.frame(name)
 
     shown = list(dict.fromkeys(column for rule in picked for column in rule.shows))
     marks = [f"breaks_{n}" for n in range(len(picked))]
@@ -94,7 +94,7 @@ def quality(
     table = table.where(table.notna(), None)  # engines write a missing title in three ways
     n = sum(looked_at.values())
     about = {"counts": counts, "broken": len(found), "silent_days": silent_days}
-    return deals.finish(table, "quality", ["expectations that a deal's record breaks"], n, **about)
+    return cohort.finish(table, ["expectations that a deal's record breaks"], n, **about)
 
 
 def _written(value: Any) -> str:

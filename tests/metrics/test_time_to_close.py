@@ -5,7 +5,7 @@ from strategies import MOMENT
 
 import wegly_analytics as wa
 from wegly_analytics.metrics import time_to_close
-from wegly_analytics.metrics.curves import SHARES
+from wegly_analytics.metrics.survival import SHARES
 
 MOMENT = pd.Timestamp(MOMENT)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.intervals import kaplan_meier, quantile
-from wegly_analytics.metrics.reduction import By, Deals, collect, flag, informed
+from wegly_analytics.metrics.cohort import By, Cohort, collect, comparable, flag, informed
+from wegly_analytics.metrics.stages import stage_times
+from wegly_analytics.metrics.survival import kaplan_meier, quantile
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -70,20 +71,19 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     """
     if not 0 < q < 1:
         raise SettingError(f"q={q!r} is not between 0 and 1")
-    deals = Deals(snap, by, archived)
-    groups = [f"by_{n}" for n in range(len(deals.groups))]  # a group may be called as a column of the list is
-    present = deals.frame.collect_schema().names()
+    cohort = Cohort.of("stalled", snap, by, archived)
+    groups = cohort.groups
+    present = cohort.frame.collect_schema().names()
     told = [name for name in _TOLD if name in present]
-    own = deals.frame.select(
+    own = cohort.frame.select(
         "deal_id",
         "open",
         "counts_once",
         *told,
+        *groups,
         current=nw.col("stage_id"),
-        **{alias: nw.col(name) for alias, name in zip(groups, deals.groups, strict=True)},
     )
-    times = snap.frame("stage_durations").filter(~nw.col("seconds").is_null(), nw.col("seconds") >= 0)
-    times = times.filter(~nw.col("stage_id").is_null()).group_by("deal_id", "stage_id").agg(nw.col("seconds").sum())
+    times = stage_times(snap).filter(~nw.col("stage_id").is_null()).drop("stage")
     times = times.join(own, on="deal_id", how="inner")
     times = times.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
     keys = ["stage_id", *groups]
@@ -103,8 +103,8 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     counted = _keyed(waiting.group_by(*keys, "counts_once").agg(n=nw.len()), keys)
     once = counted[counted["counts_once"] == 1].merge(limits, how="left", on=keys)
     judged = once.loc[once["limit"].notna(), "n"].sum()
-    deals.note("without stage times", deals.total("open")["open"] - once["n"].sum())
-    deals.note("in a stage that few deals have left", once["n"].sum() - judged)
+    cohort.note("without stage times", cohort.total("open")["open"] - once["n"].sum())
+    cohort.note("in a stage that few deals have left", once["n"].sum() - judged)
 
     table = found.merge(limits, how="inner", on=keys)
     table = table[table["seconds"] > table["limit"]]
@@ -115,13 +115,11 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     table = table.astype({"value": float, "days": float, "typical_days": float})
     for ranks, ascending in ((groups, True), (["deal_id"], True), (["value", "days"], False)):
         for name in ranks[::-1]:  # the last one ranks first; groups may be of several types
-            table = table.sort_values(name, ascending=ascending, kind="stable", key=_comparable)
-    table = table.drop(columns=[g for g in deals.groups if g in table])
-    table = table.rename(columns=dict(zip(groups, deals.groups, strict=True)))
+            table = table.sort_values(name, ascending=ascending, kind="stable", key=comparable)
     columns = ["deal_id", "title", "responsible", "stage", "days", "typical_days", "value", "last_activity_at"]
-    columns = [*deals.groups, *(name for name in columns if name not in deals.groups)]
+    columns = [*groups, *(name for name in columns if name not in cohort.names.values())]
     rule = ["open deals that are longer in their stage than the share q of those that left it"]
-    return deals.finish(table[columns], "stalled", rule, judged, q=q)
+    return cohort.finish(table[columns], rule, judged, q=q)
 
 
 def _keyed(frame: nw.LazyFrame[Any], keys: list[str]) -> pd.DataFrame:
@@ -131,7 +129,3 @@ def _keyed(frame: nw.LazyFrame[Any], keys: list[str]) -> pd.DataFrame:
 
 def _limit(seconds: pd.Series[Any], n: pd.Series[Any], q: float) -> float:
     return float(quantile(kaplan_meier(seconds, np.ones(len(seconds)), n), q))
-
-
-def _comparable(values: pd.Series[Any]) -> pd.Series[Any]:
-    return values if pd.api.types.is_numeric_dtype(values) else values.astype(str)

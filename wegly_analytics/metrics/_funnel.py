@@ -8,9 +8,9 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics.cohort import By, Cohort, collect, flag, ratio
 from wegly_analytics.metrics.intervals import wilson
-from wegly_analytics.metrics.reduction import By, Deals, collect, flag, ratio
-from wegly_analytics.metrics.stages import stages_in_order
+from wegly_analytics.metrics.stages import stage_times, stages_in_order
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -84,45 +84,40 @@ def funnel(
     """
     if rule not in STAGE_RULES:
         raise SettingError(f"rule={rule!r} is none of {', '.join(map(repr, STAGE_RULES))}")
-    deals = Deals(snap, by, archived)
-    deals.groups = [g for g in deals.groups if g not in ("pipeline", "stage")]
-    chosen = _chosen(deals, pipeline)
-    deals.frame = deals.frame.with_columns(elsewhere=1 - flag(nw.col("pipeline") == chosen))
-    deals.note("in another pipeline, or in none", deals.total("elsewhere")["elsewhere"])
-    deals.frame = deals.frame.filter(nw.col("elsewhere") == 0)
-    own = deals.frame.select("deal_id").unique()
-    times = snap.frame("stage_durations").filter(nw.col("seconds") > 0).select("deal_id", "stage_id", "stage")
-    times = times.join(own, on="deal_id", how="inner")
-    stages = stages_in_order(snap, deals, times)
+    cohort = Cohort.of("funnel", snap, by, archived, without=("pipeline", "stage"))
+    chosen = _chosen(cohort, pipeline)
+    is_elsewhere = nw.col("pipeline").is_null() | (nw.col("pipeline") != chosen)
+    cohort = cohort.excluding({"in another pipeline, or in none": is_elsewhere})
+    own = cohort.frame.select("deal_id").unique()
+    times = stage_times(snap).join(own, on="deal_id", how="inner")
+    stages = stages_in_order(snap, cohort, times)
     stages = stages[stages["position"].notna() & (stages["pipeline"] == chosen)].reset_index(drop=True)
     marks = [f"at_{n}" for n in range(len(stages))]
     if not marks:
-        empty = pd.DataFrame(columns=[*deals.groups, *_COLUMNS])
-        return deals.finish(empty.astype(_TYPES), "funnel", _rule(rule), 0, pipeline=chosen)
+        empty = pd.DataFrame(columns=[*cohort.groups, *_COLUMNS])
+        return cohort.finish(empty.astype(_TYPES), _rule(rule), 0, pipeline=chosen)
 
-    is_here = {mark: nw.col("stage_id") == stage for mark, stage in zip(marks, stages["stage_id"], strict=True)}
-    visits = times.with_columns(**{mark: flag(here) for mark, here in is_here.items()})
+    in_stage = {mark: nw.col("stage_id") == stage for mark, stage in zip(marks, stages["stage_id"], strict=True)}
+    visits = times.with_columns(**{mark: flag(here) for mark, here in in_stage.items()})
     visits = visits.group_by("deal_id").agg(nw.col(*marks).max())
-    frame = deals.frame.join(visits, on="deal_id", how="left")
-    frame = frame.with_columns(
-        **{mark: flag((nw.col(mark) == 1) | (nw.col("open") == 1) & here) for mark, here in is_here.items()}
-    )
+    frame = cohort.frame.join(visits, on="deal_id", how="left")
+    frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) | here) for mark, here in in_stage.items()})
     nowhere = nw.sum_horizontal(*marks) == 0
     if rule == "reached":
         nowhere = nowhere & (nw.col("won") == 0)
     frame = frame.with_columns(nowhere=flag(nowhere))
-    deals.note("in no stage of the pipeline", deals.once(frame, "nowhere")["nowhere"])
+    cohort.note("in no stage of the pipeline", cohort.once(frame, "nowhere")["nowhere"])
     frame = _by_rule(frame, marks, rule)
     ends = {
         f"{end}_{mark}": flag((nw.col(mark) == 1) & (nw.col(end) == 1)) for end in ("won", "lost") for mark in marks
     }
-    counted = deals.count(frame.with_columns(**ends), *marks, *ends)
-    n = deals.once(frame.with_columns(some=1 - nw.col("nowhere")), "some")["some"]
+    counted = cohort.count(frame.with_columns(**ends), *marks, *ends)
+    n = cohort.once(frame.with_columns(some=1 - nw.col("nowhere")), "some")["some"]
 
     rows = []
     for row in counted.to_dict("records"):
         part = stages[["stage", "position"]].copy()
-        for place, name in enumerate(deals.groups):
+        for place, name in enumerate(cohort.groups):
             part.insert(place, name, row[name])
         part["reached"] = [int(row[mark]) for mark in marks]
         for end in ("won", "lost"):
@@ -131,12 +126,12 @@ def funnel(
         part["of_first"] = ratio(part["reached"], pd.Series(part["reached"].iloc[0], index=part.index))
         part["of_previous"] = ratio(part["reached"], before.fillna(0))
         rows.append(part)
-    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=[*deals.groups, *_COLUMNS])
+    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=[*cohort.groups, *_COLUMNS])
     closed = table["won"] + table["lost"]
     table["win_rate"] = ratio(table["won"], closed)
     table["low"], table["high"] = wilson(table["won"], closed)
-    table = table[[*deals.groups, *_COLUMNS]].astype(_TYPES)
-    return deals.finish(table, "funnel", _rule(rule), n, pipeline=chosen)
+    table = table[[*cohort.groups, *_COLUMNS]].astype(_TYPES)
+    return cohort.finish(table, _rule(rule), n, pipeline=chosen)
 
 
 _COLUMNS: Final = ["stage", "position", "reached", "of_first", "of_previous", "won", "lost", "win_rate", "low", "high"]
@@ -163,9 +158,9 @@ def _by_rule(frame: nw.LazyFrame[Any], marks: list[str], rule: str) -> nw.LazyFr
     return frame
 
 
-def _chosen(deals: Deals, pipeline: str | None) -> str | None:
+def _chosen(cohort: Cohort, pipeline: str | None) -> str | None:
     """Find the pipeline that is meant."""
-    counted = collect(deals.frame.group_by("pipeline").agg(n=nw.len()))
+    counted = collect(cohort.frame.group_by("pipeline").agg(n=nw.len()))
     known = counted.dropna(subset=["pipeline"]).sort_values("n", ascending=False, kind="stable")["pipeline"].tolist()
     if pipeline is None and len(known) <= 1:
         return known[0] if known else None

@@ -8,9 +8,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from wegly_analytics.metrics._win_rate import RULES, win_rate
+from wegly_analytics.metrics.cohort import By, Cohort, flag, informed, ratio
 from wegly_analytics.metrics.intervals import mean_interval
-from wegly_analytics.metrics.rates import RULES, win_rate
-from wegly_analytics.metrics.reduction import By, Deals, flag, ratio
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -74,41 +74,44 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     >>> table.loc[table["figure"] == "win_rate", "gap"].round(2).tolist()[0]
     0.0
     """
-    deals = Deals(snap, by, archived)
+    cohort = Cohort.of("compare_rules", snap, by, archived)
     rates = [win_rate(snap, by=by, count=count, archived=archived) for count in _RATES]
+    aliases = {name: alias for alias, name in cohort.names.items()}
+    caveats = rates[0].attrs["caveats"]
+    rates = [informed(part.rename(columns=aliases), cohort.groups) for part in rates]
     parts = [
         part.rename(columns={"rate": "value"}).assign(figure="win_rate", rule=RULES[count], used_by=vendors)
         for part, (count, vendors) in zip(rates, _RATES.items(), strict=True)
     ]
-    counted = deals.count(_timed(snap, deals), *(f"{name}_{sum_}" for name in _CYCLES for sum_ in _SUMS))
+    counted = cohort.count(_timed(snap, cohort), *(f"{name}_{sum_}" for name in _CYCLES for sum_ in _SUMS))
     for name, (definition, vendors) in _CYCLES.items():
         total, squares, n = (counted[f"{name}_{sum_}"].astype(float) for sum_ in _SUMS)
         low, high = mean_interval(total, squares, n)
-        part = counted[deals.groups].assign(figure="cycle", rule=definition, used_by=vendors)
+        part = counted[cohort.groups].assign(figure="cycle", rule=definition, used_by=vendors)
         parts.append(part.assign(value=ratio(total, n), n=n, low=low, high=high))
-    columns = [*deals.groups, "figure", "rule", "used_by", "value", "n", "low", "high"]
+    columns = [*cohort.groups, "figure", "rule", "used_by", "value", "n", "low", "high"]
     table = pd.concat([part[columns].assign(_place=place) for place, part in enumerate(parts)])
     table["_size"] = rates[1]["n"].sum()
-    if deals.groups:  # all created deals decide which group comes first
-        sizes = rates[1][deals.groups].assign(_size=-np.arange(len(rates[1])))
-        table = table.drop(columns="_size").merge(sizes, how="left", on=deals.groups)
+    if cohort.groups:  # all created deals decide which group comes first
+        sizes = rates[1][cohort.groups].assign(_size=-np.arange(len(rates[1])))
+        table = table.drop(columns="_size").merge(sizes, how="left", on=cohort.groups)
     table = table.sort_values(["_size", "_place"], ascending=[False, True], kind="stable", ignore_index=True)
     ours = table["value"].where(table["_place"].isin([0, len(_RATES)]))
     table["gap"] = table["value"] - ours.groupby([table[name] for name in ("_size", "figure")]).transform("max")
     table["n"] = table["n"].astype("int64")
-    deals.caveats += rates[0].attrs["caveats"]
-    n = sum(deals.total("won", "lost", "open").values())
-    return deals.finish(table[[*columns, "gap"]], "compare_rules", ["each figure under several definitions"], n)
+    cohort.caveats.extend(caveats)
+    n = sum(cohort.total("won", "lost", "open").values())
+    return cohort.finish(table[[*columns, "gap"]], ["each figure under several definitions"], n)
 
 
-def _timed(snap: Snapshot, deals: Deals) -> nw.LazyFrame[Any]:
+def _timed(snap: Snapshot, cohort: Cohort) -> nw.LazyFrame[Any]:
     """Give each deal its days under every definition, their squares, and whether they are known."""
     listed = snap.frame("pipeline_stages").group_by("deal_id", "stage_id").agg(listed=nw.len())
     spent = snap.frame("stage_durations").join(listed, on=["deal_id", "stage_id"], how="inner")
-    spent = spent.filter(nw.col("seconds") >= 0).group_by("deal_id").agg(stage_seconds=nw.col("seconds").sum())
-    lasted = deals.days("created_at", "closed_at")
+    spent = spent.filter(nw.col("seconds") > 0).group_by("deal_id").agg(stage_seconds=nw.col("seconds").sum())
+    lasted = cohort.days("created_at", "closed_at")
     after = nw.col("closed_at") >= nw.col("created_at")
-    frame = deals.frame.join(spent, on="deal_id", how="left").with_columns(
+    frame = cohort.frame.join(spent, on="deal_id", how="left").with_columns(
         winning_total=nw.when((nw.col("won") == 1) & after).then(lasted),
         closing_total=nw.when(after).then(lasted),
         staying_total=nw.col("stage_seconds") / _SECONDS,

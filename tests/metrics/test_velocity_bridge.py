@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import wegly_analytics as wa
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics import velocity, velocity_bridge
-from wegly_analytics.metrics.bridge import divisia
+from wegly_analytics.metrics._velocity_bridge import divisia
 
 SIGNS = [1, 1, 1, -1]
 positive = st.floats(1e-3, 1e6)

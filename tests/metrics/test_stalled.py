@@ -8,7 +8,7 @@ from metrics.test_metrics import OnDuckDB, OnPandas, OnPolars, on, same, snapsho
 import wegly_analytics as wa
 from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.metrics import stalled
-from wegly_analytics.metrics.waiting import LEAST
+from wegly_analytics.metrics._stalled import LEAST
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 DAY = 86_400

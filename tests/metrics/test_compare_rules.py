@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from metrics.test_rates import lost, still_open, won
+from metrics.test_win_rate import lost, still_open, won
 
 from wegly_analytics.i18n import texts as words
 from wegly_analytics.metrics import compare_rules, velocity, win_rate

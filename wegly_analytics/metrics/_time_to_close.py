@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 import pandas as pd
 
-from wegly_analytics.metrics.curves import COLUMNS, aalen_johansen
-from wegly_analytics.metrics.reduction import By, Deals, flag
+from wegly_analytics.metrics.cohort import By, Cohort, comparable
+from wegly_analytics.metrics.survival import COLUMNS, aalen_johansen
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -61,10 +62,10 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     >>> bool(((curve["p_won"] + curve["p_lost"] + curve["p_open"]).round(9) == 1).all())
     True
     """
-    deals = Deals(snap, by, archived)
+    cohort = Cohort.of("time_to_close", snap, by, archived)
     is_open = nw.col("open") == 1
     ended = nw.when(is_open).then(nw.lit(snap.taken_at)).otherwise(nw.col("closed_at"))
-    frame = deals.frame.with_columns(ended=ended, one=nw.lit(1), ending=nw.col("won") + 2 * nw.col("lost"))
+    frame = cohort.frame.with_columns(ended=ended, one=nw.lit(1), ending=nw.col("won") + 2 * nw.col("lost"))
     unborn, endless = nw.col("created_at").is_null(), nw.col("ended").is_null()
     backward = nw.col("ended") < nw.col("created_at")
     reasons = {
@@ -73,29 +74,26 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
         "closed before created": backward & ~is_open,
         "created after the snapshot": backward & is_open,
     }
-    marks = {f"out_{n}": flag(reason) for n, reason in enumerate(reasons.values())}
-    marked = frame.with_columns(**marks)
-    for reason, n in zip(reasons, deals.once(marked, *marks).values(), strict=True):
-        deals.note(reason, n)
-    frame = frame.filter(~unborn, ~endless).filter(nw.col("ended") >= nw.col("created_at"))
-    frame = frame.with_columns(seconds=deals.microseconds("created_at", "ended") // 1_000_000)
-    counted = deals.count(frame, "one", keys=["seconds", "ending"])
-    n = deals.once(frame, "one")["one"]
+    cohort = replace(cohort, frame=frame).excluding(reasons)
+    frame = cohort.frame.with_columns(seconds=cohort.microseconds("created_at", "ended") // 1_000_000)
+    counted = cohort.count(frame, "one", keys=["seconds", "ending"])
+    n = cohort.once(frame, "one")["one"]
 
     parts: list[tuple[tuple[Any, ...], pd.DataFrame]] = [((), counted)] if len(counted) else []
-    if deals.groups:
-        parts = [(key, part) for key, part in counted.groupby(deals.groups, dropna=False)]
+    if cohort.groups:
+        ordered = counted.sort_values(cohort.groups, key=comparable, kind="stable")
+        parts = [(key, part) for key, part in ordered.groupby(cohort.groups, sort=False)]
         parts.sort(key=lambda part: -part[1]["one"].sum())
     curves = []
     for key, part in parts:
         curve = aalen_johansen(part["seconds"] / DAY, part["ending"], part["one"])
-        for place, (name, value) in enumerate(zip(deals.groups, key, strict=True)):
+        for place, (name, value) in enumerate(zip(cohort.groups, key, strict=True)):
             curve.insert(place, name, pd.Series([value] * len(curve), dtype=counted[name].dtype))
         curves.append(curve)
     if not curves:
-        curves = [counted[deals.groups].iloc[:0].join(aalen_johansen([], [], []))]
+        curves = [counted[cohort.groups].iloc[:0].join(aalen_johansen([], [], []))]
     rule = [
         "shares of deals won and lost by age, Aalen-Johansen; an open deal counts on",
         "log(-log) interval, 95 %",
     ]
-    return deals.finish(pd.concat(curves)[[*deals.groups, *COLUMNS]], "time_to_close", rule, n)
+    return cohort.finish(pd.concat(curves)[[*cohort.groups, *COLUMNS]], rule, n)

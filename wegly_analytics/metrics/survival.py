@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -106,3 +106,60 @@ def _interval(share: Floats, variance: Floats, at_risk: Floats) -> tuple[Floats,
     low[inside], high[inside] = p ** np.exp(far), p ** np.exp(-far)
     # rounding may put a bound a hair inside the share itself where the variance is 0
     return np.clip(np.minimum(low, share), 0, 1), np.clip(np.maximum(high, share), 0, 1)
+
+
+def kaplan_meier(times: ArrayLike, ended: ArrayLike, weights: ArrayLike) -> tuple[Floats, Floats]:
+    """Estimate the share that is not over yet, at each time at which something ended.
+
+    Parameters
+    ----------
+    times
+        How long each has lasted so far.
+    ended
+        Whether it is over; False where it still goes on (censored).
+    weights
+        How many there are of each.
+
+    Returns
+    -------
+    t, surviving : numpy.ndarray
+        The distinct times of an end, ascending, and the share that lasts longer than each.
+
+    Notes
+    -----
+    Kaplan and Meier (1958). At equal times ends come before censorings.
+
+    Examples
+    --------
+    >>> t, surviving = kaplan_meier([1, 2, 3], [True, False, True], [1, 1, 1])
+    >>> t, surviving.round(3)
+    (array([1., 3.]), array([0.667, 0.   ]))
+    """
+    t, place = np.unique(np.asarray(times, dtype=float), return_inverse=True)
+    over = np.asarray(ended, dtype=bool)
+    counts = np.asarray(weights, dtype=float)
+    ends = np.bincount(place, counts * over, len(t))
+    leaving = np.bincount(place, counts, len(t))
+    at_risk = np.cumsum(leaving[::-1])[::-1]
+    surviving = np.cumprod(1 - ends / at_risk)
+    return t[ends > 0], surviving[ends > 0]
+
+
+def quantile(curve: tuple[Floats, Floats], q: float) -> Any:
+    """Find the time by which the share `q` is over; NaN if the curve does not get that far.
+
+    Parameters
+    ----------
+    curve
+        What `kaplan_meier` returns.
+    q
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> float(quantile(kaplan_meier([1, 2, 3], [True, False, True], [1, 1, 1]), 0.5))
+    3.0
+    """
+    t, surviving = curve
+    reached = t[surviving <= 1 - q + 1e-12]  # as many digits as sums of shares keep
+    return reached[0] if len(reached) else np.nan

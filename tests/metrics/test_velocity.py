@@ -59,11 +59,25 @@ def test_a_deal_won_before_it_was_created_has_no_days(snapshot_of):
     assert table.attrs["excluded"] == {"won before created": 1}
 
 
-def test_a_won_deal_without_a_date_is_in_no_period_but_is_won(snapshot_of):
-    snap = snapshot_of(deal(2, "2026-03-02", value=5), deal(3, "2026-03-02", "2026-04-01"))
-    assert velocity(snap)["win_rate"].tolist() == [0.5]
-    assert velocity(snap, every="month").attrs["excluded"] == {"closed without a closing date": 1}
-    assert velocity(snap, every="month")["win_rate"].tolist()[-1] == 0
+def test_a_closed_deal_without_a_date_is_excluded_and_counts_nowhere(snapshot_of):
+    snap = snapshot_of(deal(2, "2026-03-02", value=5), deal(3, "2026-03-02", "2026-04-01"), deal(3, "2026-03-02"))
+    for table in (velocity(snap), velocity(snap, every="month")):
+        assert table.attrs["excluded"] == {"closed without a closing date": 2}
+        assert table.attrs["n"] == 1
+        assert table["win_rate"].tolist()[-1] == 0
+
+
+def test_a_deal_closed_before_it_was_created_was_never_open(snapshot_of):
+    snap = snapshot_of(deal(2, "2026-03-02", "2026-01-05", value=5), deal(1, "2026-02-02"))
+    table = velocity(snap, every="month")
+    assert table["deals"].tolist() == [0, 1, 1]
+    assert table.attrs["excluded"]["closed before created"] == 1
+    assert velocity(snap, every="month", count="created")["deals"].tolist() == [0, 1, 1]
+
+
+def test_a_period_that_was_not_over_is_marked(snapshot_of):
+    snap = snapshot_of(deal(2, "2026-03-02", "2026-05-05", value=5), deal(2, "2026-03-02", "2026-07-01", value=5))
+    assert velocity(snap, every="quarter")["unfinished"].tolist() == [False, False, True]
 
 
 def test_a_closed_deal_that_was_never_created_opens_nothing(snapshot_of):

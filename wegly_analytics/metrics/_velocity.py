@@ -8,7 +8,8 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.reduction import TZ, By, Deals, Every, Periods, flag, ratio, span
+from wegly_analytics.metrics.cohort import By, Cohort, comparable, flag, ratio
+from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -61,11 +62,11 @@ def velocity(
 
     Notes
     -----
-    Deals are won and lost in the period of their close moment. The deals open at the end of a past period are those
+    Deals are won and lost in the period of their close time. The deals open at the end of a past period are those
     created by then and not closed by then, so a deal that was re-opened counts as open since its creation. Periods go
-    from the first to the last in which a deal was created or closed. A closed deal without its close moment is in no
-    period. Deals won before they were created, or without a moment of winning, are not in `days`, and won deals without
-    a value are not in `value`; `attrs["excluded"]` counts all of these.
+    from the first to the last in which a deal was created or closed. A closed deal without its close time is
+    excluded. Deals won before they were created are not in `days`, deals closed before they were created were never
+    open, and won deals without a value are not in `value`; `attrs["excluded"]` counts all of these.
 
     Examples
     --------
@@ -74,11 +75,14 @@ def velocity(
     >>> bool(abs(row["deals"] * row["win_rate"] * row["value"] / row["days"] - row["velocity"]) < 1e-9)
     True
     """
-    deals = Deals(snap, by, archived)
-    table, closing = levers(deals, every, count, tz)
-    columns = [*(["period"] if every else []), *deals.groups, *LEVERS, "velocity"]
-    n = deals.once(closing, "closed")["closed"]
-    return deals.finish(table[columns], "velocity", rule(every, count), n, every=every, count=count, tz=tz)
+    cohort = Cohort.of("velocity", snap, by, archived)
+    table, closing = levers(cohort, every, count, tz)
+    columns = [*(["period"] if every else []), *cohort.groups, *LEVERS, "velocity"]
+    if every:
+        table["unfinished"] = unfinished(table["period"], every, snap, tz)
+        columns.append("unfinished")
+    n = cohort.once(closing, "closed")["closed"]
+    return cohort.finish(table[columns], rule(every, count), n, every=every, count=count, tz=tz)
 
 
 def rule(every: Every | None, count: str) -> list[str]:
@@ -90,13 +94,13 @@ def rule(every: Every | None, count: str) -> list[str]:
     ]
 
 
-def levers(deals: Deals, every: Every | None, count: str, tz: str) -> tuple[pd.DataFrame, nw.LazyFrame[Any]]:
+def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd.DataFrame, nw.LazyFrame[Any]]:
     """Compute the four levers and the velocity of each period and group.
 
     Parameters
     ----------
-    deals
-        The deals; what is left out is noted there.
+    cohort
+        The deals; what is excluded is noted there.
     every, count, tz
         As `velocity` has them.
 
@@ -116,44 +120,51 @@ def levers(deals: Deals, every: Every | None, count: str, tz: str) -> tuple[pd.D
     if count not in ("open", "created", "closed"):
         raise SettingError(f"count={count!r} is none of 'open', 'created', 'closed'")
     is_won = nw.col("won") == 1
-    frame = deals.frame.with_columns(
-        undated=flag((nw.col("open") == 0) & nw.col("closed_at").is_null()),
+    if every is not None:
+        check_every(every)
+    cohort = cohort.excluding({"closed without a closing date": (nw.col("open") == 0) & nw.col("closed_at").is_null()})
+    is_reversed = nw.col("closed_at") < nw.col("created_at")
+    frame = cohort.frame.with_columns(
         one=nw.lit(1),
         closed=nw.col("won") + nw.col("lost"),
-        ended=flag((nw.col("open") == 0) & ~nw.col("created_at").is_null()),
+        ended=flag((nw.col("open") == 0) & (nw.col("closed_at") >= nw.col("created_at"))),
+        reversed=flag(is_reversed),
         won_value=nw.when(is_won).then(nw.col("value")),
         valued=flag(is_won & ~nw.col("value").is_null()),
-        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(deals.days("created_at", "won_at")),
+        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(cohort.days("created_at", "won_at")),
         timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
         hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
     )
-    deals.note("closed without a closing date", deals.once(frame, "undated")["undated"])
     summed = ["won", "closed", "ended", "won_value", "valued", "lasted", "timed", "hasty"]
     first_last = span(frame, "created_at", "closed_at")
     if every is None or first_last is None:
         closing = frame
-        table = deals.count(frame, *summed, "open", "one")
+        table = cohort.count(frame, *summed, "open", "one")
         table["deals"] = table[{"open": "open", "created": "one", "closed": "closed"}[count]]
         table = table.sort_values("deals", ascending=False, kind="stable")
         if every is not None:
             table = table.assign(period=pd.Series(dtype="datetime64[us]")).iloc[:0]
     else:
         periods = Periods(every, *first_last, tz)
-        dated = frame.filter(nw.col("undated") == 0)
-        closing = dated.filter(nw.col("closed") == 1).with_columns(period=periods.number(nw.col("closed_at")))
-        creating = dated.filter(~nw.col("created_at").is_null())
-        creating = creating.with_columns(period=periods.number(nw.col("created_at")), created=nw.lit(1))
-        table = deals.count(closing, *summed, keys=["period"])
-        created = deals.count(creating, "created", keys=["period"])
-        both = pd.concat([table, created]).groupby(["period", *deals.groups], as_index=False).sum()
-        table = periods.spread(both, deals.groups)
-        net = table["created"] - table["ended"]
-        open_then = net.groupby([table[g] for g in deals.groups]).cumsum() if deals.groups else net.cumsum()
+        closing = frame.filter(nw.col("closed") == 1).with_columns(period=periods.number(nw.col("closed_at")))
+        creating = frame.filter(~nw.col("created_at").is_null())
+        creating = creating.with_columns(
+            period=periods.number(nw.col("created_at")), created=nw.lit(1), opened=1 - nw.col("reversed")
+        )
+        table = cohort.count(closing, *summed, keys=["period"])
+        created = cohort.count(creating, "created", "opened", keys=["period"])
+        keys = ["period", *cohort.groups]
+        both = pd.concat([table, created]).groupby(keys, as_index=False, sort=False).sum()
+        table = periods.spread(both.sort_values(keys, key=comparable), cohort.groups)
+        net = table["opened"] - table["ended"]
+        open_then = net.groupby([table[g] for g in cohort.groups]).cumsum() if cohort.groups else net.cumsum()
         table["deals"] = {"open": open_then, "created": table["created"], "closed": table["closed"]}[count]
-    once = deals.once(closing, "won", "closed", "valued", "hasty")
-    deals.warn_of_one_sided(once["won"], once["closed"] - once["won"])
-    deals.note("won without value", once["won"] - once["valued"])
-    deals.note("won before created", once["hasty"])
+    once = cohort.once(closing, "won", "closed", "valued", "hasty", "reversed")
+    if every is not None and count == "open":
+        cohort.note("closed before created", once["reversed"])
+    cohort.warn_of_one_sided(once["won"], once["closed"] - once["won"])
+    cohort.note("won without value", once["won"] - once["valued"])
+    cohort.note("won before created", once["hasty"])
     table["win_rate"] = ratio(table["won"], table["closed"])
     table["value"] = ratio(table["won_value"], table["valued"])
     table["days"] = ratio(table["lasted"], table["timed"])

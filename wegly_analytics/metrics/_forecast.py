@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
@@ -9,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.reduction import By, Deals, collect, flag
+from wegly_analytics.metrics.cohort import By, Cohort, collect, flag
 
 if TYPE_CHECKING:
     from wegly_analytics.metrics.intervals import Floats
@@ -20,6 +22,8 @@ _DAY: Final = 86_400_000_000
 
 _AT_ONCE: Final = 4_000_000
 """So many numbers are drawn together, to keep memory small."""
+
+_EXAMPLES: Final = {"days": 90, "level": 0.8, "draws": 1_000}
 
 
 def forecast(
@@ -83,39 +87,41 @@ def forecast(
     >>> bool(0 < row["low"] <= row["expected"] <= row["high"] < row["value"])
     True
     """
+    for name, value in (("days", days), ("level", level), ("draws", draws)):
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise SettingError(f"{name}={value!r} is not a number: give for example {name}={_EXAMPLES[name]}")
     if not 0 < days < 36_500:
         raise SettingError(f"days={days}: give days above 0")
     if not 0 < level < 1:
         raise SettingError(f"level={level}: give a share between 0 and 1")
     if draws < 1:
         raise SettingError(f"draws={draws}: give 1 or more")
-    deals = Deals(snap, by, archived)
+    cohort = Cohort.of("forecast", snap, by, archived)
     is_open = nw.col("open") == 1
     ended = nw.when(is_open).then(nw.lit(snap.taken_at)).otherwise(nw.col("closed_at"))
-    frame = deals.frame.with_columns(
+    frame = cohort.frame.with_columns(
         ended=ended, ending=nw.col("won") + 2 * nw.col("lost"), one=nw.lit(1), no_value=flag(nw.col("value").is_null())
     )
     created, ending_at = nw.col("created_at"), nw.col("ended")
-    frame = frame.with_columns(undated=flag(created.is_null() | ending_at.is_null() | (ending_at < created)))
-    frame = frame.with_columns(worthless=flag(is_open & (nw.col("undated") == 0) & (nw.col("no_value") == 1)))
-    once = deals.once(frame, "undated", "worthless")
-    deals.note("without usable dates", once["undated"])
-    deals.note("open without value", once["worthless"])
-    dated = frame.filter(nw.col("undated") == 0)
-    dated = dated.with_columns(age=deals.microseconds("created_at", "ended"))
+    undated = created.is_null() | ending_at.is_null() | (ending_at < created)
+    cohort = replace(cohort, frame=frame).excluding({"without usable dates": undated})
+    worthless = cohort.frame.with_columns(worthless=flag(is_open & (nw.col("no_value") == 1)))
+    cohort.note("open without value", cohort.once(worthless, "worthless")["worthless"])
+    dated = cohort.frame.with_columns(age=cohort.microseconds("created_at", "ended"))
     history = collect(
         dated.filter(nw.col("counts_once") == 1).group_by("age", "ending").agg(nw.col("one").sum())
     ).sort_values(["age", "ending"], ignore_index=True)
     waiting = dated.filter(is_open, nw.col("no_value") == 0)
-    now = deals.count(waiting, "one", keys=["age", "value"])
+    now = cohort.count(waiting, "one", keys=["age", "value"])
 
     curve = _Curve(history["age"], history["ending"], history["one"])
     if len(now) and float(now["age"].max()) / _DAY + days > curve.oldest:
-        deals.caveats.append("beyond the oldest age at which a deal ended no win is expected")
-    n = deals.once(waiting, "one")["one"]
-    table = _summed(deals, now, curve, days, level, draws, seed)
+        cohort.caveats.append("beyond the oldest age at which a deal ended no win is expected")
+    n = cohort.once(waiting, "one")["one"]
+    table = _summed(cohort, now, curve, days, level, draws, seed)
+    table = table.assign(days=days, level=level)
     rule = ["open deals by their chance given their age, Aalen-Johansen", "interval by bootstrap"]
-    return deals.finish(table, "forecast", rule, n, days=days, level=level)
+    return cohort.finish(table, rule, n, days=days, level=level)
 
 
 class _Curve:
@@ -148,7 +154,7 @@ class _Curve:
 
 
 def _summed(
-    deals: Deals, now: pd.DataFrame, curve: _Curve, days: float, level: float, draws: int, seed: int
+    cohort: Cohort, now: pd.DataFrame, curve: _Curve, days: float, level: float, draws: int, seed: int
 ) -> pd.DataFrame:
     """Add up chances by group, and draw worlds for the interval."""
     columns = ["open", "value", "expected", "low", "high"]
@@ -163,8 +169,8 @@ def _summed(
         weights = rng.poisson(curve.counts, (size, *curve.counts.shape)).astype(float)
         drawn[first : first + size] = rng.binomial(count, curve.chances(ages, days, weights)[:, place].clip(0, 1))
     drawn *= values
-    if deals.groups:
-        keys = now[deals.groups].apply(tuple, axis=1) if len(now) else pd.Series(dtype=object)
+    if cohort.groups:
+        keys = now[cohort.groups].apply(tuple, axis=1) if len(now) else pd.Series(dtype=object)
         parts = [(key, np.flatnonzero(keys == key)) for key in dict.fromkeys(keys)]
     else:
         parts = [((), np.arange(len(now)))]
@@ -174,6 +180,6 @@ def _summed(
         low, high = np.quantile(drawn[:, mine].sum(axis=1), edges)
         expected = float((chance[mine] * values[mine] * count[mine]).sum())
         rows.append((*key, count[mine].sum(), (values[mine] * count[mine]).sum(), expected, low, high))
-    table = pd.DataFrame(rows, columns=[*deals.groups, *columns])
+    table = pd.DataFrame(rows, columns=[*cohort.groups, *columns])
     table = table.astype({"open": "int64", **dict.fromkeys(columns[1:], float)})
     return table.sort_values("expected", ascending=False, kind="stable")

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
-from wegly_analytics.metrics.curves import COLUMNS, SHARES, aalen_johansen
-from wegly_analytics.metrics.intervals import Z, kaplan_meier, wilson
+from wegly_analytics.metrics.intervals import Z, wilson
+from wegly_analytics.metrics.survival import COLUMNS, SHARES, aalen_johansen, kaplan_meier
 
 WON, LOST = 1, 2
 

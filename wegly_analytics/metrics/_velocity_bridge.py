@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.pace import LEVERS, levers, rule
-from wegly_analytics.metrics.reduction import FREQUENCY, TZ, By, Deals, Every
+from wegly_analytics.metrics._velocity import LEVERS, levers, rule
+from wegly_analytics.metrics.cohort import By, Cohort
+from wegly_analytics.metrics.periods import TZ, Every, local, next_start, period_starts
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,7 +60,7 @@ def velocity_bridge(
     -------
     pandas.DataFrame
         Four rows per group: the groups; `lever`: ``"deals"``, ``"win_rate"``, ``"value"``, ``"days"``; `from` and `to`,
-        the lever in either period (deals, share, money, days); `part` (money per day), what it did to the velocity.
+        the lever in either period (cohort, share, money, days); `part` (money per day), what it did to the velocity.
         Empty where there are not two periods to compare. `attrs` has `start` and `end`, the first days of the periods.
 
     Raises
@@ -90,31 +91,31 @@ def velocity_bridge(
     >>> bool(abs(table["part"].sum() - (speed[1] - speed[0])) < 1e-9)
     True
     """
-    deals = Deals(snap, by, archived)
-    paces, closing = levers(deals, every, count, tz)
-    chosen = _chosen(paces["period"], every, start, end, pd.Timestamp(snap.taken_at).tz_convert(tz).tz_localize(None))
+    cohort = Cohort.of("velocity_bridge", snap, by, archived)
+    paces, closing = levers(cohort, every, count, tz)
+    chosen = _chosen(paces["period"], every, start, end, local(snap, tz))
     about: dict[str, Any] = {"every": every, "count": count, "tz": tz, "start": None, "end": None}
-    keys = [*deals.groups, "lever"]
+    keys = [*cohort.groups, "lever"]
     if chosen is None:
-        deals.caveats.append("there are not two complete periods to compare")
+        cohort.caveats.append("there are not two complete periods to compare")
         empty = pd.DataFrame({name: pd.Series(dtype=object) for name in keys})
         table = empty.assign(**dict.fromkeys(("from", "to", "part"), pd.Series(dtype=float)))
-        return deals.finish(table, "velocity_bridge", _rule(every, count), 0, **about)
+        return cohort.finish(table, _rule(every, count), 0, **about)
     before, after = (paces[paces["period"] == period].reset_index(drop=True) for period in chosen)
-    if ends_at(chosen[1], every) > pd.Timestamp(snap.taken_at).tz_convert(tz).tz_localize(None):
-        deals.caveats.append("the later period is not finished")
+    if next_start(chosen[1], every) > local(snap, tz):
+        cohort.caveats.append("the later period is not finished")
     one, other = before[LEVERS].to_numpy(dtype=float), after[LEVERS].to_numpy(dtype=float)
     parts = divisia(one, other, _EXPONENTS)
     if np.isnan(parts).any():
-        deals.caveats.append("a lever is missing in one of the periods: its change is not split")
-    table = before[deals.groups].loc[before.index.repeat(len(LEVERS))].reset_index(drop=True)
+        cohort.caveats.append("a lever is missing in one of the periods: its change is not split")
+    table = before[cohort.groups].loc[before.index.repeat(len(LEVERS))].reset_index(drop=True)
     table["lever"] = LEVERS * len(before)
     table["from"], table["to"], table["part"] = one.ravel(), other.ravel(), parts.ravel()
     about |= {"start": f"{chosen[0]:%Y-%m-%d}", "end": f"{chosen[1]:%Y-%m-%d}"}
     there = paces["period"].drop_duplicates().tolist()
     compared = closing.filter(nw.col("period").is_in([there.index(period) for period in chosen]))
-    n = deals.once(compared, "closed")["closed"]
-    return deals.finish(table, "velocity_bridge", _rule(every, count), n, **about)
+    n = cohort.once(compared, "closed")["closed"]
+    return cohort.finish(table, _rule(every, count), n, **about)
 
 
 def _rule(every: Every, count: str) -> list[str]:
@@ -161,11 +162,6 @@ def divisia(before: ArrayLike, after: ArrayLike, exponents: ArrayLike) -> Floats
     return split
 
 
-def ends_at(start: pd.Timestamp, every: Every) -> pd.Timestamp:
-    """Say when the period that begins on a day is over."""
-    return (start.to_period(FREQUENCY[every]) + 1).start_time
-
-
 def _chosen(
     periods: pd.Series[pd.Timestamp],
     every: Every,
@@ -176,11 +172,11 @@ def _chosen(
     there = periods.drop_duplicates().tolist()
     if not there:
         return None
-    complete = [period for period in there if ends_at(period, every) <= now]
+    complete = [period for period in there if next_start(period, every) <= now]
     if end is None and not complete:
         return None
     last = complete[-1] if end is None else _found(end, every, there)
-    first = (last.to_period(FREQUENCY[every]) - 1).start_time if start is None else _found(start, every, there)
+    first = next_start(last, every, -1) if start is None else _found(start, every, there)
     if start is None and first not in there:
         return None
     if first >= last:
@@ -190,7 +186,8 @@ def _chosen(
 
 def _found(day: str | date, every: Every, there: list[pd.Timestamp]) -> pd.Timestamp:
     try:
-        period = pd.Timestamp(day).to_period(FREQUENCY[every]).start_time
+        instant = pd.Timestamp(day)
+        period = period_starts(every, instant, instant)[0]
     except ValueError:
         raise SettingError(f"{day!r} is no day: write it like '2026-04-01'") from None
     if period not in there:

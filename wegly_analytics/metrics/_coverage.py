@@ -1,0 +1,202 @@
+"""Whether the pipeline is large enough for a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics.cohort import By, Cohort, collect, comparable, flag, ratio
+from wegly_analytics.metrics.periods import (
+    TZ,
+    Every,
+    Periods,
+    check_every,
+    local,
+    next_start,
+    period_starts,
+    unfinished,
+)
+
+if TYPE_CHECKING:
+    from wegly_analytics.snapshot.snapshot import Snapshot
+
+YEAR: Final = 365
+"""Days before the snapshot from which the win rate is taken that says how much coverage is needed."""
+
+
+def coverage(
+    snap: Snapshot,
+    *,
+    target: float | Mapping[Any, float],
+    by: By = None,
+    every: Every = "quarter",
+    periods: int = 1,
+    archived: bool = False,
+    tz: str = TZ,
+) -> pd.DataFrame:
+    """Tell whether the pipeline is large enough for what is still to be won in a period.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    target
+        Money to be won in each period; with `by` also a mapping from group to money.
+    by
+        One column of deals.
+    every
+        ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``.
+    periods
+        How many periods, from the one that holds the snapshot's moment on.
+    archived
+        Whether archived deals count.
+    tz
+        Where periods begin at midnight.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group and period, also for a group that has a target but no deal: the groups; `period`, its first
+        day; `target`; `booked`, won in it so far; `open`, the value of open deals that are expected to close in it (all
+        money); `coverage`, open ÷ (target − booked), times; `needed`, 1 ÷ win rate, times; `win_rate` (by
+        value) and `n`, the closed deals it rests on; `unfinished`, whether the period was not over at the snapshot.
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+    SettingError
+        If the target is no number above 0, `every` is unknown, or `periods` is below 1.
+
+    Notes
+    -----
+    `expected_close` is a calendar day and is compared with the period's days; times of winning are instants. The
+    win rate is won ÷ (won + lost) by value, of the deals closed with a value in the 365 days before the snapshot. Where
+    the target is met, or there is none, coverage is missing. Open deals without a value, without an expected close, or
+    past their expected close when the snapshot was taken are not in `open`, and deals won in the periods without a
+    value are not in `booked`; `attrs["excluded"]` counts them.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> row = coverage(wa.sample(), target=2_000_000).iloc[0]
+    >>> bool(abs(row["open"] / (row["target"] - row["booked"]) - row["coverage"]) < 1e-9)
+    True
+    """
+    if periods < 1:
+        raise SettingError(f"periods={periods}: give 1 or more")
+    check_every(every)
+    cohort = Cohort.of("coverage", snap, by, archived)
+    wanted = _targets(target, list(cohort.names.values()))
+    now = local(snap, tz)
+    starts = _starts(every, now, periods)
+    ends = list(starts[1:])
+    noon = pd.Timedelta(hours=12)  # of a day that may have no midnight
+    closing = Periods(every, (starts[0] + noon).tz_localize(tz), (starts[-2] + noon).tz_localize(tz), tz)
+
+    is_open = nw.col("open") == 1
+    due = nw.col("expected_close")
+    first, last = now.date(), ends[-1].date()
+    frame = cohort.frame.with_columns(
+        worthless=flag(is_open & nw.col("value").is_null()),
+        undated=flag(is_open & ~nw.col("value").is_null() & due.is_null()),
+        overdue=flag(is_open & ~nw.col("value").is_null() & (due < nw.lit(first))),
+    )
+    reasons = {
+        "open without value": "worthless",
+        "open without an expected close": "undated",
+        "open past its expected close": "overdue",
+    }
+    for reason, n in zip(reasons, cohort.once(frame, *reasons.values()).values(), strict=True):
+        cohort.note(reason, n)
+    expected = frame.filter(is_open, ~nw.col("value").is_null(), due >= nw.lit(first), due < nw.lit(last))
+    number = nw.sum_horizontal(nw.lit(0), *(flag(due >= nw.lit(end.date())) for end in ends[:-1]))
+    expected = expected.with_columns(period=number, awaited=nw.col("value"))
+    # a period begins with its first instant in the time zone, and the last one ends with the moment of the snapshot
+    begins = starts[0].tz_localize(tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC").to_pydatetime()
+    won_at = nw.col("won_at")
+    won = frame.filter(nw.col("won") == 1, won_at >= nw.lit(begins), won_at <= nw.lit(snap.taken_at))
+    won = won.with_columns(
+        period=closing.number(won_at), earned=nw.col("value"), unpriced=flag(nw.col("value").is_null())
+    )
+    cohort.note("won without value", cohort.once(won, "unpriced")["unpriced"])
+    since = snap.taken_at - timedelta(days=YEAR)
+    recent = frame.filter(nw.col("closed_at") > nw.lit(since), nw.col("closed_at") <= nw.lit(snap.taken_at))
+
+    recent = recent.filter(nw.col("value") >= 0).with_columns(
+        one=nw.lit(1), won_value=nw.col("value") * nw.col("won"), closed_value=nw.col("value")
+    )
+    rates = cohort.count(recent, "one", "won_value", "closed_value")
+    parts = [
+        cohort.count(expected, "awaited", keys=["period"]).rename(columns={"awaited": "open"}),
+        cohort.count(won, "earned", keys=["period"]).rename(columns={"earned": "booked"}),
+    ]
+    every_one = pd.DataFrame({"period": range(periods)})
+    if cohort.groups:
+        present = cohort.count(frame.with_columns(one=nw.lit(1)), "one")[cohort.groups]
+        present = _with_targets(present, target, list(cohort.names.values()))
+        every_one = present.merge(every_one, how="cross")
+    table = every_one
+    for part in parts:
+        table = table.merge(part, how="left", on=["period", *cohort.groups])
+    table = table.merge(rates, how="left", on=cohort.groups) if cohort.groups else table.merge(rates, how="cross")
+    money = ["open", "booked", "one", "won_value", "closed_value"]
+    table[money] = table[money].astype(float).fillna(0.0)
+    rows = table[cohort.groups].itertuples(index=False, name=None) if cohort.groups else [()] * len(table)
+    table["target"] = [wanted(row[0] if len(row) == 1 else row) for row in rows]
+    missing = table["target"] - table["booked"]
+    table["coverage"] = ratio(table["open"], missing.where(missing > 0, 0.0))
+    table["n"] = table["one"].astype("int64")
+    table["win_rate"] = ratio(table["won_value"], table["closed_value"])
+    table["needed"] = 1 / table["win_rate"].where(table["win_rate"] > 0)
+    table["period"] = starts[:-1][table["period"]]
+    table = table.sort_values(["period", *cohort.groups], kind="stable", key=comparable)
+    table["unfinished"] = unfinished(table["period"], every, snap, tz)
+    figures = ["period", "target", "booked", "open", "coverage", "needed", "win_rate", "n", "unfinished"]
+    columns = [*cohort.groups, *figures]
+    rule = [
+        "open value expected in the period ÷ (target − booked)",
+        "needed: 1 ÷ win rate by value of the last 365 days",
+    ]
+    n = collect(expected.filter(nw.col("counts_once") == 1).select(nw.len().alias("n")))["n"].iloc[0]
+    return cohort.finish(table[columns], rule, n, every=every, tz=tz)
+
+
+def _starts(every: Every, now: pd.Timestamp, periods: int) -> pd.DatetimeIndex:
+    """Give the first day of each period, and of the one after the last."""
+    first = period_starts(every, now, now)[0]
+    return period_starts(every, first, next_start(first, every, periods))
+
+
+def _with_targets(present: pd.DataFrame, target: float | Mapping[Any, float], names: list[str]) -> pd.DataFrame:
+    """Add the groups that have a target but no deal."""
+    if not isinstance(target, Mapping):
+        return present
+    known = set(present.itertuples(index=False, name=None))
+    new = []
+    for key in target:
+        row = (key,) if len(names) == 1 else key
+        if not isinstance(row, tuple) or len(row) != len(names):
+            raise SettingError(f"target has {key!r}: with several groups give tuples of {', '.join(names)}")
+        if row not in known:
+            new.append(row)
+    return pd.concat([present, pd.DataFrame(new, columns=present.columns)], ignore_index=True) if new else present
+
+
+def _targets(target: float | Mapping[Any, float], groups: list[str]) -> Any:
+    """Make sure that targets are money, and find the one of a group; missing where nothing says what it is."""
+    if isinstance(target, Mapping) and not groups:
+        raise SettingError("target is a mapping from group to money, but there are no groups: pass by=")
+    amounts: list[object] = list(target.values()) if isinstance(target, Mapping) else [target]
+    for amount in amounts:
+        if not isinstance(amount, int | float | np.number) or not 0 < amount < np.inf:
+            raise SettingError(f"target={amount!r}: give money above 0")
+    if isinstance(target, Mapping):
+        return lambda key: float(target.get(key, np.nan))
+    return lambda _: float(target)

@@ -1,0 +1,127 @@
+"""Win rate and discounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics._proposals import DEPTH, IS_PRICED, ROUNDING
+from wegly_analytics.metrics.cohort import By, Cohort, flag, ratio
+from wegly_analytics.metrics.intervals import wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wegly_analytics.snapshot.snapshot import Snapshot
+
+EDGES: Final = (0.0, 0.05, 0.10, 0.20, 0.30)
+"""Where bands of discounts begin, unless said otherwise."""
+
+
+def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, archived: bool = False) -> pd.DataFrame:
+    """Compare how often deals are won, by how deep the discount of their proposal was.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    by
+        One column of deals, or several.
+    edges
+        Where bands begin, ascending shares from 0 to 1: no discount up to the first, then a band above each.
+    archived
+        Whether archived deals count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group and band, the bands in order, also those without deals: the groups; `discount`, the band in
+        words; `above` and `up_to`, its bounds (shares of the price, 0 to 1; `up_to` belongs to it); `won`, `lost` and
+        `n` (closed deals); `rate` with `low` and `high` (shares, 0 to 1).
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+    SettingError
+        If `edges` are not ascending shares.
+
+    Notes
+    -----
+    Only closed deals that had a proposal are here, so the rates are higher than a win rate of all deals, and they show
+    what goes together, not what causes what: a discount may be given to those who hesitate. The discount is 1 − total ÷
+    subtotal of the primary proposal, or of the only one. Closed deals without one, without a price, or dearer than
+    their subtotal are in no band; `attrs["excluded"]` counts them. The interval is Wilson's, 95 %.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> table = discounts(wa.sample(), edges=(0, 0.1))
+    >>> table["discount"].tolist()
+    ['0 %', '0 to 10 %', 'above 10 %']
+    """
+    bounds = [float(edge) for edge in edges]
+    if not bounds or bounds != sorted(set(bounds)) or not 0 <= bounds[0] <= bounds[-1] < 1:
+        raise SettingError(f"edges={edges!r}: give ascending shares from 0 to below 1, such as (0, 0.1, 0.2)")
+    cohort = Cohort.of("discounts", snap, by, archived)
+    offers = snap.frame("proposals").with_columns(main=flag(nw.col("is_primary")), one=nw.lit(1))
+    offers = offers.select("deal_id", "main", "one", "subtotal", "total")
+    totals = offers.group_by("deal_id").agg(mains=nw.col("main").sum(), ones=nw.col("one").sum())
+    offers = offers.join(totals, on="deal_id", how="inner")
+    offers = offers.filter((nw.col("main") == 1) & (nw.col("mains") == 1) | (nw.col("ones") == 1))
+    closed = cohort.frame.filter(nw.col("open") == 0).join(
+        offers.select("deal_id", "subtotal", "total", "one"), on="deal_id", how="left"
+    )
+    offered = ~nw.col("one").is_null()
+    is_priced = offered & IS_PRICED
+    is_dearer = is_priced & (DEPTH < -ROUNDING)
+    marked = closed.with_columns(
+        absent=flag(~offered),
+        priced=flag(is_priced),
+        unpriced=flag(offered) - flag(is_priced),
+        dearer=flag(is_dearer),
+    )
+    reasons = {
+        "closed without a primary proposal": "absent",
+        "with a proposal without a price": "unpriced",
+        "dearer than the subtotal": "dearer",
+    }
+    for reason, n in zip(reasons, cohort.once(marked, *reasons.values()).values(), strict=True):
+        cohort.note(reason, n)
+    inside = marked.filter(nw.col("priced") == 1, nw.col("dearer") == 0)
+    bands = nw.sum_horizontal(*(flag(edge + ROUNDING < DEPTH) for edge in bounds))
+    counted = cohort.count(inside.with_columns(band=bands), "won", "lost", keys=["band"])
+    every = pd.DataFrame({"band": range(len(bounds) + 1)})
+    if cohort.groups:
+        every = cohort.count(inside, "won")[cohort.groups].merge(every, how="cross")
+    table = every.merge(counted, how="left", on=["band", *cohort.groups])
+    if not cohort.groups and counted.empty:
+        table = every.assign(won=0, lost=0)
+    table[["won", "lost"]] = table[["won", "lost"]].fillna(0).astype("int64")
+    table["above"] = np.array([np.nan, *bounds])[table["band"]]
+    table["up_to"] = np.array([*bounds, np.nan])[table["band"]]
+    table["discount"] = [
+        _band(low, high) for low, high in zip(table["above"].tolist(), table["up_to"].tolist(), strict=True)
+    ]
+    table["n"] = table["won"] + table["lost"]
+    table["rate"] = ratio(table["won"], table["n"])
+    table["low"], table["high"] = wilson(table["won"], table["n"])
+    once = cohort.once(inside, "won", "lost")
+    cohort.warn_of_one_sided(once["won"], once["lost"])
+    columns = [*cohort.groups, "discount", "above", "up_to", "won", "lost", "n", "rate", "low", "high"]
+    rule = [
+        "won ÷ (won + lost) of deals with a proposal, by 1 − total ÷ subtotal of the primary one",
+        "Wilson interval, 95 %",
+    ]
+    return cohort.finish(table[columns].astype({"discount": object}), rule, once["won"] + once["lost"])
+
+
+def _band(above: float, up_to: float) -> str:
+    """Say a band in words that need no translation but "above" and "to"."""
+    if np.isnan(above):
+        return f"{100 * up_to:g} %"
+    return f"above {100 * above:g} %" if np.isnan(up_to) else f"{100 * above:g} to {100 * up_to:g} %"

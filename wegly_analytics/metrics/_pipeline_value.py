@@ -1,0 +1,99 @@
+"""What open deals in each stage are worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import narwhals as nw
+
+from wegly_analytics.metrics.cohort import By, Cohort, collect, comparable, flag, ratio
+from wegly_analytics.metrics.stages import stage_times, stages_in_order
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wegly_analytics.snapshot.snapshot import Snapshot
+
+
+def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.DataFrame:
+    """Add up what the open deals in each stage are worth, also weighted by how often deals of the stage are won.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    by
+        One column of deals, or several.
+    archived
+        Whether archived deals count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group and stage, in the order of the pipelines: the groups; `pipeline`; `stage`; `position`, its
+        place in the pipeline; `deals`, open ones in it; `value`, theirs together (money); `weighted`, the value times
+        the win rate (money; missing where no closed deal was ever in the stage); `no_value`, open deals without a
+        value; `win_rate`, won ÷ (won + lost) of the closed deals that were in the stage, and `closed`, how many these
+        are.
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+
+    Notes
+    -----
+    The API sends no probability, so the weight is the stage's own history in this snapshot, of all groups together;
+    `attrs["rule"]` says so. A deal was in a stage if it has time in it. A deal without a value adds nothing to `value`
+    and is counted in `no_value` instead of being taken for worth nothing. An open deal in no stage of any pipeline
+    stands in no row; `attrs["excluded"]` counts those.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> table = pipeline_value(wa.sample())
+    >>> bool((table["weighted"].dropna() <= table["value"]).all())
+    True
+    """
+    cohort = Cohort.of("pipeline_value", snap, by, archived, without=("pipeline", "stage"))
+    times = stage_times(snap)
+    known = times.join(cohort.frame.select("deal_id"), on="deal_id", how="inner")
+    stages = stages_in_order(snap, cohort, known)
+    stages = stages[stages["position"].notna()].astype({"stage_id": object})
+
+    closed = cohort.frame.filter(nw.col("open") == 0, nw.col("counts_once") == 1).select("deal_id", "won", "lost")
+    history = (
+        times.filter(~nw.col("stage_id").is_null())
+        .join(closed, on="deal_id", how="inner")
+        .group_by("stage_id")
+        .agg(nw.col("won", "lost").sum())
+    )
+    past = collect(history).astype({"stage_id": object})
+    stages = stages.merge(past, how="left", on="stage_id").fillna({"won": 0, "lost": 0})
+    stages["closed"] = (stages["won"] + stages["lost"]).astype("int64")
+    stages["win_rate"] = ratio(stages["won"], stages["closed"])
+
+    is_open = cohort.frame.filter(nw.col("open") == 1)
+    is_open = is_open.with_columns(deals=nw.lit(1), no_value=flag(nw.col("value").is_null()))
+    inside = cohort.count(is_open, "deals", "value", "no_value", keys=["stage_id"]).astype({"stage_id": object})
+    ids = stages["stage_id"].dropna().tolist()
+    nowhere = is_open.filter(~nw.col("stage_id").is_in(ids) | nw.col("stage_id").is_null()) if ids else is_open
+    cohort.note("in no stage of a pipeline", cohort.once(nowhere, "deals")["deals"])
+    if cohort.groups:
+        stages = stages.merge(inside[cohort.groups].drop_duplicates(), how="cross")
+        places = {name: n for n, name in enumerate(stages["stage_id"].drop_duplicates())}
+        stages = stages.sort_values(
+            [*cohort.groups, "stage_id"], key=lambda s: s.map(places) if s.name == "stage_id" else comparable(s)
+        )
+    table = stages.merge(inside, how="left", on=["stage_id", *cohort.groups])
+    table[["deals", "no_value", "value"]] = table[["deals", "no_value", "value"]].fillna(0)
+    table = table.astype({"deals": "int64", "no_value": "int64", "value": float})
+    table["weighted"] = (table["value"] * table["win_rate"]).astype(float)
+    unweighted = table.loc[table["weighted"].isna(), "deals"].sum()
+    if unweighted:
+        cohort.caveats.append("some open deals are in a stage that no closed deal was in: they have no weight")
+    columns = [
+        *cohort.groups, "pipeline", "stage", "position", "deals", "value", "weighted", "no_value", "win_rate", "closed",
+    ]  # fmt: skip
+    rule = ["open deals by stage", "weighted by the win rate of the closed deals that were in the stage"]
+    return cohort.finish(table[columns], rule, cohort.total("open")["open"])

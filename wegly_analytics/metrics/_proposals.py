@@ -1,0 +1,142 @@
+"""What becomes of proposals, and what a discount does for winning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import narwhals as nw
+import numpy as np
+
+from wegly_analytics.metrics.cohort import By, Cohort, collect, flag, informed, ratio
+from wegly_analytics.metrics.intervals import wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wegly_analytics.snapshot.snapshot import Snapshot
+
+STATES: Final = ["approved", "rejected", "withdrawn", "expired", "pending"]
+"""What becomes of a proposal; each is in one of these."""
+
+_DAY: Final = 86_400_000_000
+"""Microseconds."""
+
+ROUNDING: Final = 1e-9
+"""5 % of a price, computed from two amounts, is 5 % but for this."""
+
+DEPTH: Final = 1 - nw.col("total") / nw.col("subtotal")
+IS_PRICED: Final = (nw.col("subtotal") > 0) & (nw.col("total") >= 0)
+
+
+def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.DataFrame:
+    """Count what became of the proposals that deals were sent.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    by
+        One column of deals, or several.
+    archived
+        Whether archived deals count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group, most proposals first: the groups; `deals`; `with_proposal`, deals that have one; `sent`,
+        proposals; of these `approved`, `rejected`, `withdrawn`, `expired` and `pending`, which add up to `sent`;
+        `approval_rate` with `low` and `high`, approved ÷ all that are decided (approved, rejected or expired; shares, 0
+        to 1); `versions`, the average number of proposals of a deal that has one; `days_to_approval`, the median days
+        from creating to approving a proposal; `discounted`, the share of priced proposals that are cheaper than their
+        subtotal; `discount`, by how much all priced proposals together are (share of money).
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+
+    Notes
+    -----
+    The API's number for a proposal's status is not documented, so dates decide, in this order: the later of approval
+    and rejection; archived is withdrawn (also: replaced by a later version); past `valid_until` at the snapshot's
+    moment is expired; the rest is pending. A proposal counts as sent when it was created: when it left is not known.
+    Priced is a proposal with a subtotal above 0 and a total; `attrs["excluded"]` counts the others. The interval is
+    Wilson's, 95 %. `attrs["n"]` counts proposals.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> row = proposals(wa.sample()).iloc[0]
+    >>> bool(row[["approved", "rejected", "withdrawn", "expired", "pending"]].sum() == row["sent"])
+    True
+    """
+    cohort = Cohort.of("proposals", snap, by, archived)
+    own = cohort.frame.select("deal_id", "counts_once", *cohort.groups)
+    is_approved = ~nw.col("approved_at").is_null()
+    is_rejected = ~nw.col("rejected_at").is_null()
+    was_approved = is_approved & (~is_rejected | (nw.col("approved_at") >= nw.col("rejected_at")))
+    decided = is_approved | is_rejected
+    is_withdrawn = ~decided & ~nw.col("archived_at").is_null()
+    is_over = ~decided & nw.col("archived_at").is_null() & (nw.col("valid_until") < nw.lit(snap.taken_at))
+    offers = snap.frame("proposals").with_columns(
+        sent=nw.lit(1),
+        approved=flag(was_approved),
+        rejected=flag(decided & ~was_approved),
+        withdrawn=flag(is_withdrawn),
+        expired=flag(is_over),
+        priced=flag(IS_PRICED),
+        cheaper=flag(IS_PRICED & (DEPTH > ROUNDING)),
+        before=nw.when(IS_PRICED).then(nw.col("subtotal")),
+        after=nw.when(IS_PRICED).then(nw.col("total")),
+        age=cohort.microseconds("created_at", "approved_at"),
+        took_time=flag(was_approved & (nw.col("approved_at") >= nw.col("created_at"))),
+    )
+    counts = ["sent", "approved", "rejected", "withdrawn", "expired", "priced", "cheaper"]
+    sums = [*counts, "before", "after"]
+    offers = offers.select("deal_id", *sums, "age", "took_time").join(own, on="deal_id", how="inner")
+    having = offers.group_by("deal_id").agg(offered=nw.col("sent").max())
+    per_deal = cohort.frame.join(having, on="deal_id", how="left").with_columns(
+        deals=nw.lit(1), with_proposal=flag(~nw.col("offered").is_null())
+    )
+    table = cohort.count(per_deal, "deals", "with_proposal")
+    groups = cohort.groups
+    found = _by_group(offers, groups, sums)
+    table = table.merge(found, how="left", on=cohort.groups) if groups else table.join(found)
+    table[sums] = table[sums].astype(float).fillna(0.0)
+    table = table.astype(dict.fromkeys(["deals", "with_proposal", *counts], "int64"))
+    table["pending"] = table["sent"] - table[STATES[:-1]].sum(axis=1)
+    known = table["approved"] + table["rejected"] + table["expired"]
+    table["approval_rate"] = ratio(table["approved"], known)
+    table["low"], table["high"] = wilson(table["approved"], known)
+    table["versions"] = ratio(table["sent"], table["with_proposal"])
+    table["discounted"] = ratio(table["cheaper"], table["priced"])
+    table["discount"] = 1 - ratio(table["after"], table["before"])
+    taken = offers.filter(nw.col("took_time") == 1).group_by(*groups, "age").agg(n=nw.len())
+    table["days_to_approval"] = _medians(table, informed(collect(taken), groups), groups)
+    once = cohort.once(offers, "sent", "priced")
+    cohort.note("proposals without a price", once["sent"] - once["priced"])
+    table = table.sort_values("sent", ascending=False, kind="stable")
+    columns = [
+        *cohort.groups, "deals", "with_proposal", "sent", *STATES, "approval_rate", "low", "high", "versions",
+        "days_to_approval", "discounted", "discount",
+    ]  # fmt: skip
+    rule = ["proposals by their dates", "approved ÷ (approved + rejected + expired)", "Wilson interval, 95 %"]
+    return cohort.finish(table[columns], rule, once["sent"])
+
+
+def _by_group(frame: nw.LazyFrame[Any], groups: list[str], columns: list[str]) -> pd.DataFrame:
+    sums = nw.col(*columns).sum()
+    return informed(collect(frame.group_by(*groups).agg(sums) if groups else frame.select(sums)), groups)
+
+
+def _medians(table: pd.DataFrame, taken: pd.DataFrame, groups: list[str]) -> list[float]:
+    """Find the median days of each row of a table, given how many proposals took each length of time."""
+
+    def median(part: pd.DataFrame) -> float:
+        ages = np.repeat(part["age"].to_numpy(dtype=float), part["n"].to_numpy(dtype=int))
+        return float(np.median(ages)) / _DAY if len(ages) else np.nan
+
+    if not groups:
+        return [median(taken)] * len(table)
+    parts = {key: median(part) for key, part in taken.groupby(groups, sort=False)}
+    return [parts.get(tuple(row), np.nan) for row in table[groups].itertuples(index=False)]

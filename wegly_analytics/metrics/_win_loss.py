@@ -1,0 +1,93 @@
+"""How many deals are won and lost in each period."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import narwhals as nw
+import pandas as pd
+
+from wegly_analytics.metrics._win_rate import RULES
+from wegly_analytics.metrics.cohort import By, Cohort, flag, ratio
+from wegly_analytics.metrics.intervals import wilson
+from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
+
+if TYPE_CHECKING:
+    from wegly_analytics.snapshot.snapshot import Snapshot
+
+
+def win_loss(
+    snap: Snapshot, *, by: By = None, every: Every = "month", archived: bool = False, tz: str = TZ
+) -> pd.DataFrame:
+    """Deals won and lost in each month.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    by
+        One column of deals, or several.
+    every
+        ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``.
+    archived
+        Whether archived deals count.
+    tz
+        Where periods begin at midnight.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per period, and group, oldest first, without gaps: `period`, its first day; the groups; `won`, `lost`
+        (deals); `won_value`, `lost_value` (money, of the deals that have a value); `rate`, won ÷ (won + lost), with
+        `low` and `high` (Wilson, 95 %; missing where nothing was closed); `unfinished`, whether the period was not over
+        when the snapshot was taken.
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+    SettingError
+        If `every` is unknown or makes more than 1,200 periods.
+
+    Notes
+    -----
+    A deal counts in the period of its close moment: `won_at` if it is won, `lost_at` if it is lost. One without that
+    moment is left out, and `attrs["excluded"]` says how many.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> table = win_loss(wa.sample(), every="quarter")
+    >>> table["period"].is_monotonic_increasing
+    True
+    """
+    check_every(every)
+    cohort = Cohort.of("win_loss", snap, by, archived)
+    frame = cohort.frame.filter(nw.col("open") == 0)
+    undated = frame.with_columns(undated=flag(nw.col("closed_at").is_null()))
+    cohort.note("closed without a closing date", cohort.once(undated, "undated")["undated"])
+    cohort.note("open", cohort.total("open")["open"])
+    frame = frame.filter(~nw.col("closed_at").is_null())
+    once = cohort.once(frame, "won", "lost")
+    found = span(frame, "closed_at")
+    columns = ["won", "lost", "won_value", "lost_value"]
+    if found is None:
+        table = pd.DataFrame(
+            {"period": pd.DatetimeIndex([]), **{g: [] for g in cohort.groups}, **{c: [] for c in columns}}
+        )
+    else:
+        periods = Periods(every, *found, tz)
+        frame = frame.with_columns(
+            period=periods.number(nw.col("closed_at")),
+            won_value=nw.when(nw.col("won") == 1).then(nw.col("value")),
+            lost_value=nw.when(nw.col("lost") == 1).then(nw.col("value")),
+        )
+        table = periods.spread(cohort.count(frame, *columns, keys=["period"]), cohort.groups)
+    table = table.astype({"won": "int64", "lost": "int64", "won_value": float, "lost_value": float})
+    n = table["won"] + table["lost"]
+    cohort.warn_of_one_sided(once["won"], once["lost"])
+    table["rate"] = ratio(table["won"], n)
+    table["low"], table["high"] = wilson(table["won"], n)
+    table["unfinished"] = unfinished(table["period"], every, snap, tz)
+    rule = ["by period of closing", RULES["closed"], "Wilson interval, 95 %"]
+    return cohort.finish(table, rule, once["won"] + once["lost"], every=every, tz=tz)

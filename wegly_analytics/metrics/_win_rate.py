@@ -1,0 +1,127 @@
+"""How often deals are won."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import narwhals as nw
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics.cohort import By, Cohort, flag, ratio
+from wegly_analytics.metrics.intervals import wilson
+from wegly_analytics.metrics.periods import TZ, local
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wegly_analytics.snapshot.snapshot import Snapshot
+
+RULES: Final = {
+    "closed": "won ÷ (won + lost), by close moment",
+    "created": "won ÷ all created",
+    "closed+stale": "won ÷ (won + lost + open past their expected close)",
+}
+"""The denominators of a win rate, in sentences of the catalogue."""
+
+
+def win_rate(
+    snap: Snapshot,
+    *,
+    by: By = None,
+    count: Literal["closed", "created", "closed+stale"] = "closed",
+    weight: Literal["value"] | None = None,
+    archived: bool = False,
+) -> pd.DataFrame:
+    """Of the deals that ended, how many were won.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    by
+        One column of deals, or several.
+    count
+        The denominator: ``"closed"``, won and lost; ``"created"``, all deals, also open ones (the cohort view);
+        ``"closed+stale"``, won, lost, and open deals past their expected close, which count as lost.
+    weight
+        ``"value"`` weighs each deal with its value; deals without a value, or with one below 0, drop out, and
+        `no_value` says how many.
+    archived
+        Whether archived deals count; if so, in numerator and denominator alike.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group, most deals first: the groups; `won`, `lost`, `open` (cohort, `open` without the stale ones
+        where these count as lost), with ``"closed+stale"`` also `stale`; `n`, the denominator (deals); `rate` with
+        `low` and `high` (shares, 0 to 1). With ``weight="value"`` also `won_value`, `lost_value`,
+        `open_value`, `stale_value` (money of the deals of each count, summed directly) and `no_value` (the share of
+        deals in the denominator that have no value to weigh with).
+
+    Raises
+    ------
+    MissingColumnError
+        If deals has no column `by`.
+    SettingError
+        If `count` or `weight` is unknown.
+
+    Notes
+    -----
+    Gong and Close take won ÷ (won + lost); Varicent and Oracle divide by the deals created; Zoho counts overdue deals
+    as lost. The interval is Wilson's, 95 %; with weights it uses Kish's effective number of deals, (Σv)² ÷ Σv².
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> rates = win_rate(wa.sample(), by="pipeline")
+    >>> rates.columns.tolist()
+    ['pipeline', 'won', 'lost', 'open', 'n', 'rate', 'low', 'high']
+    >>> bool((rates["won"] + rates["lost"] == rates["n"]).all())
+    True
+    """
+    if count not in RULES:
+        raise SettingError(f"count={count!r} is none of {', '.join(map(repr, RULES))}")
+    if weight not in (None, "value"):
+        raise SettingError(f"weight={weight!r} is neither None nor 'value'")
+    cohort = Cohort.of("win_rate", snap, by, archived)
+    today = local(snap, TZ).date()
+    overdue = (nw.col("open") == 1) & (nw.col("expected_close") < nw.lit(today))
+    stale = flag(overdue) if count == "closed+stale" else nw.lit(0)
+    frame = cohort.frame.with_columns(stale=stale).with_columns(open=nw.col("open") - nw.col("stale"))
+    losing = ["lost", "stale"] + (["open"] if count == "created" else [])
+    ended = ["won", *losing]
+    frame = frame.with_columns(counts=nw.sum_horizontal(*ended))
+    money = ["won_value", "lost_value", "open_value", "stale_value"]
+    is_weight = nw.col("value") >= 0  # a share of less than nothing is none
+    weights = nw.when((nw.col("counts") == 1) & is_weight).then(nw.col("value"))
+    frame = frame.with_columns(
+        **{
+            f"{name}_value": nw.when((nw.col(name) == 1) & is_weight).then(nw.col("value"))
+            for name in ("won", "lost", "open", "stale")
+        },
+        squared=weights * weights,
+        no_value=flag((nw.col("counts") == 1) & (nw.col("value").is_null() | ~is_weight)),
+        negative=flag((nw.col("counts") == 1) & ~is_weight & ~nw.col("value").is_null()),
+    )
+    sums = [*money, "squared", "no_value"] if weight else []
+    table = cohort.count(frame, "won", "lost", "open", "stale", *sums)
+    table["n"] = table[ended].sum(axis=1)
+    if weight:
+        whole = table[[f"{name}_value" for name in ended]].sum(axis=1)
+        rate = ratio(table["won_value"], whole)
+        effective = ratio(whole**2, table["squared"])
+        table["no_value"] = ratio(table["no_value"], table["n"])
+        cohort.note("with a negative value", cohort.once(frame, "negative")["negative"])
+    else:
+        rate, effective = ratio(table["won"], table["n"]), table["n"]
+    table["rate"] = rate
+    table["low"], table["high"] = wilson(rate * effective, effective)
+    once = cohort.once(frame, "won", "lost", "open", "stale", "counts")
+    if count != "created":
+        cohort.note("open", once["open"])
+        cohort.warn_of_one_sided(once["won"], sum(once[name] for name in losing))
+    columns = [*cohort.groups, "won", "lost", "open", "n", "rate", "low", "high"]
+    columns += ["stale"] * (count == "closed+stale") + [*money, "no_value"] * bool(weight)
+    table = table.sort_values("n", ascending=False, kind="stable")[columns]
+    rule = [RULES[count], *(["weighted by value"] if weight else []), "Wilson interval, 95 %"]
+    return cohort.finish(table, rule, once["counts"], count=count, weight=weight)
