@@ -48,7 +48,7 @@ def test_what_is_no_id_is_named_with_its_row(tmp_path):
     with pytest.raises(MissingColumnError, match="x.csv has no column 'cod'; did you mean 'code'?"):
         ids_from(file, "cod")
     file.write_text("a,b\n1,2\n")
-    with pytest.raises(SettingError, match="x.csv has the columns a, b: say which one holds the ids"):
+    with pytest.raises(SettingError, match="x.csv has the columns a, b: pass column= with the one that holds the ids"):
         ids_from(file)
 
 

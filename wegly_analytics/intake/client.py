@@ -233,8 +233,9 @@ class Client:
 
     def _remark(self, response: requests.Response) -> bytes:
         """Read what an answer other than 200 says, as far as it is short and comes at once."""
-        if int(response.headers.get("Content-Length") or _REMARK + 1) > _REMARK:
-            return b""
+        length = response.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or int(length) > _REMARK:
+            return b""  # also where the header is not a number: the status has said what matters
         try:
             return self._body(response)
         except (requests.RequestException, HTTPError, PayloadError):

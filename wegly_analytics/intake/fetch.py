@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from wegly_analytics.intake.build import Answer, Assembly, warn
 from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.crawl import MAX_FAILURES, Asking, outcome_of
 from wegly_analytics.intake.frontier import Frontier, Walk
+from wegly_analytics.intake.id_sources import ids_of
 from wegly_analytics.intake.progress import Progress
 from wegly_analytics.intake.refresh import due, highest_code, renewed
 from wegly_analytics.model.ids import deal_keys
@@ -41,7 +43,7 @@ _BEGUN: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def fetch(
-    ids: Iterable[Any] | Walk,
+    ids: Iterable[Any] | str | Path | Walk,
     *,
     client: Client | None = None,
     archive: str | Path | None = None,
@@ -55,7 +57,8 @@ def fetch(
     Parameters
     ----------
     ids
-        Codes or UUIDs: a list, a range, a column of a DataFrame; or a `walk`. An id given twice is requested once.
+        Codes or UUIDs: a list, a range, a column of a DataFrame, a text such as ``"1-500"``, the name of a file of
+        ids; or a `walk`. An id given twice is requested once.
     client
         Who asks; by default ``Client()``, which takes the key from WEGLY_TOKEN.
     archive
@@ -100,7 +103,7 @@ def fetch(
     DriftWarning
         If fields came that are not documented.
     """
-    frontier = Frontier([], ids) if isinstance(ids, Walk) else Frontier(deal_keys(ids))
+    frontier = Frontier([], ids) if isinstance(ids, Walk) else Frontier(deal_keys(ids_of(ids)))
     oldest = _BEGUN if max_age is None else _now() - _age("max_age", max_age)
     snap = _asked(
         frontier,
@@ -240,8 +243,13 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
     files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     assembly, place = Assembly(), 0
     moments = []
-    for file in files:
-        for moment, answer in _archived(file) if file.is_dir() else _saved_answers(file, taken_at):
+    saved = [file for file in files if not file.is_dir()]
+    sources = [
+        _archived([file for file in files if file.is_dir()]),
+        *(_saved_answers(file, label, taken_at) for file, label in zip(saved, _labels(saved), strict=True)),
+    ]
+    for source in sources:
+        for moment, answer in source:
             assembly.add(place, answer)
             moments.append(moment)
             place += 1
@@ -331,21 +339,40 @@ def _answer(record: Record) -> Answer:
     )
 
 
-def _archived(folder: Path) -> Iterator[tuple[datetime, Answer]]:
-    archive = Archive(folder)
-    if not archive.segments():
-        raise SettingError(f"{folder} holds no archive: fetch(archive={str(folder)!r}) makes one")
-    newest = archive.newest(lambda _: True) | archive.newest(lambda record: record.settles)
-    for record in archive.pick(found.n for found in newest.values()):
-        yield record.at, _answer(record)
-    _warn_of_damage(archive)
+def _archived(folders: list[Path]) -> Iterator[tuple[datetime, Answer]]:
+    """Give for each id the newest response that settles it, of all archives; where none does, the newest."""
+    archives = [Archive(folder) for folder in folders]
+    newest: dict[str, tuple[bool, datetime, int, Found]] = {}
+    for n, archive in enumerate(archives):
+        if not archive.segments():
+            raise SettingError(f"{archive.folder} holds no archive: fetch(archive={str(archive.folder)!r}) makes one")
+        for settles, found in (
+            (False, archive.newest(lambda _: True)),
+            (True, archive.newest(lambda record: record.settles)),
+        ):
+            for key, each in found.items():
+                rank = (settles, each.at, n, each)
+                newest[key] = max(newest.get(key, rank), rank, key=lambda r: r[:3])
+    for n, archive in enumerate(archives):
+        for record in archive.pick(found.n for *_, place, found in newest.values() if place == n):
+            yield record.at, _answer(record)
+        _warn_of_damage(archive)
 
 
-def _saved_answers(file: Path, taken_at: datetime | None) -> Iterator[tuple[datetime, Answer]]:
+def _labels(files: list[Path]) -> list[str]:
+    """Name each file in the ledger: by its name, or by its path where another one has the same name."""
+    names = Counter(file.name for file in files)
+    paths = Counter(map(str, files))
+    if repeated := [path for path, n in paths.items() if n > 1]:
+        raise SettingError(f"{repeated[0]} is given twice: each file holds its responses once")
+    return [file.name if names[file.name] == 1 else str(file) for file in files]
+
+
+def _saved_answers(file: Path, label: str, taken_at: datetime | None) -> Iterator[tuple[datetime, Answer]]:
     try:
         moment = taken_at or datetime.fromtimestamp(file.stat().st_mtime, UTC)
         for number, body in enumerate(_saved(file), start=1):
-            yield moment, Answer(f"{file.name}:{number}", "fetched", moment, body=body, check_id=False)
+            yield moment, Answer(f"{label}:{number}", "fetched", moment, body=body, check_id=False)
     except OSError as error:
         raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
 

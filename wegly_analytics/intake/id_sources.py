@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import hashlib
 import hmac
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from wegly_analytics.errors import IdError, MissingColumnError, SettingError
-from wegly_analytics.model.ids import deal_key
+from wegly_analytics.model.ids import deal_key, read_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +30,62 @@ TABLES: Final = (".csv", ".tsv", ".parquet", ".xlsx")
 SIGNATURE: Final = "x-wegly-signature"
 
 
-def ids_from(path: str | Path, column: str | None = None) -> list[str]:
+def ids_of(ids: object) -> object:
+    """Read ids that are given as text: an id, a range such as ``"1-500"``, or the name of a file of ids.
+
+    Parameters
+    ----------
+    ids
+        A text or a path; anything else is returned as it is.
+
+    Returns
+    -------
+    object
+        A list of ids for a text or a path.
+
+    Raises
+    ------
+    IdError
+        If a text is none of these.
+    SettingError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> ids_of("7, 9-11")
+    ['7', '9', '10', '11']
+    """
+    if not isinstance(ids, str | Path):
+        return ids
+    if isinstance(ids, str):
+        try:
+            return list(read_ids([ids], "ids"))
+        except IdError:
+            if not Path(ids).is_file():
+                raise IdError(f"{ids!r} is not a deal id, a range such as '1-500', or a file") from None
+    file = Path(ids)
+    if file.suffix.lower() in TABLES:
+        return ids_from(file)
+    try:
+        return list(read_ids(_text(file).splitlines(), file.name))
+    except OSError as error:
+        raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def ids_from(path: str | Path, column: str | None = None, *, sheet: str | int = 0) -> list[str]:
     """Read the ids in a column of a table.
 
     Parameters
     ----------
     path
-        A CSV file (with commas, semicolons or tabs), a Parquet file, or an Excel workbook (its first sheet; needs the
-        extra ``excel``).
+        A CSV file, a Parquet file, or an Excel workbook (needs the extra ``excel``). A CSV file may have commas,
+        semicolons or tabs, and be encoded in UTF-8, UTF-16 or, as Excel writes it, Windows-1252. A CSV file or a sheet
+        whose first row holds an id has no header; its columns are called "column 1", "column 2" and so on.
     column
-        The column's name. If not given: the only one there is, or one that is called deal_id, code, id or uuid.
+        The column's name. If not given: the only one there is, one that is called deal_id, code, id or uuid, or,
+        without a header, the only one whose first cell is an id.
+    sheet
+        The sheet of a workbook, by name or by position from 0.
 
     Returns
     -------
@@ -55,14 +103,14 @@ def ids_from(path: str | Path, column: str | None = None) -> list[str]:
     """
     file = Path(path)
     try:
-        frame = _frame(file)
+        frame = _frame(file, sheet)
     except (OSError, ValueError, ImportError) as error:
         raise SettingError(f"{file} cannot be read: {error}") from error
-    chosen = column or _choose(file, list(map(str, frame.columns)))
+    chosen = column or _choose(file, frame)
     if chosen not in frame.columns:
         raise MissingColumnError(file.name, chosen, map(str, frame.columns))
     ids: dict[str, None] = {}
-    for row, value in enumerate(frame[chosen], start=2):  # the header is row 1
+    for row, value in zip(frame.index, frame[chosen], strict=True):
         if pd.isna(value) or not str(value).strip():
             continue
         try:
@@ -72,29 +120,69 @@ def ids_from(path: str | Path, column: str | None = None) -> list[str]:
     return list(ids)
 
 
-def _frame(file: Path) -> pd.DataFrame:
+def _frame(file: Path, sheet: str | int) -> pd.DataFrame:
+    """Read a table; the index is the row as a spreadsheet numbers it."""
     match file.suffix.lower():
         case ".parquet":
-            return pd.DataFrame(pq.read_table(file, partitioning=None).to_pandas())
+            frame = pd.DataFrame(pq.read_table(file, partitioning=None).to_pandas()).reset_index(drop=True)
+            frame.index += 2
+            return frame
         case ".xlsx":
-            return pd.read_excel(file, dtype=object)
+            return _headed(pd.read_excel(file, dtype=object, header=None, sheet_name=sheet))
         case ".csv" | ".tsv":
-            with file.open(encoding="utf-8-sig") as lines:
-                header = lines.readline()
-            separator = max(",;\t", key=header.count)
+            text = _text(file)
+            separator = max(",;\t", key=text.partition("\n")[0].count)
             # as text: a number read as a decimal would lose its last digits
-            return pd.read_csv(file, dtype=str, sep=separator, encoding="utf-8-sig", skip_blank_lines=False)
+            cells = pd.read_csv(io.StringIO(text), dtype=str, sep=separator, header=None, skip_blank_lines=False)
+            return _headed(cells)
     raise ValueError(f"it is none of {', '.join(TABLES)}")
 
 
-def _choose(file: Path, columns: list[str]) -> str:
+def _text(file: Path) -> str:
+    """Decode a text file as the programs that people export with encode it."""
+    content = file.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
+
+
+def _headed(cells: pd.DataFrame) -> pd.DataFrame:
+    """Take the first row for the header, unless it holds an id."""
+    if cells.empty:
+        raise ValueError("it has no rows")
+    first = cells.iloc[0]
+    cells.index = pd.RangeIndex(1, len(cells) + 1)
+    if any(map(_is_id, first)):
+        cells.columns = pd.Index([f"column {n}" for n in range(1, cells.shape[1] + 1)])
+        return cells
+    cells.columns = pd.Index(["" if pd.isna(name) else str(name).strip() for name in first])
+    return cells.iloc[1:]
+
+
+def _is_id(cell: object) -> bool:
+    try:
+        deal_key(cell)
+    except IdError:
+        return False
+    return True
+
+
+def _choose(file: Path, frame: pd.DataFrame) -> str:
+    columns = list(map(str, frame.columns))
     if len(columns) == 1:
         return columns[0]
     lower = {name.strip().lower(): name for name in reversed(columns)}
     for name in COLUMNS:
         if name in lower:
             return lower[name]
-    raise SettingError(f"{file} has the columns {', '.join(columns)}: say which one holds the ids")
+    if frame.index[:1].tolist() == [1]:  # no header
+        with_ids = [name for name in columns if _is_id(frame[name].iloc[0])]
+        if len(with_ids) == 1:
+            return with_ids[0]
+    raise SettingError(f"{file} has the columns {', '.join(columns)}: pass column= with the one that holds the ids")
 
 
 def webhook_ids(path: str | Path, secret: str | None = None) -> list[str]:

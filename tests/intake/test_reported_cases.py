@@ -1,0 +1,120 @@
+"""Input that lost deals or ended a run once: each keeps the bytes that showed it."""
+
+import json
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import openpyxl
+import pytest
+
+import wegly_analytics as wa
+from wegly_analytics.errors import IdError, IncompleteWarning, SettingError
+from wegly_analytics.intake.archive import Archive, Record
+
+
+def a_deal(code, title, updated_at):
+    return {"id": f"deal-{code}", "code": code, "title": title, "status": 1, "updated_at": updated_at}
+
+
+@pytest.mark.parametrize(
+    ("content", "ids"),
+    [
+        (b"17\n18\n", ["17", "18"]),
+        (b"\xef\xbb\xbf17\r\n18\r\n", ["17", "18"]),
+        (b"C\xf3digo;T\xedtulo\n17;Caf\xe9\n18;\n", ["17", "18"]),
+        ("Código;Título\n17;Café\n".encode("utf-16"), ["17"]),
+        (b"Ana;17;x\nBia;18;y\n", ["17", "18"]),
+        (b"code,title\n1,a\n,b\n3,c\n", ["1", "3"]),
+    ],
+)
+def test_a_csv_file_from_excel_loses_no_id(content, ids, tmp_path):
+    path = tmp_path / "deals.csv"
+    path.write_bytes(content)
+    assert wa.ids_from(path) == ids
+
+
+def test_a_headerless_file_with_ids_in_two_columns_needs_a_column(tmp_path):
+    path = tmp_path / "deals.csv"
+    path.write_text("1,10\n2,20\n")
+    with pytest.raises(SettingError, match="columns column 1, column 2: pass column="):
+        wa.ids_from(path)
+    assert wa.ids_from(path, "column 2") == ["10", "20"]
+    path.write_text("1,10\n2,x\n")
+    with pytest.raises(IdError, match=r"deals\.csv, row 2, column 'column 2'"):
+        wa.ids_from(path, "column 2")
+
+
+def test_a_sheet_is_chosen_by_name(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["note"])
+    book.create_sheet("Deals").append([17])
+    book.save(tmp_path / "deals.xlsx")
+    assert wa.ids_from(tmp_path / "deals.xlsx", sheet="Deals") == ["17"]
+    with pytest.raises(SettingError, match="cannot be read"):
+        wa.ids_from(tmp_path / "deals.xlsx", sheet="Other")
+
+
+def test_fetch_takes_ranges_and_files(serve, tmp_path):
+    from server_side import client
+
+    server = serve()
+    assert wa.fetch("1-3", client=client(server), progress=False).completeness.requested == 3
+    (tmp_path / "deals.csv").write_text("code\n1\n2\n")
+    (tmp_path / "ids.txt").write_text("# mine\n1-2 5\n")
+    for path, n in ((tmp_path / "deals.csv", 2), (str(tmp_path / "ids.txt"), 3)):
+        assert wa.fetch(path, client=client(server), progress=False).completeness.requested == n
+    with pytest.raises(IdError, match="'nothing.csv' is not a deal id, a range such as '1-500', or a file"):
+        wa.fetch("nothing.csv", client=client(server))
+
+
+def test_files_of_one_name_are_told_apart(tmp_path):
+    for name, title, day in (("a", "old", "01"), ("b", "new", "02")):
+        (tmp_path / name).mkdir()
+        line = json.dumps(a_deal(1, title, f"2026-01-{day}T00:00:00Z"))
+        (tmp_path / name / "deals.ndjson").write_text(f"{line}\n")
+    paths = [tmp_path / name / "deals.ndjson" for name in "ba"]
+    snap = wa.read(paths)
+    assert snap.deals["title"].tolist() == ["new"]
+    assert snap.ledger["requested"].tolist() == [f"{path}:1" for path in paths]
+    with pytest.raises(SettingError, match="is given twice"):
+        wa.read([paths[0], paths[0]])
+
+
+def test_archives_that_share_an_id_give_its_newest_response(tmp_path):
+    for name, title, day in (("a", "old", 1), ("b", "new", 2)):
+        at = datetime(2026, 1, day, tzinfo=UTC)
+        body = json.dumps(a_deal(1, title, at.isoformat())).encode()
+        with Archive(tmp_path / name) as archive:
+            archive.write(Record("1", 200, at, body))
+            archive.write(Record("2", 404 if name == "a" else 500, at, None, "gap"))
+    snap = wa.read([tmp_path / "b", tmp_path / "a"])
+    assert snap.deals["title"].tolist() == ["new"]
+    assert dict(zip(snap.ledger["requested"], snap.ledger["outcome"], strict=True)) == {
+        "1": "fetched",
+        "2": "not_found",
+    }
+
+
+def test_a_wrong_content_length_is_one_failed_deal(tmp_path):
+    class Odd(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_response(418)
+            self.send_header("Content-Length", "abc")
+            self.send_header("Connection", "close")
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Keep the log of the tests clean."""
+
+    server = HTTPServer(("127.0.0.1", 0), Odd)
+    Thread(target=server.serve_forever, daemon=True).start()
+    client = wa.Client(token="t", base_url=f"http://127.0.0.1:{server.server_port}", attempts=1, per_second=None)
+    with pytest.warns(IncompleteWarning):
+        snap = wa.fetch([1, 2], client=client, progress=False, max_failures=1)
+    server.shutdown()
+    server.server_close()
+    assert snap.ledger["outcome"].tolist() == ["failed", "failed"]
+    assert snap.ledger["http_status"].tolist() == [418, 418]
