@@ -126,9 +126,9 @@ def test_a_name_that_no_deal_has_is_said(snap):
     [
         ({"status": "ganho"}, "status is one of open, won, lost; 'ganho' is none"),
         ({"code": "17"}, "code holds int64"),
-        ({"value": lambda v: "yes"}, "must answer one truth value for each of the 3 deals"),
-        ({"value": lambda v: v}, "must answer one truth value"),
-        ({"value": lambda v: v[:1] > 0}, "must answer one truth value"),
+        ({"value": lambda v: "yes"}, "must return one truth value for each of the 3 deals"),
+        ({"value": lambda v: v}, "must return one truth value"),
+        ({"value": lambda v: v[:1] > 0}, "must return one truth value"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(snap, how, message):
@@ -137,7 +137,7 @@ def test_what_cannot_be_compared_is_refused(snap, how, message):
 
 
 def test_a_condition_that_is_no_function_is_refused(snap):
-    with pytest.raises(SettingError, match="where\\('won'\\) is no condition"):
+    with pytest.raises(SettingError, match="where\\('won'\\) is not a condition"):
         snap.where("won")
 
 

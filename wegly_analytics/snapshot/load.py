@@ -11,9 +11,10 @@ import pandas as pd
 from wegly_analytics.errors import SettingError, SnapshotError
 from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.snapshot.completeness import Completeness
+from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored
-from wegly_analytics.snapshot.scanned import Scanned, Shelf
-from wegly_analytics.snapshot.snapshot import ALL_TABLES, SCHEMA_VERSION, Snapshot
+from wegly_analytics.snapshot.snapshot import SCHEMA_VERSION, Snapshot
+from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store import parquet
 from wegly_analytics.store.engines import Engine, opened
 
@@ -76,7 +77,8 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     Returns
     -------
     Snapshot
-        Equal to the one that was saved, but for what `Snapshot.save` did to personal data.
+        Equal to the one that was saved, but for what `Snapshot.save` did to personal data. A table is read when it is
+        first needed, so the folder must stay where it is.
 
     Raises
     ------
@@ -92,10 +94,10 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     True
     """
     folder, manifest, about = _published(Path(root), at)
-    return Snapshot(tables={name: parquet.read_table(folder, name, manifest) for name in ALL_TABLES}, **about)
+    return Snapshot(tables=_files(folder, manifest), **about)
 
 
-def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> Scanned:
+def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> Snapshot:
     """Open a snapshot that is larger than memory, and let an engine do the work of the metrics.
 
     Parameters
@@ -109,8 +111,9 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
 
     Returns
     -------
-    Scanned
-        A snapshot for every metric; nothing is read before one asks, and then only its columns.
+    Snapshot
+        Its tables are queries of the engine: a metric reads only its columns. A function of yours needs the deals in
+        memory; write an expression instead.
 
     Raises
     ------
@@ -129,17 +132,9 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
     True
     """
     folder, manifest, about = _published(Path(root), at)
-    files = {name: parquet.files(folder, name, manifest) for name in ALL_TABLES}
-    frames, held = opened(engine, files)
-    return Scanned(
-        tables=Shelf(lambda name: parquet.read_table(folder, name, manifest)),
-        frames=frames,
-        engine=held,
-        schema=parquet.schema(files["deals"]),
-        counted=Completeness(**manifest["completeness"]),
-        promised={name: manifest["tables"][name]["rows"] for name in ALL_TABLES},
-        **about,
-    )
+    paths = {name: parquet.files(folder, name, manifest) for name in ALL_TABLES}
+    frames, held = opened(engine, paths)
+    return Snapshot(tables=Queries(_files(folder, manifest), frames, held), **about)
 
 
 def verify(root: str | Path) -> list[str]:
@@ -158,6 +153,15 @@ def verify(root: str | Path) -> list[str]:
     folder = Path(root)
     folders = [folder] if (folder / parquet.MANIFEST).is_file() else _folders(folder)
     return [sentence for each in folders for sentence in parquet.damage(each)]
+
+
+def _files(folder: Path, manifest: dict[str, Any]) -> Files:
+    """Open the files of a snapshot, and hold their footers against the manifest; no table is read yet."""
+    return Files(
+        {name: parquet.files(folder, name, manifest) for name in ALL_TABLES},
+        {name: manifest["tables"][name]["rows"] for name in ALL_TABLES},
+        Completeness(**manifest["completeness"]),
+    )
 
 
 def _folders(root: Path) -> list[Path]:
