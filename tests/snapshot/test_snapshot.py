@@ -57,6 +57,19 @@ def test_changing_a_frame_changes_no_snapshot(snap):
     pd.testing.assert_frame_equal(snap.deals, before)
 
 
+def test_a_column_set_on_a_frame_is_lost_and_pandas_says_so(snap):
+    if int(pd.__version__.split(".")[0]) >= 3:
+        with pytest.warns(pd.errors.ChainedAssignmentError):
+            snap.deals["x"] = 1
+    deals = snap.deals
+    deals["x"] = 1
+    assert "x" not in snap.deals, "it was a copy"
+    with pytest.raises(MissingColumnError, match="deals has no column 'x'"):
+        snap.where(x=1)
+    assert snap.assign(x=1).deals["x"].tolist() == [1, 1, 1]
+    assert 'snap.deals["size"] = 1' in Snapshot.__doc__
+
+
 def test_a_snapshot_cannot_be_changed(snap):
     with pytest.raises(FrozenInstanceError):
         snap.taken_at = MOMENT

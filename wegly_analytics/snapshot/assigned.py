@@ -12,7 +12,7 @@ from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS
 from wegly_analytics.snapshot.custom_fields import Dimension
 from wegly_analytics.snapshot.files import Queries
-from wegly_analytics.snapshot.filters import text_of
+from wegly_analytics.snapshot.filters import columns_of, text_of
 from wegly_analytics.snapshot.sources import WithDeals, pandas_frame, placed
 
 if TYPE_CHECKING:
@@ -51,9 +51,11 @@ def assigned(source: Source, columns: Mapping[str, Any]) -> Source:
             made = column.column({**tables, DEALS.name: deals}) if isinstance(column, Dimension) else column
             try:
                 array = _as_arrow(name, pandas_frame(deals).assign(**{name: made})[name])
-            except (ValueError, TypeError, KeyError) as error:
-                if isinstance(error, SettingError):
-                    raise
+            except SettingError:
+                raise
+            except KeyError as error:
+                raise MissingColumnError(DEALS.name, str(error.args[0]), deals.column_names) from error
+            except (ValueError, TypeError) as error:
                 raise SettingError(f"cannot assign {name}: {error}") from error
         deals = placed(deals, pa.field(name, array.type), array)
     return WithDeals(source, deals)
@@ -88,10 +90,11 @@ def _with(deals: nw.LazyFrame[Any], name: str, expression: nw.Expr) -> nw.LazyFr
     try:
         made = deals.with_columns(expression.alias(name))
         made.select(name).head(1).collect("pyarrow")
-    except nw.exceptions.ColumnNotFoundError as error:
-        missing = str(error).partition("['")[2].partition("'")[0]
-        raise MissingColumnError(DEALS.name, missing or text_of(expression), deals.collect_schema().names()) from error
     except Exception as error:  # each engine has errors of its own
+        there = deals.collect_schema().names()
+        for column in columns_of(expression):
+            if column not in there:
+                raise MissingColumnError(DEALS.name, column, there) from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SettingError(f"cannot assign {name} = {text_of(expression)}: {reason:.200}") from error
     return made

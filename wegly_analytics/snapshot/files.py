@@ -52,14 +52,17 @@ class Files(Source):
                 parts = [pq.read_table(path, columns=missing, partitioning=None) for path in self._paths[name]]
                 held |= zip(missing, pa.concat_tables(parts).select(missing).columns, strict=True)
             except (OSError, pa.ArrowException) as error:
-                raise SnapshotError(f"{self._paths[name][0].parent} cannot be read: {error}") from error
+                raise self._unreadable(name, error) from error
         fields = [schema.field(column) for column in wanted]
         return pa.table([held[column] for column in wanted], schema=pa.schema(fields, schema.metadata))
 
     def schema(self, name: str) -> pa.Schema:
         """Tell a table's columns from the footer of its first file."""
         if name not in self._schemas:
-            self._schemas[name] = pq.read_schema(self._paths[name][0])
+            try:
+                self._schemas[name] = pq.read_schema(self._paths[name][0])
+            except (OSError, pa.ArrowException) as error:
+                raise self._unreadable(name, error) from error
         return self._schemas[name]
 
     def n_rows(self, name: str) -> int:
@@ -69,6 +72,9 @@ class Files(Source):
     def completeness(self) -> Completeness:
         """Give the completeness as published."""
         return self._counted
+
+    def _unreadable(self, name: str, error: Exception) -> SnapshotError:
+        return SnapshotError(f"{self._paths[name][0].parent} cannot be read: {error}")
 
 
 class Queries(Source):
@@ -135,7 +141,10 @@ class Queries(Source):
 
     def frame(self, name: str, columns: Columns = None) -> nw.LazyFrame[Any]:
         """Give a table as a query of the engine."""
-        return self._frames[name] if columns is None else self._frames[name].select(*columns)
+        if columns is None:
+            return self._frames[name]
+        all_there(name, columns, self.schema(name))
+        return self._frames[name].select(*columns)
 
     def completeness(self) -> Completeness:
         """Give the completeness as published, or let the engine count the ledger."""

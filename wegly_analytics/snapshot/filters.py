@@ -99,7 +99,7 @@ def col(name: str) -> nw.Expr:
     ('value > 50000', 'status = won')
     """
     if not isinstance(name, str):
-        raise SettingError(f"col takes the name of a column of deals, not {name!r}")
+        raise SettingError(f"col takes the name of a column of deals, not a {type(name).__name__}")
     return nw.col(name)
 
 
@@ -115,8 +115,8 @@ class Condition:
         Where it holds.
     column
         The column it is about; None for an expression.
-    names
-        The texts among the wanted values, to find a misspelt one.
+    values
+        The wanted values, for a warning that names what was perhaps meant.
     takes_missing
         Whether a missing value is wanted, too.
     """
@@ -124,7 +124,7 @@ class Condition:
     text: str
     expr: nw.Expr
     column: str | None = None
-    names: tuple[str, ...] = ()
+    values: tuple[Any, ...] = ()
     takes_missing: bool = False
 
     @classmethod
@@ -140,7 +140,7 @@ class Condition:
         """
         if column not in schema.names:
             raise MissingColumnError("deals", column, schema.names)
-        kind, it = schema.field(column).type, nw.col(column)
+        kind = schema.field(column).type
         if isinstance(wanted, range):
             wanted = _whole(column, kind, wanted)
         if isinstance(wanted, Between):
@@ -151,12 +151,10 @@ class Condition:
             raise SettingError(f"{column} is one of {', '.join(_WORDS[column])}; {odd[0]!r} is none of them")
         takes_missing = len(known) < len(values)
         expr = _equal(column, kind, known)
-        text = f"{column} = {' or '.join(NOT_INFORMED if v is None else _said(v) for v in values)}"
-        names = tuple(v for v in known if isinstance(v, str))
-        return cls(
-            short(text, f" ({len(values)} values)"), expr | it.is_null() if takes_missing else expr, column, names,
-            takes_missing,
-        )  # fmt: skip
+        text = f"{column} = {' or '.join(NOT_INFORMED if v is None else _said(v) for v in values) or '(nothing)'}"
+        text = short(text, f" ({len(values)} values)" if len(values) > 1 else "")
+        expr = expr | nw.col(column).is_null() if takes_missing else expr
+        return cls(text, expr, column, tuple(values), takes_missing)
 
     @classmethod
     def written(cls, expression: nw.Expr) -> Condition:
@@ -165,10 +163,13 @@ class Condition:
 
     def warn_of_nothing(self, there: Iterable[Any], stacklevel: int) -> None:
         """Say that no deal meets it, and which of the names that are there was perhaps meant."""
-        present = [str(value) for value in there if value is not None]
-        near = [match for name in self.names for match in difflib.get_close_matches(name, present, n=1)]
+        present = [value for value in there if isinstance(value, str)]
+        texts = [value for value in self.values if isinstance(value, str)]
+        near = [match for text in texts for match in difflib.get_close_matches(text, present, n=1)]
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        warnings.warn(f"no deal has {self.text}{hint}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+        wanted = " or ".join(NOT_INFORMED if value is None else repr(value) for value in self.values)
+        said = f"{self.column} {wanted}" if wanted else self.text
+        warnings.warn(f"no deal has {said:.200}{hint}", EmptyScopeWarning, stacklevel=stacklevel + 1)
 
 
 def short(text: str, rest: str = "") -> str:
@@ -282,16 +283,27 @@ _OPERATORS: Final = {
     "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "and", "or": "or",
     "add": "+", "sub": "-", "mul": "*", "truediv": "/",
 }  # fmt: skip
+_COLUMN: Final = re.compile(r"\bcol\(([^()]*)\)")
+_MEMBERS: Final = re.compile(r"\.is_in\(other=\[([^\]]*)\]\)")
+_NOT: Final = ".__invert__()"
 _CALL: Final = re.compile(rf"\.__({'|'.join(_OPERATORS)})__\(([^()]*)\)")
 
 
 def text_of(expression: nw.Expr) -> str:
     """Write an expression as a person would, where that is unambiguous."""
     raw = repr(expression)
-    text, n = re.sub(r"\bcol\(([^()]*)\)", r"\1", raw), 1
+    plain, n = _COLUMN.sub(r"\1", raw), 1
+    text = _MEMBERS.sub(r" in [\1]", plain).replace(".is_null()", " is missing")
     while n:
         text, n = _CALL.subn(lambda found: f" {_OPERATORS[found[1]]} {found[2]}", text)
-    return raw if " and " in text and " or " in text else text
+    if text.endswith(_NOT):
+        text = f"not ({text.removesuffix(_NOT)})"
+    return plain if "__" in text or (" and " in text and " or " in text) else text
+
+
+def columns_of(expression: nw.Expr) -> list[str]:
+    """List the columns that an expression names."""
+    return _COLUMN.findall(repr(expression))
 
 
 def functions_of(conditions: Iterable[object], columns: dict[str, object]) -> Iterator[str]:

@@ -64,15 +64,16 @@ def snapshots(root: str | Path) -> pd.DataFrame:
 
 
 def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
-    """Load a snapshot: the newest, or the one that was newest at a moment.
+    """Load a snapshot: the newest whole one, or the one that was newest at some time.
 
     Parameters
     ----------
     root
         The folder of snapshots, or the folder of one snapshot.
     at
-        A moment (a text without a time zone is UTC; a bare day means its end), or a snapshot's name as `snapshots`
-        lists it. None is the newest.
+        An instant (a text without a time zone is UTC; a bare day means its end), or a snapshot's name as `snapshots`
+        lists it. None is the one that was published last. A snapshot that `Snapshot.where` filtered before it was saved
+        is loaded only by its name or its own folder.
 
     Returns
     -------
@@ -171,18 +172,27 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _choose(root: Path, at: str | datetime | None) -> Path:
+    """Choose the snapshot of that name, the newest whole one, or the one that was the newest by then."""
     folders = _folders(root)
-    if at is None:
-        chosen = folders
-    elif isinstance(at, str) and (named := [p for p in folders if p.name.removeprefix(parquet.PREFIX) == at]):
+    if isinstance(at, str) and (named := [p for p in folders if p.name.removeprefix(parquet.PREFIX) == at]):
         return named[0]
-    else:
-        latest = _moment(at)
-        chosen = [p for p in folders if _taken_at(p) <= latest]
+    latest = None if at is None else _instant(at)
+    there = {folder: parquet.read_manifest(folder) for folder in folders}
+    whole = {folder: manifest for folder, manifest in there.items() if not manifest.get("filters")}
+    if at is None:
+        if whole:
+            return max(whole, key=lambda folder: (str(whole[folder].get("published_at", "")), folder.name))
+        if there:
+            raise SnapshotError(
+                f"{root} holds no whole snapshot, only {len(there)} filtered by where(): choose one by name, as in "
+                f"at={folders[-1].name.removeprefix(parquet.PREFIX)!r}"
+            )
+        raise SnapshotError(f"{root} holds no snapshot")
+    taken = {folder: datetime.fromisoformat(manifest["taken_at"]) for folder, manifest in whole.items()}
+    chosen = [folder for folder, taken_at in taken.items() if latest is None or taken_at <= latest]
     if not chosen:
-        when = f" taken by {at}" if folders else ""
-        raise SnapshotError(f"{root} holds no snapshot{when}")
-    return max(chosen, key=lambda p: (_taken_at(p), p.name))
+        raise SnapshotError(f"{root} holds no snapshot{f' taken by {at}' if folders else ''}")
+    return max(chosen, key=lambda folder: (taken[folder], str(whole[folder].get("published_at", "")), folder.name))
 
 
 def _published(root: Path, at: str | datetime | None) -> tuple[Path, dict[str, Any], dict[str, Any]]:
@@ -209,15 +219,11 @@ def _published(root: Path, at: str | datetime | None) -> tuple[Path, dict[str, A
     return folder, manifest, about
 
 
-def _taken_at(folder: Path) -> datetime:
-    return datetime.fromisoformat(parquet.read_manifest(folder)["taken_at"])
-
-
-def _moment(at: Any) -> datetime:
+def _instant(at: Any) -> datetime:
     try:
-        moment = at if isinstance(at, datetime) else datetime.fromisoformat(at)
+        instant = at if isinstance(at, datetime) else datetime.fromisoformat(at)
     except (TypeError, ValueError):
-        raise SettingError(f"at={at!r} is neither a moment such as '2026-11-23' nor a snapshot's name") from None
+        raise SettingError(f"at={at!r} is neither an instant such as '2026-11-23' nor a snapshot's name") from None
     if isinstance(at, str) and len(at.strip()) <= len("2026-11-23"):
-        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999999)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        instant = instant.replace(hour=23, minute=59, second=59, microsecond=999999)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
@@ -11,16 +12,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError, WeglyError
+from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS
-from wegly_analytics.snapshot.filters import Condition, functions_of, named, short
+from wegly_analytics.snapshot.filters import Condition, columns_of, functions_of, named, short
 from wegly_analytics.snapshot.quality_rules import Moment, breaking, chosen
 from wegly_analytics.snapshot.sources import count, pandas_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from wegly_analytics.errors import WeglyError
     from wegly_analytics.snapshot.sources import Source
 
 _KEY: Final = DEAL_ID.name
@@ -99,18 +101,21 @@ def narrowed(
 
 
 def without(
-    source: Source, deals: nw.LazyFrame[Any], quality: str | Sequence[str], now: datetime, stacklevel: int
+    source: Source, deals: nw.LazyFrame[Any], quality: object, now: datetime, stacklevel: int
 ) -> tuple[nw.LazyFrame[Any], str]:
     """Exclude the deals that break rules; say how many, and warn where these are all."""
-    broken = breaking(source.frame, chosen(quality), Moment(now)).select(_KEY)
+    names: Any = [quality] if isinstance(quality, str) else quality
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise SettingError(f"quality={quality!r} is not the name of a rule; 'clean' stands for all contradictions")
+    broken = breaking(source.frame, chosen(quality if isinstance(quality, str) else names), Moment(now)).select(_KEY)
     n = count(deals)
     deals = source.among(deals, broken, inside=False)
     left = count(deals)
-    names = " and ".join([quality] if isinstance(quality, str) else quality)
+    said = " and ".join(names)
     if n and not left:
-        warnings.warn(f"all {n:,} deals break a rule: {names}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+        warnings.warn(f"all {n:,} deals break a rule: {said}", EmptyScopeWarning, stacklevel=stacklevel + 1)
     outcome = f": {n - left:,} of {n:,} deals excluded"
-    return deals, short(f"quality = {names}{outcome}", outcome)
+    return deals, short(f"quality = {said}{outcome}", outcome)
 
 
 def _check(source: Source, conditions: Sequence[object], columns: Mapping[str, object]) -> None:
@@ -130,14 +135,14 @@ def _check(source: Source, conditions: Sequence[object], columns: Mapping[str, o
             raise SettingError(
                 f"where({column}=expression): an expression names its column itself; write it without {column}="
             )
+    if callable(columns.get(_TAG)) and _TAG not in schema.names:
+        raise SettingError("where(tag=function): a deal has several tags; give the tags, as in tag=['vip', 'old']")
     functions = list(functions_of(conditions, dict(columns)))
     if functions and not source.in_memory:
         raise SettingError(
             f"{functions[0]} is a function, and a scanned snapshot does not have its deals in memory: write an "
             'expression such as where(wa.col("value") > 50_000), or wa.load(...) the snapshot'
         )
-    if callable(columns.get(_TAG)) and _TAG not in schema.names:
-        raise SettingError("where(tag=function): a deal has several tags; give the tags, as in tag=['vip', 'old']")
 
 
 def _needed(exprs: Iterable[Condition]) -> list[str] | None:
@@ -150,43 +155,57 @@ def _evaluate(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], stacklevel: 
     """Try every condition in one pass; warn of those that no deal meets, or that no deal meets together."""
     if not exprs:
         return
-    met = {f"n_{n}": each.expr for n, each in enumerate(exprs)}
-    if len(exprs) > 1:
-        met["n_all"] = nw.all_horizontal(*met.values(), ignore_nulls=False)
-    flags = [nw.when(expr).then(nw.lit(1)).otherwise(nw.lit(0)).max().alias(name) for name, expr in met.items()]
     try:
-        row = deals.select(*flags).collect("pyarrow").to_native().to_pylist()[0]
-    except WeglyError:
-        raise
+        row = _met(deals, exprs)
     except Exception as error:
         raise _refused(deals, exprs, error) from error
     for n, each in enumerate(exprs):
         if row[f"n_{n}"] == 0:  # missing where there are no deals at all
             there: list[Any] = []
-            if each.names and each.column:
+            if each.column and each.values:
                 groups = deals.group_by(each.column).agg(n=nw.len()).head(_HINTS)
                 there = groups.collect("pyarrow").to_native().column(each.column).to_pylist()
             each.warn_of_nothing(there, stacklevel + 1)
     if row.get("n_all") == 0 and all(row[f"n_{n}"] for n in range(len(exprs))):
-        text = " and ".join(each.text for each in exprs)
-        warnings.warn(f"no deal has both {text}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+        text = "; ".join(each.text for each in exprs)
+        warnings.warn(f"no deal meets all of: {text}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+
+
+def _met(deals: nw.LazyFrame[Any], exprs: Sequence[Condition]) -> dict[str, int | None]:
+    """Tell for each condition, and for all together, whether any deal meets it: 1, 0, or None without deals."""
+    met = {f"n_{n}": each.expr for n, each in enumerate(exprs)}
+    for each in exprs:
+        deals.filter(each.expr)  # refuses sums and other figures of all deals at once
+    truths = deals.select(**met)
+    for kind in truths.collect_schema().values():
+        if kind != nw.Boolean:
+            raise TypeError(f"it is {kind}, not true or false")
+    if len(exprs) > 1:
+        truths = truths.with_columns(n_all=nw.all_horizontal(*met, ignore_nulls=False))
+    names = truths.collect_schema().names()
+    flags = [nw.when(nw.col(name)).then(nw.lit(1)).otherwise(nw.lit(0)).alias(name) for name in names]
+    most = truths.select(*flags).select(nw.all().max()).collect("pyarrow")
+    return dict(most.to_native().to_pylist()[0])
 
 
 def _refused(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], error: Exception) -> WeglyError:
-    """Say which expression an engine refused, in words."""
+    """Say which condition an engine refused, in words."""
     there = deals.collect_schema().names()
+    for each in exprs:
+        for name in columns_of(each.expr):
+            if name not in there:
+                return MissingColumnError(DEALS.name, name, there)
     for each in exprs:
         try:
             deals.filter(each.expr).select(_KEY).collect("pyarrow")
-        except nw.exceptions.ColumnNotFoundError as missing:
-            name = str(missing).partition("['")[2].partition("'")[0]
-            return MissingColumnError(DEALS.name, name or each.text, there)
-        except Exception as reason:  # noqa: BLE001 - each engine has errors of its own
-            return SettingError(
-                f"where({each.text}) cannot be applied to deals ({str(reason).splitlines()[0]:.200}); a condition is "
-                'true or false for each deal, as wa.col("value") > 50_000; for days write created_at=wa.between(...)'
-            )
-    return SettingError(f"where cannot be applied to deals: {error}")
+        except Exception as own:  # noqa: BLE001 - each engine has errors of its own
+            error = own
+            break
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return SettingError(
+        f"where({each.text}) cannot be applied to deals ({reason:.200}); a condition is true or false for each deal, "
+        'as wa.col("value") > 50_000; for days write created_at=wa.between(...)'
+    )
 
 
 def _tagged(source: Source, deals: nw.LazyFrame[Any], wanted: object, stacklevel: int) -> tuple[nw.LazyFrame[Any], str]:

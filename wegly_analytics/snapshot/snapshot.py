@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -21,7 +22,6 @@ from wegly_analytics.store import parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     import narwhals as nw
@@ -57,7 +57,7 @@ class Snapshot:
 
     Made by `fetch`, `read`, `load`, `scan` or `sample`, never by hand. Its tables are plain pandas frames under their
     names: ``snap.deals``, ``snap.proposals`` and so on. A table is read when it is first needed. Each access gives a
-    copy: changing it changes no snapshot, and ``snap.deals["size"] = 1`` is lost (pandas 3 warns of it). A column that
+    copy: changing it changes no snapshot, and ``snap.deals["size"] = 1`` is lost (pandas 3 warns). A column that
     metrics and filters should see is added with `assign`, which returns a new snapshot:
     ``snap = snap.assign(size=1)``.
 
@@ -149,6 +149,10 @@ class Snapshot:
             If the table has no such column.
         """
         self._known(name)
+        if isinstance(columns, str):
+            raise SettingError(
+                f"frame takes a list of columns, not the text {columns!r}: frame({name!r}, [{columns!r}])"
+            )
         return self._source.frame(name, columns)
 
     def where(
@@ -299,6 +303,7 @@ class Snapshot:
         tables = protection.rest(self.personal).apply(self.tables)
         manifest = {
             "schema_version": SCHEMA_VERSION,
+            "published_at": datetime.now(UTC).isoformat(timespec="microseconds"),
             "taken_from": self.taken_from.isoformat(),
             "taken_at": self.taken_at.isoformat(),
             "filters": list(self.filters),

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wegly_analytics.errors import MissingColumnError, SettingError
+from wegly_analytics.errors import MissingColumnError
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.snapshot.completeness import Completeness
 
@@ -219,8 +219,6 @@ def selected(name: str, table: pa.Table, columns: Sequence[str]) -> pa.Table:
 
 def all_there(name: str, columns: Sequence[str], schema: pa.Schema) -> None:
     """Refuse columns that a table does not have."""
-    if isinstance(columns, str):
-        raise SettingError(f"columns={columns!r} is one text; pass a list: columns=[{columns!r}]")
     for column in columns:
         if column not in schema.names:
             raise MissingColumnError(name, column, schema.names)

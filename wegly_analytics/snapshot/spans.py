@@ -48,8 +48,9 @@ class Span:
         column
             The column it is compared with, for the error.
         value
-            A `datetime` or an ISO text with a time of day is one instant, in São Paulo if it has no time zone; a
-            `date` or any other text is a whole day, month, quarter or year in São Paulo.
+            A `datetime` or an ISO text with a time of day is one instant, in São Paulo if it has no time zone. A
+            `date`, a `datetime` without hour and time zone, or any other text is a whole day, month, quarter or year
+            in São Paulo.
 
         Raises
         ------
@@ -64,7 +65,7 @@ class Span:
         """
         if isinstance(value, str) and "T" in value.strip().replace(" ", "T"):
             value = _instant(column, value)
-        if isinstance(value, datetime):
+        if isinstance(value, datetime) and (value.tzinfo or value.time() != time.min):
             at = value if value.tzinfo else value.replace(tzinfo=COMPANY)
             return cls(at, at, closed=True)
         days = days_of(value)
