@@ -1,5 +1,6 @@
 """The names that other tools are written against, and what importing them costs."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -15,7 +16,24 @@ def test_all_that_is_promised_can_be_imported():
         assert sorted(module.__all__) == list(module.__all__)
         for name in module.__all__:
             assert getattr(module, name) is not None
-    assert set(wa.__all__) <= set(dir(wa))
+
+
+def test_the_names_are_listed_once_for_people_and_type_checkers():
+    tree = ast.parse(inspect.getsource(wa))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    found = {alias.asname: node.module for node in block.body for alias in node.names}
+    expected = {name: f"wegly_analytics.{where}".strip(".") for name, where in wa._PUBLIC.items()}
+    assert found == expected
+
+
+def test_looking_at_the_names_imports_nothing():
+    program = (
+        "import sys, wegly_analytics as wa; names = dir(wa);"
+        "assert names == sorted([*wa.__all__, '__version__']), names;"
+        "found = {'pandas', 'pyarrow', 'matplotlib', 'narwhals'} & set(sys.modules); assert not found, found;"
+        "assert callable(wa.between) and wa.metrics and dir(wa) == names"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_public_signatures_are_kept():
@@ -29,6 +47,10 @@ def test_the_public_signatures_are_kept():
         (wa.read, ["paths", "taken_at"]),
         (wa.snapshots, ["root"]),
         (wa.sample, []),
+        (wa.between, ["low", "high"]),
+        (wa.col, ["name"]),
+        (wa.Snapshot.where, ["self", "conditions", "quality", "columns"]),
+        (wa.Snapshot.frame, ["self", "name", "columns"]),
     ]:
         assert list(inspect.signature(function).parameters) == names
     for name in ("win_rate", "win_loss", "loss_reasons", "velocity", "time_in_stage"):

@@ -122,13 +122,13 @@ def test_a_snapshot_may_be_rid_of_deals_that_contradict_themselves(snapshot_of):
     snap = snapshot_of(*FINE, *(deal for deal, _ in BROKEN.values()))
     clean = snap.where(quality="clean")
     assert len(clean) == len(snap) - 8
-    assert clean.filters == ("quality = clean: 8 of 21 deals left out",)
+    assert clean.filters == ("quality = clean: 8 of 21 deals excluded",)
     assert quality(clean, rules="clean").empty
     assert clean.check() is clean
     lost = snap.where(status="lost", quality=["lost without reason", "lost without a date"])
     assert lost.filters == (
         "status = lost",
-        "quality = lost without reason and lost without a date: 2 of 4 deals left out",
+        "quality = lost without reason and lost without a date: 2 of 4 deals excluded",
     )
     with pytest.raises(SettingError, match="no rule 'cleen'; "):
         snap.where(quality="cleen")

@@ -48,7 +48,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path_factory, company, unreadable)
     snap = assembly.snapshot(MOMENT).assign(extra=None).where(lambda d: d["deal_id"] != "")
     root = tmp_path_factory.mktemp("root")
     path = snap.save(root, personal="keep", allow_incomplete=True)
-    assert load(root) == load(path) == snap
+    assert load(path) == load(root, at=path.name.removeprefix("snapshot=")) == snap
     assert verify(root) == []
 
 
@@ -79,9 +79,10 @@ def test_other_tools_read_it(snap, root):
     assert len(pd.read_parquet(next(root.glob("*/proposals")))) == 0
 
 
-def test_the_newest_is_loaded_or_the_one_of_a_moment(snap, root):
+def test_the_last_published_is_loaded_or_the_one_of_a_time(snap, root):
     paths = [later(snap, days).save(root, personal="keep") for days in (3, 0, 1)]
-    assert load(root) == later(snap, 3)
+    assert load(root) == later(snap, 1)
+    assert load(root, at="2026-07-05") == later(snap, 3)
     assert load(root, at="2026-07-02") == later(snap, 1)
     assert load(root, at="2026-07-02T11:59:59") == snap
     assert load(root, at=dt.datetime(2026, 7, 1, 9, tzinfo=dt.timezone(dt.timedelta(hours=-3)))) == snap
@@ -99,6 +100,45 @@ def test_the_list_says_when_how_many_and_how_complete(snap, root):
     ]
     assert (table["bytes"] > 10_000).all()
     assert load(table["path"][0]).filters == ("title = A",)
+
+
+def test_a_filtered_snapshot_is_never_loaded_unasked(snap, root):
+    for _ in range(5):
+        path = snap.where(title="A").save(root, personal="keep")
+    with pytest.raises(SnapshotError, match="no whole snapshot, only 5 filtered .* as in at='2026"):
+        load(root)
+    snap.save(root, personal="keep")
+    snap.where(title="B").save(root, personal="keep")
+    assert load(root) == snap == load(root, at="2026-07-01")
+    assert load(path).filters == load(root, at=path.name.removeprefix("snapshot=")).filters == ("title = A",)
+    assert json.loads((path / MANIFEST).read_text())["filters"] == ["title = A"]
+
+
+def held(snap):
+    """The columns that were read so far."""
+    return {name: sorted(columns) for name, columns in snap.tables._columns.items() if columns}
+
+
+def test_a_table_is_read_when_it_is_first_needed_and_then_kept(snap, root):
+    loaded = load(snap.save(root, personal="keep"))
+    assert (len(loaded), loaded.rows["tags"], loaded.completeness) == (2, 1, snap.completeness)
+    assert "2 of 2" in repr(loaded) + loaded._repr_html_()
+    assert held(loaded) == {}, "the manifest knows all that"
+    assert loaded.frame("deals", ["deal_id", "value"]).collect().shape == (2, 2)
+    assert held(loaded) == {"deals": ["deal_id", "value"]}
+    some = loaded.where(title="A", tag="x")
+    assert len(some) == 1
+    assert held(loaded) == {"deals": ["deal_id", "title", "value"], "tags": ["deal_id", "tag"]}
+    assert some == snap.where(title="A", tag="x")
+
+
+def test_a_file_that_is_damaged_after_loading_is_named_when_it_is_needed(snap, root):
+    path = snap.save(root, personal="keep")
+    loaded = load(path)
+    (path / "tags/part-00000.parquet").unlink()
+    assert len(loaded.deals) == 2
+    with pytest.raises(SnapshotError, match="tags cannot be read"):
+        _ = loaded.tags
 
 
 def test_drift_and_scope_are_saved(snap, root):
@@ -122,7 +162,7 @@ def test_what_cannot_be_loaded_is_named(snap, root):
     path = snap.save(root, personal="keep")
     with pytest.raises(SnapshotError, match="holds no snapshot taken by 2020-01-01"):
         load(root, at="2020-01-01")
-    with pytest.raises(SettingError, match="neither a moment such as"):
+    with pytest.raises(SettingError, match="neither an instant such as"):
         load(root, at="last week")
     with pytest.raises(SettingError, match="is one snapshot"):
         load(path, at="2026-07-02")

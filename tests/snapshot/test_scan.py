@@ -1,8 +1,9 @@
-"""A snapshot in its files answers as the one in memory does."""
+"""A snapshot on an engine gives what the one in memory does."""
 
 import os
 import subprocess
 import sys
+from copy import copy
 from dataclasses import replace
 
 import pandas as pd
@@ -14,8 +15,7 @@ from scanning import EVERY, published, same
 import wegly_analytics as wa
 from wegly_analytics import metrics
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError, SnapshotError
-from wegly_analytics.snapshot.scanned import Shelf
-from wegly_analytics.snapshot.snapshot import ALL_TABLES
+from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store.parquet import MANIFEST
 
 ENGINES = ["duckdb", "polars"]
@@ -34,7 +34,10 @@ def loaded(root):
 
 def unread(snap):
     """The same, but whoever reads a table as a whole fails."""
-    return replace(snap, tables=Shelf(lambda name: pytest.fail(f"{name} was read as a whole")))
+    source = copy(snap.tables)
+    source._files = copy(source._files)
+    source._files.table = lambda name, columns=None: pytest.fail(f"{name} was read as a whole")
+    return replace(snap, tables=source)
 
 
 def test_every_metric_is_tried():
@@ -54,6 +57,10 @@ SCOPES = {
     "a value or missing": {"source": ["Indicação", "(not informed)"]},
     "numbers": {"code": range(1, 500)},
     "quality": {"quality": "clean"},
+    "an interval": {"created_at": wa.between("2025-09-01", "2025-11-30"), "value": wa.between(1_000, None)},
+    "a period": {"created_at": ["2025-Q4", "2026-02"], "expected_close": wa.between(None, "2026-06")},
+    "tags": {"tag": ["Prioridade", "Enterprise"]},
+    "no tag": {"tag": None, "pipeline": "Vendas"},
     "values and quality": {"status": "won", "quality": ["won without value", "won without a date"]},
 }
 
@@ -80,6 +87,26 @@ def test_a_filter_stays_on_the_engine_and_keeps_the_same_deals(scope, engine, ro
 
 
 @on_every_engine
+def test_an_expression_filters_and_makes_columns_everywhere(engine, root, loaded):
+    def made(snap):
+        big = snap.where((wa.col("value") > 20_000) & (wa.col("status") == "won"), ~wa.col("source").is_null())
+        return big.assign(half=wa.col("value") / 2, size="big", value=wa.col("value") * 2).where(
+            wa.col("half") < 30_000
+        )
+
+    scanned, expected = made(wa.scan(root, engine)), made(loaded)
+    lazy = unread(scanned)
+    assert lazy.filters == expected.filters
+    assert lazy.filters == (
+        "value > 20000 and status == won", "not (source.is_null())", "half < 30000"
+    )  # fmt: skip
+    assert 0 < len(lazy) == len(expected)
+    same(metrics.win_loss(lazy, by="size"), metrics.win_loss(expected, by="size"))
+    assert scanned == expected
+    assert scanned.deals["half"].tolist() == (scanned.deals["value"] / 4).tolist()
+
+
+@on_every_engine
 def test_filters_add_up(engine, root, loaded):
     both = wa.scan(root, engine).where(pipeline="Vendas").where(status=["won", "lost"], quality="clean")
     expected = loaded.where(pipeline="Vendas").where(status=["won", "lost"], quality="clean")
@@ -91,7 +118,7 @@ def test_filters_add_up(engine, root, loaded):
 def test_whole_tables_are_read_one_by_one_and_only_when_asked_for(engine, root, loaded):
     scanned = wa.scan(root, engine)
     pd.testing.assert_frame_equal(scanned.tags, loaded.tags)
-    assert list(scanned.tables._taken) == ["tags"]
+    assert [name for name, columns in scanned.tables._files._columns.items() if columns] == ["tags"]
     assert scanned == loaded
     assert scanned.check() is scanned
     with pytest.raises(KeyError):
@@ -112,7 +139,7 @@ def test_only_the_columns_that_are_asked_for_are_read(engine, tmp_path):
     spoil(file, "code")
     assert metrics.win_rate(wa.scan(path, engine), by="source")["n"].sum() > 0
     with pytest.raises(SnapshotError, match="deals cannot be read"):
-        wa.load(path)
+        _ = wa.load(path).deals
 
 
 def spoil(file, column):
@@ -152,7 +179,7 @@ def test_a_rule_that_all_deals_break_is_warned_of(engine, root):
         ({"sorce": "x"}, MissingColumnError, "did you mean 'source'"),
         ({"status": "gained"}, SettingError, "status is one of open, won, lost; 'gained' is none"),
         ({"value": "much"}, SettingError, "value holds double; .* cannot be compared"),
-        ({"value": lambda v: v > 3}, SettingError, r"wa\.load\(\.\.\.\) the snapshot first, then where\(function\)"),
+        ({"value": lambda v: v > 3}, SettingError, r"where\(value=a function\) is a function, .* write an expression"),
         ({"quality": "tidy"}, SettingError, "there is no rule 'tidy'"),
     ],
 )
@@ -161,12 +188,15 @@ def test_a_filter_that_cannot_be_applied_is_refused(scope, error, message, root)
         wa.scan(root, "polars").where(**scope)
 
 
-def test_what_needs_the_deals_in_memory_says_so(root):
+def test_what_needs_the_deals_in_memory_names_the_expression_to_write_instead(root):
     scanned = wa.scan(root, "polars")
-    with pytest.raises(SettingError, match=r"does not have its deals in memory: wa\.load"):
+    with pytest.raises(
+        SettingError, match=r'write an expression such as where\(wa\.col\("value"\) > 50_000\), or wa\.load'
+    ):
         scanned.where(lambda deals: deals["value"] > 3)
-    with pytest.raises(SettingError, match=r"then assign\(size=\.\.\.\)"):
-        scanned.assign(size="big")
+    for column in (lambda deals: deals["value"], [1, 2], pd.Series([1]), wa.custom_field("Segmento"), None):
+        with pytest.raises(SettingError, match=r'write an expression such as assign\(size=wa\.col\("value"\) / 1000\)'):
+            scanned.assign(size=column)
 
 
 @pytest.mark.parametrize("engine", ["dukdb", "spark", None, pl, 3])

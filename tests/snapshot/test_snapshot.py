@@ -57,6 +57,19 @@ def test_changing_a_frame_changes_no_snapshot(snap):
     pd.testing.assert_frame_equal(snap.deals, before)
 
 
+def test_a_column_set_on_a_frame_is_lost_and_pandas_says_so(snap):
+    if int(pd.__version__.split(".")[0]) >= 3:
+        with pytest.warns(pd.errors.ChainedAssignmentError):
+            snap.deals["x"] = 1
+    deals = snap.deals
+    deals["x"] = 1
+    assert "x" not in snap.deals, "it was a copy"
+    with pytest.raises(MissingColumnError, match="deals has no column 'x'"):
+        snap.where(x=1)
+    assert snap.assign(x=1).deals["x"].tolist() == [1, 1, 1]
+    assert 'snap.deals["size"] = 1' in Snapshot.__doc__
+
+
 def test_a_snapshot_cannot_be_changed(snap):
     with pytest.raises(FrozenInstanceError):
         snap.taken_at = MOMENT
@@ -126,9 +139,9 @@ def test_a_name_that_no_deal_has_is_said(snap):
     [
         ({"status": "ganho"}, "status is one of open, won, lost; 'ganho' is none"),
         ({"code": "17"}, "code holds int64"),
-        ({"value": lambda v: "yes"}, "must answer one truth value for each of the 3 deals"),
-        ({"value": lambda v: v}, "must answer one truth value"),
-        ({"value": lambda v: v[:1] > 0}, "must answer one truth value"),
+        ({"value": lambda v: "yes"}, "must return one truth value for each of the 3 deals"),
+        ({"value": lambda v: v}, "must return one truth value"),
+        ({"value": lambda v: v[:1] > 0}, "must return one truth value"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(snap, how, message):
@@ -137,7 +150,7 @@ def test_what_cannot_be_compared_is_refused(snap, how, message):
 
 
 def test_a_condition_that_is_no_function_is_refused(snap):
-    with pytest.raises(SettingError, match="where\\('won'\\) is no condition"):
+    with pytest.raises(SettingError, match="where\\('won'\\) is not a condition"):
         snap.where("won")
 
 

@@ -1,46 +1,135 @@
-"""Which deals a filter keeps."""
+"""Which deals a filter keeps: values, intervals, periods and expressions become one kind of condition."""
 
 from __future__ import annotations
 
 import difflib
+import math
+import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
-import numpy as np
+import narwhals as nw
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
 from wegly_analytics.model.enums import NOT_INFORMED
 from wegly_analytics.model.tables import DEALS
+from wegly_analytics.snapshot.spans import PERIODS, Span, days_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterator
+
+LONGEST: Final = 80
+"""How many characters a filter is remembered with."""
+
+_WORDS: Final = {c.name: tuple(c.words.values()) for c in DEALS.columns if c.words}
 
 
 @dataclass(frozen=True)
-class Among:
-    """One column of deals and the values it may have.
+class Between:
+    """A closed interval; see `between`."""
+
+    low: Any
+    high: Any
+
+    def __str__(self) -> str:
+        if self.high is None:
+            return f"from {_said(self.low)}"
+        return f"up to {_said(self.high)}" if self.low is None else f"{_said(self.low)} to {_said(self.high)}"
+
+
+def between(low: Any, high: Any) -> Between:
+    """Filter by a closed interval: both ends belong to it.
 
     Parameters
     ----------
-    column
+    low, high
+        Two numbers; or two days, months, quarters or years (``"2026-03-31"``, ``"2026-03"``, ``"2026-Q1"``,
+        ``"2026"``, or a `datetime.date`), of which the last is taken whole; or two instants. Days are days in São
+        Paulo. None leaves one side open.
+
+    Returns
+    -------
+    Between
+        For `Snapshot.where`.
+
+    Raises
+    ------
+    SettingError
+        If both are None; in ``where``, if they cannot be compared with the column, or `low` is after `high`.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> snap = wa.sample()
+    >>> spring = snap.where(created_at=wa.between("2025-09-01", "2025-11-30"), value=wa.between(10_000, None))
+    >>> spring.filters
+    ('created_at = 2025-09-01 to 2025-11-30', 'value = from 10000')
+    """
+    if low is None and high is None:
+        raise SettingError("between(None, None) filters nothing; give at least one end")
+    return Between(low, high)
+
+
+def col(name: str) -> nw.Expr:
+    """Name a column of deals in an expression, for `Snapshot.where` and `Snapshot.assign`.
+
+    Parameters
+    ----------
+    name
         The column.
+
+    Returns
+    -------
+    narwhals.Expr
+        Expressions are combined with ``>``, ``==``, ``&``, ``|``, ``~`` and narwhals' methods. They work on every
+        source: in memory, in files and on an engine.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> snap = wa.sample().where(wa.col("value") > 50_000, status="won")
+    >>> snap.filters
+    ('value > 50000', 'status = won')
+    """
+    if not isinstance(name, str):
+        raise SettingError(f"col takes the name of a column of deals, not a {type(name).__name__}")
+    return nw.col(name)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that holds for the deals a filter keeps.
+
+    Parameters
+    ----------
+    text
+        What it is remembered as.
+    expr
+        Where it holds.
+    column
+        The column it is about; None for an expression.
     values
-        The values; None for missing.
-    known
-        Those that are not missing, in the column's type.
+        The wanted values, for a warning that names what was perhaps meant.
+    takes_missing
+        Whether a missing value is wanted, too.
     """
 
-    column: str
-    values: list[Any]
-    known: pa.Array
+    text: str
+    expr: nw.Expr
+    column: str | None = None
+    values: tuple[Any, ...] = ()
+    takes_missing: bool = False
 
     @classmethod
-    def of(cls, schema: pa.Schema, column: str, wanted: object) -> Among:
-        """Read what a user wants a column of deals to be.
+    def of(cls, schema: pa.Schema, column: str, wanted: object) -> Condition:
+        """Read what a column of deals should be.
 
         Raises
         ------
@@ -51,104 +140,182 @@ class Among:
         """
         if column not in schema.names:
             raise MissingColumnError("deals", column, schema.names)
-        values, kind = _several(wanted), schema.field(column).type
-        if odd := [v for v in values if v is not None and v not in _WORDS.get(column, [v])]:
+        kind = schema.field(column).type
+        if isinstance(wanted, range):
+            wanted = _whole(column, kind, wanted)
+        if isinstance(wanted, Between):
+            return cls(short(f"{column} = {wanted}"), _inside(column, kind, wanted), column)
+        values = _several(column, wanted)
+        known = [v for v in values if v is not None]
+        if odd := [v for v in known if v not in _WORDS.get(column, [v])]:
             raise SettingError(f"{column} is one of {', '.join(_WORDS[column])}; {odd[0]!r} is none of them")
-        try:
-            known = pa.array([v for v in values if v is not None], type=kind)
-        except (pa.ArrowException, TypeError) as error:
-            raise SettingError(f"{column} holds {kind}; {values!r} cannot be compared with it ({error})") from None
-        return cls(column, values, known)
+        takes_missing = len(known) < len(values)
+        expr = _equal(column, kind, known)
+        text = f"{column} = {' or '.join(NOT_INFORMED if v is None else _said(v) for v in values) or '(nothing)'}"
+        text = short(text, f" ({len(values)} values)" if len(values) > 1 else "")
+        expr = expr | nw.col(column).is_null() if takes_missing else expr
+        return cls(text, expr, column, tuple(values), takes_missing)
 
-    @property
-    def takes_missing(self) -> bool:
-        """Whether deals without a value are meant, too."""
-        return None in self.values
-
-    def __str__(self) -> str:
-        return f"{self.column} = {' or '.join(NOT_INFORMED if v is None else str(v) for v in self.values)}"
+    @classmethod
+    def written(cls, expression: nw.Expr) -> Condition:
+        """Take an expression as it is."""
+        return cls(short(text_of(expression)), expression)
 
     def warn_of_nothing(self, there: Iterable[Any], stacklevel: int) -> None:
-        """Say that no deal has any of the values, and which of those that are there was perhaps meant."""
-        names = [str(value) for value in there if value is not None]
-        near = [m for v in self.values if isinstance(v, str) for m in difflib.get_close_matches(v, names, n=1)]
+        """Say that no deal meets it, and which of the names that are there was perhaps meant."""
+        present = [value for value in there if isinstance(value, str)]
+        texts = [value for value in self.values if isinstance(value, str)]
+        near = [match for text in texts for match in difflib.get_close_matches(text, present, n=1)]
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        wanted = " or ".join(repr(v) if v is not None else NOT_INFORMED for v in self.values)
-        warnings.warn(f"no deal has {self.column} {wanted}{hint}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+        wanted = " or ".join(NOT_INFORMED if value is None else repr(value) for value in self.values)
+        said = f"{self.column} {wanted}" if wanted else self.text
+        warnings.warn(f"no deal has {said:.200}{hint}", EmptyScopeWarning, stacklevel=stacklevel + 1)
 
 
-_WORDS = {c.name: tuple(c.words.values()) for c in DEALS.columns if c.words}
+def short(text: str, rest: str = "") -> str:
+    """Cut a text to the length with which a filter is remembered."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1 - len(rest)].rstrip()}…{rest}"
 
 
-def matching(
-    deals: pa.Table,
-    frame: pd.DataFrame,
-    conditions: Iterable[Callable[[pd.DataFrame], Any]],
-    columns: Mapping[str, object],
-) -> tuple[pa.Array, list[str]]:
-    """Find the deals that meet every condition.
-
-    Parameters
-    ----------
-    deals, frame
-        The deals as an Arrow table, and the same as pandas for functions of the user's.
-    conditions
-        Functions of the whole frame.
-    columns
-        For each column a value, several values, None, or a function of the column.
-
-    Returns
-    -------
-    pyarrow.Array
-        One truth value per deal.
-    list of str
-        The conditions in words.
-
-    Raises
-    ------
-    MissingColumnError
-        If deals has no such column.
-    SettingError
-        If a condition cannot be applied.
-    """
-    masks, said = [pa.array(np.ones(len(frame), dtype=bool))], []
-    for condition in conditions:
-        if not callable(condition):
-            raise SettingError(f"where({condition!r}) is no condition: give column=value, or a function of the deals")
-        masks.append(_truth(condition(frame.copy()), len(frame), _name(condition)))
-        said.append(_name(condition))
-    for name, wanted in columns.items():
-        if callable(wanted):
-            if name not in frame:
-                raise MissingColumnError("deals", name, deals.column_names)
-            masks.append(_truth(wanted(frame[name].copy()), len(frame), f"{name}={_name(wanted)}"))
-            said.append(f"{name}: {_name(wanted)}")
-            continue
-        among = Among.of(deals.schema, name, wanted)
-        column = deals.column(name).combine_chunks()
-        mask = pc.is_in(column, value_set=among.known)
-        masks.append(pc.or_(mask, pc.is_null(column)) if among.takes_missing else mask)
-        said.append(str(among))
-        if len(deals) and not pc.any(masks[-1]).as_py():
-            among.warn_of_nothing(column.unique().to_pylist(), stacklevel=3)
-    mask = masks[0]
-    for other in masks[1:]:
-        mask = pc.and_(mask, other)
-    return mask, said
+def _said(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d}" if value.time() == time.min and not value.tzinfo else value.isoformat()
+    return str(value)
 
 
-def _several(wanted: object) -> list[Any]:
-    if wanted is None or isinstance(wanted, str | bytes) or not hasattr(wanted, "__iter__"):
+def _whole(column: str, kind: pa.DataType, wanted: range) -> Between | list[int]:
+    if not pa.types.is_integer(kind):
+        low, high = wanted.start, wanted.stop
+        raise SettingError(
+            f"{column} holds {kind}, and a range holds whole numbers only; write {column}=wa.between({low}, {high})"
+        )
+    return Between(wanted[0], wanted[-1]) if len(wanted) and wanted.step == 1 else list(wanted)
+
+
+def _several(column: str, wanted: object) -> list[Any]:
+    if isinstance(wanted, slice | dict):
+        raise SettingError(
+            f"{column}={wanted!r}: give a value, a list of values, None, or an interval {column}=wa.between(low, high)"
+        )
+    if wanted is None or isinstance(wanted, str | bytes) or not isinstance(wanted, Iterable):
         wanted = [wanted]
-    return [None if value is None or value is pd.NA or value == NOT_INFORMED else value for value in wanted]
+    return [None if _is_missing(value) else value for value in wanted]
 
 
-def _truth(answer: Any, n: int, name: str) -> pa.Array:
-    mask = pd.Series(answer) if isinstance(answer, pd.Series | list | np.ndarray) else None
-    if mask is None or len(mask) != n or not (mask.dtype == bool or mask.dtype == "boolean"):
-        raise SettingError(f"where({name}) must answer one truth value for each of the {n} deals, not {answer!r:.80}")
-    return pa.array(mask.fillna(False).to_numpy(dtype=bool))
+def _is_missing(value: object) -> bool:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return value == NOT_INFORMED if isinstance(value, str) else isinstance(value, float) and math.isnan(value)
 
 
-def _name(condition: Callable[..., Any]) -> str:
-    return getattr(condition, "__name__", "function").replace("<lambda>", "a function")
+def _equal(column: str, kind: pa.DataType, known: list[Any]) -> nw.Expr:
+    it = nw.col(column)
+    if pa.types.is_temporal(kind):
+        parts = [_inside(column, kind, Between(value, value)) for value in known]
+    else:
+        try:
+            values = pa.array(known, type=kind).to_pylist()
+        except (pa.ArrowException, TypeError, OverflowError) as error:
+            raise SettingError(f"{column} holds {kind}; {known!r:.200} cannot be compared with it ({error})") from None
+        parts = [it.is_in(values)] if values else []
+    if not parts:
+        return ~it.is_null() & it.is_null()
+    expr = parts[0]
+    for other in parts[1:]:
+        expr |= other
+    return expr
+
+
+def _inside(column: str, kind: pa.DataType, wanted: Between) -> nw.Expr:
+    it = nw.col(column)
+    parts = []
+    if pa.types.is_timestamp(kind):
+        low, high = (None if v is None else Span.of(column, v) for v in (wanted.low, wanted.high))
+        _in_order(column, wanted, low and low.start, high and high.end)
+        if low:
+            parts.append(it >= nw.lit(_on_clock(low.start, kind)))
+        if high:
+            end = nw.lit(_on_clock(high.end, kind))
+            parts.append(it <= end if high.closed else it < end)
+    elif pa.types.is_date(kind):
+        first, last = (None if v is None else _days(column, v) for v in (wanted.low, wanted.high))
+        _in_order(column, wanted, first and first[0], last and last[1])
+        parts = [*([it >= nw.lit(first[0])] if first else []), *([it <= nw.lit(last[1])] if last else [])]
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        numbers = [_number(column, v) for v in (wanted.low, wanted.high)]
+        _in_order(column, wanted, *numbers)
+        parts = [*([it >= numbers[0]] if wanted.low is not None else [])]
+        parts += [*([it <= numbers[1]] if wanted.high is not None else [])]
+    else:
+        raise SettingError(f"{column} holds {kind}; between takes numbers, days and instants: list the values instead")
+    return parts[0] if len(parts) == 1 else parts[0] & parts[1]
+
+
+def _days(column: str, value: object) -> tuple[Any, Any]:
+    days = days_of(value)
+    if days is None:
+        raise SettingError(f"{column} holds days; {value!r} is neither a day nor a period such as {PERIODS}")
+    return days
+
+
+def _number(column: str, value: object) -> float | int | None:
+    value = getattr(value, "item", lambda: value)()  # a numpy number
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value == value):
+        return value
+    if isinstance(value, Decimal):
+        return float(value)
+    raise SettingError(f"{column} holds numbers; {value!r} cannot be compared with it")
+
+
+def _in_order(column: str, wanted: Between, low: Any, high: Any) -> None:
+    if low is not None and high is not None and low > high:
+        raise SettingError(f"{column}=between({wanted.low!r}, {wanted.high!r}): the low end is after the high end")
+
+
+def _on_clock(at: datetime, kind: pa.TimestampType) -> datetime:
+    """Write an instant as the column does: plain Python, in its time zone."""
+    at = at.to_pydatetime() if isinstance(at, pd.Timestamp) else at
+    return at.astimezone(UTC if kind.tz == "UTC" else ZoneInfo(kind.tz)) if kind.tz else at.replace(tzinfo=None)
+
+
+_OPERATORS: Final = {
+    "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "and", "or": "or",
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/",
+}  # fmt: skip
+_COLUMN: Final = re.compile(r"\bcol\(([^()]*)\)")
+_MEMBERS: Final = re.compile(r"\.is_in\(other=\[([^\]]*)\]\)")
+_NOT: Final = ".__invert__()"
+_CALL: Final = re.compile(rf"\.__({'|'.join(_OPERATORS)})__\(([^()]*)\)")
+
+
+def text_of(expression: nw.Expr) -> str:
+    """Write an expression as a person would, where that is unambiguous."""
+    raw = repr(expression)
+    plain, n = _COLUMN.sub(r"\1", raw), 1
+    text = _MEMBERS.sub(r" in [\1]", plain).replace(".is_null()", " is missing")
+    while n:
+        text, n = _CALL.subn(lambda found: f" {_OPERATORS[found[1]]} {found[2]}", text)
+    if text.endswith(_NOT):
+        text = f"not ({text.removesuffix(_NOT)})"
+    return plain if "__" in text or (" and " in text and " or " in text) else text
+
+
+def columns_of(expression: nw.Expr) -> list[str]:
+    """List the columns that an expression names."""
+    return _COLUMN.findall(repr(expression))
+
+
+def functions_of(conditions: Iterable[object], columns: dict[str, object]) -> Iterator[str]:
+    """Name the conditions that are functions, as they were written."""
+    for condition in conditions:
+        if callable(condition):
+            yield f"where({named(condition)})"
+    for column, wanted in columns.items():
+        if callable(wanted):
+            yield f"where({column}={named(wanted)})"
+
+
+def named(function: object) -> str:
+    """Name a function of the user's."""
+    return str(getattr(function, "__name__", "function")).replace("<lambda>", "a function")

@@ -11,9 +11,10 @@ import pandas as pd
 from wegly_analytics.errors import SettingError, SnapshotError
 from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.snapshot.completeness import Completeness
+from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored
-from wegly_analytics.snapshot.scanned import Scanned, Shelf
-from wegly_analytics.snapshot.snapshot import ALL_TABLES, SCHEMA_VERSION, Snapshot
+from wegly_analytics.snapshot.snapshot import SCHEMA_VERSION, Snapshot
+from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store import parquet
 from wegly_analytics.store.engines import Engine, opened
 
@@ -63,20 +64,22 @@ def snapshots(root: str | Path) -> pd.DataFrame:
 
 
 def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
-    """Load a snapshot: the newest, or the one that was newest at a moment.
+    """Load a snapshot: the newest whole one, or the one that was newest at some time.
 
     Parameters
     ----------
     root
         The folder of snapshots, or the folder of one snapshot.
     at
-        A moment (a text without a time zone is UTC; a bare day means its end), or a snapshot's name as `snapshots`
-        lists it. None is the newest.
+        An instant (a text without a time zone is UTC; a bare day means its end), or a snapshot's name as `snapshots`
+        lists it. None is the one that was published last. A snapshot that `Snapshot.where` filtered before it was saved
+        is loaded only by its name or its own folder.
 
     Returns
     -------
     Snapshot
-        Equal to the one that was saved, but for what `Snapshot.save` did to personal data.
+        Equal to the one that was saved, but for what `Snapshot.save` did to personal data. A table is read when it is
+        first needed, so the folder must stay where it is.
 
     Raises
     ------
@@ -92,10 +95,10 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     True
     """
     folder, manifest, about = _published(Path(root), at)
-    return Snapshot(tables={name: parquet.read_table(folder, name, manifest) for name in ALL_TABLES}, **about)
+    return Snapshot(tables=_files(folder, manifest), **about)
 
 
-def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> Scanned:
+def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> Snapshot:
     """Open a snapshot that is larger than memory, and let an engine do the work of the metrics.
 
     Parameters
@@ -109,8 +112,9 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
 
     Returns
     -------
-    Scanned
-        A snapshot for every metric; nothing is read before one asks, and then only its columns.
+    Snapshot
+        Its tables are queries of the engine: a metric reads only its columns. A function of yours needs the deals in
+        memory; write an expression instead.
 
     Raises
     ------
@@ -129,17 +133,9 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
     True
     """
     folder, manifest, about = _published(Path(root), at)
-    files = {name: parquet.files(folder, name, manifest) for name in ALL_TABLES}
-    frames, held = opened(engine, files)
-    return Scanned(
-        tables=Shelf(lambda name: parquet.read_table(folder, name, manifest)),
-        frames=frames,
-        engine=held,
-        schema=parquet.schema(files["deals"]),
-        counted=Completeness(**manifest["completeness"]),
-        promised={name: manifest["tables"][name]["rows"] for name in ALL_TABLES},
-        **about,
-    )
+    paths = {name: parquet.files(folder, name, manifest) for name in ALL_TABLES}
+    frames, held = opened(engine, paths)
+    return Snapshot(tables=Queries(_files(folder, manifest), frames, held), **about)
 
 
 def verify(root: str | Path) -> list[str]:
@@ -160,6 +156,15 @@ def verify(root: str | Path) -> list[str]:
     return [sentence for each in folders for sentence in parquet.damage(each)]
 
 
+def _files(folder: Path, manifest: dict[str, Any]) -> Files:
+    """Open the files of a snapshot, and hold their footers against the manifest; no table is read yet."""
+    return Files(
+        {name: parquet.files(folder, name, manifest) for name in ALL_TABLES},
+        {name: manifest["tables"][name]["rows"] for name in ALL_TABLES},
+        Completeness(**manifest["completeness"]),
+    )
+
+
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         raise SnapshotError(f"{root} is no folder of snapshots: Snapshot.save or `wegly fetch` makes one")
@@ -167,18 +172,27 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _choose(root: Path, at: str | datetime | None) -> Path:
+    """Choose the snapshot of that name, the newest whole one, or the one that was the newest by then."""
     folders = _folders(root)
-    if at is None:
-        chosen = folders
-    elif isinstance(at, str) and (named := [p for p in folders if p.name.removeprefix(parquet.PREFIX) == at]):
+    if isinstance(at, str) and (named := [p for p in folders if p.name.removeprefix(parquet.PREFIX) == at]):
         return named[0]
-    else:
-        latest = _moment(at)
-        chosen = [p for p in folders if _taken_at(p) <= latest]
+    latest = None if at is None else _instant(at)
+    there = {folder: parquet.read_manifest(folder) for folder in folders}
+    whole = {folder: manifest for folder, manifest in there.items() if not manifest.get("filters")}
+    if at is None:
+        if whole:
+            return max(whole, key=lambda folder: (str(whole[folder].get("published_at", "")), folder.name))
+        if there:
+            raise SnapshotError(
+                f"{root} holds no whole snapshot, only {len(there)} filtered by where(): choose one by name, as in "
+                f"at={folders[-1].name.removeprefix(parquet.PREFIX)!r}"
+            )
+        raise SnapshotError(f"{root} holds no snapshot")
+    taken = {folder: datetime.fromisoformat(manifest["taken_at"]) for folder, manifest in whole.items()}
+    chosen = [folder for folder, taken_at in taken.items() if latest is None or taken_at <= latest]
     if not chosen:
-        when = f" taken by {at}" if folders else ""
-        raise SnapshotError(f"{root} holds no snapshot{when}")
-    return max(chosen, key=lambda p: (_taken_at(p), p.name))
+        raise SnapshotError(f"{root} holds no snapshot{f' taken by {at}' if folders else ''}")
+    return max(chosen, key=lambda folder: (taken[folder], str(whole[folder].get("published_at", "")), folder.name))
 
 
 def _published(root: Path, at: str | datetime | None) -> tuple[Path, dict[str, Any], dict[str, Any]]:
@@ -205,15 +219,11 @@ def _published(root: Path, at: str | datetime | None) -> tuple[Path, dict[str, A
     return folder, manifest, about
 
 
-def _taken_at(folder: Path) -> datetime:
-    return datetime.fromisoformat(parquet.read_manifest(folder)["taken_at"])
-
-
-def _moment(at: Any) -> datetime:
+def _instant(at: Any) -> datetime:
     try:
-        moment = at if isinstance(at, datetime) else datetime.fromisoformat(at)
+        instant = at if isinstance(at, datetime) else datetime.fromisoformat(at)
     except (TypeError, ValueError):
-        raise SettingError(f"at={at!r} is neither a moment such as '2026-11-23' nor a snapshot's name") from None
+        raise SettingError(f"at={at!r} is neither an instant such as '2026-11-23' nor a snapshot's name") from None
     if isinstance(at, str) and len(at.strip()) <= len("2026-11-23"):
-        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999999)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        instant = instant.replace(hour=23, minute=59, second=59, microsecond=999999)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

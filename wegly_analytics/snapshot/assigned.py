@@ -1,0 +1,151 @@
+"""Columns of deals that the user adds: expressions on every source; columns, functions and custom fields in memory."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import narwhals as nw
+import pyarrow as pa
+
+from wegly_analytics.errors import MissingColumnError, SettingError
+from wegly_analytics.model.tables import DEAL_ID, DEALS
+from wegly_analytics.snapshot.custom_fields import Dimension
+from wegly_analytics.snapshot.files import Queries
+from wegly_analytics.snapshot.filters import columns_of, text_of
+from wegly_analytics.snapshot.sources import WithDeals, pandas_frame, placed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from wegly_analytics.snapshot.sources import Source
+
+_UNKNOWN: Final = "column {!r} holds {}, which not every reader of Parquet knows; make it text or a number"
+
+_DECLARED: Final = {c.name: c.kind.keep for c in DEALS.columns}
+
+
+def assigned(source: Source, columns: Mapping[str, Any]) -> Source:
+    """Add or replace columns of deals.
+
+    Raises
+    ------
+    SettingError
+        If a column cannot be made or kept.
+    MissingColumnError
+        If an expression names a column that deals do not have.
+    """
+    if DEAL_ID.name in columns:
+        raise SettingError("deal_id joins the tables and cannot be assigned")
+    if isinstance(source, Queries):
+        return _on_engine(source, columns)
+    deals = source.table(DEALS.name)
+    tables = {name: source.table(name) for name in ("custom_fields",) if _needs_others(columns)}
+    for name, column in columns.items():
+        if isinstance(column, nw.Expr):
+            frame = _with(nw.from_native(deals).lazy(), name, column)
+            array = _as_arrow(name, frame.select(name).collect("pyarrow").to_native().column(name))
+        else:
+            made = column.column({**tables, DEALS.name: deals}) if isinstance(column, Dimension) else column
+            try:
+                array = _as_arrow(name, pandas_frame(deals).assign(**{name: made})[name])
+            except SettingError:
+                raise
+            except KeyError as error:
+                raise MissingColumnError(DEALS.name, str(error.args[0]), deals.column_names) from error
+            except (ValueError, TypeError) as error:
+                raise SettingError(f"cannot assign {name}: {error}") from error
+        deals = placed(deals, pa.field(name, array.type), array)
+    return WithDeals(source, deals)
+
+
+def _needs_others(columns: Mapping[str, Any]) -> bool:
+    return any(isinstance(column, Dimension) for column in columns.values())
+
+
+def _on_engine(source: Queries, columns: Mapping[str, Any]) -> Source:
+    deals, fields = source.frame(DEALS.name), {}
+    for name, column in columns.items():
+        given = nw.lit(column) if isinstance(column, str | int | float | bool | date) else column
+        if not isinstance(given, nw.Expr):
+            raise SettingError(
+                f"assign({name}=...) of a {type(column).__name__} needs the deals in memory, and a scanned snapshot "
+                f'does not have them: write an expression such as assign({name}=wa.col("value") / 1000), '
+                "or wa.load(...) the snapshot"
+            )
+        made = _with(deals, name, given)
+        dtype = made.collect_schema()[name]
+        cast, kind = _kept_by_engine(name, dtype)
+        declared = _DECLARED.get(name, kind)
+        if declared != kind and not (pa.types.is_floating(declared) and pa.types.is_integer(kind)):
+            raise SettingError(f"column {name!r} holds {declared}, not {kind}")
+        deals = made.with_columns(nw.col(name).cast(nw.Float64() if pa.types.is_floating(declared) else cast))
+        fields[name] = pa.field(name, declared)
+    return source.assigning(deals, fields)
+
+
+def _with(deals: nw.LazyFrame[Any], name: str, expression: nw.Expr) -> nw.LazyFrame[Any]:
+    try:
+        made = deals.with_columns(expression.alias(name))
+        made.select(name).head(1).collect("pyarrow")
+    except Exception as error:  # each engine has errors of its own
+        there = deals.collect_schema().names()
+        for column in columns_of(expression):
+            if column not in there:
+                raise MissingColumnError(DEALS.name, column, there) from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SettingError(f"cannot assign {name} = {text_of(expression)}: {reason:.200}") from error
+    return made
+
+
+def _kept_by_engine(name: str, dtype: Any) -> tuple[Any, pa.DataType]:
+    """Turn a column of an engine into one of the few types that every reader of Parquet knows."""
+    if dtype.is_integer():
+        return nw.Int64(), pa.int64()
+    if dtype.is_numeric():
+        return nw.Float64(), pa.float64()
+    if isinstance(dtype, nw.Datetime):
+        return nw.Datetime("us", dtype.time_zone), pa.timestamp("us", dtype.time_zone)
+    for kinds, cast, kind in (
+        ((nw.String, nw.Categorical, nw.Enum), nw.String(), pa.string()),
+        ((nw.Boolean,), nw.Boolean(), pa.bool_()),
+        ((nw.Date,), nw.Date(), pa.date32()),
+    ):
+        if isinstance(dtype, kinds):
+            return cast, kind
+    raise SettingError(
+        f"column {name!r} holds {dtype}, which not every reader of Parquet knows; make it text or a number"
+    )
+
+
+def _as_arrow(name: str, column: pd.Series[Any] | pa.ChunkedArray) -> pa.Array:
+    """Turn an assigned column into one of the few types that every reader of Parquet knows."""
+    try:
+        array = column if isinstance(column, pa.ChunkedArray) else pa.Array.from_pandas(column)
+    except pa.ArrowException as error:
+        raise SettingError(f"column {name!r} cannot be kept: {error}") from error
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    declared = _DECLARED.get(name)
+    for test, target in _KEPT_AS.items():
+        if test(array.type):
+            try:
+                return array.cast(declared or (pa.timestamp("us", array.type.tz) if target is None else target))
+            except pa.ArrowException as error:
+                raise SettingError(f"column {name!r} holds {declared}, not {array.type}: {error}") from error
+    raise SettingError(_UNKNOWN.format(name, array.type))
+
+
+_KEPT_AS: Final[dict[Callable[[pa.DataType], bool], pa.DataType | None]] = {
+    pa.types.is_null: pa.string(),
+    pa.types.is_string: pa.string(),
+    pa.types.is_large_string: pa.string(),
+    pa.types.is_dictionary: pa.string(),
+    pa.types.is_boolean: pa.bool_(),
+    pa.types.is_integer: pa.int64(),
+    pa.types.is_floating: pa.float64(),
+    pa.types.is_date: pa.date32(),
+    pa.types.is_timestamp: None,
+}

@@ -1,0 +1,58 @@
+"""Whether the tables of a snapshot agree with each other and with the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wegly_analytics.model.enums import OUTCOMES, RECEIVED
+from wegly_analytics.model.tables import TABLES
+from wegly_analytics.snapshot.sources import ALL_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def disagreements(tables: Mapping[str, pa.Table]) -> Iterator[str]:
+    """List what is wrong, one sentence each; nothing if all is well.
+
+    Parameters
+    ----------
+    tables
+        The nine tables and the ledger.
+    """
+    wrong = next(_undeclared(tables), None)
+    if wrong:
+        yield wrong
+        return
+    ids = tables["deals"].column("deal_id").combine_chunks()
+    if len(ids.unique()) != len(ids):
+        yield "a deal_id stands twice in deals"
+    for name in TABLES:
+        strangers = pc.invert(pc.is_in(tables[name].column("deal_id"), value_set=ids))
+        if pc.any(strangers).as_py():
+            yield f"{name} has rows of deals that are not in deals"
+    ledger = tables["ledger"]
+    outcomes = ledger.column("outcome")
+    if pc.any(pc.invert(pc.is_in(outcomes, value_set=pa.array(OUTCOMES)))).as_py():
+        yield "the ledger has an outcome that is none of " + ", ".join(OUTCOMES)
+    if pc.count_distinct(ledger.column("requested")).as_py() != ledger.num_rows:
+        yield "an id stands twice in the ledger"
+    received = pc.and_(pc.is_in(outcomes, value_set=pa.array(RECEIVED)), ledger.column("in_scope"))
+    promised = ledger.filter(received).column("deal_id").combine_chunks().unique()
+    if set(promised.to_pylist()) != set(ids.to_pylist()):
+        yield f"the ledger says that {len(promised)} deals are in scope, the tables hold {len(ids)}, or others"
+
+
+def _undeclared(tables: Mapping[str, pa.Table]) -> Iterator[str]:
+    for name, declared in ALL_TABLES.items():
+        if name not in tables:
+            yield f"table {name} is missing"
+            return
+        have = tables[name].schema
+        for column in declared.columns:
+            at = have.get_field_index(column.name)
+            if at < 0 or have.field(at).type != column.kind.keep:
+                yield f"{name}.{column.name} is not {column.kind.keep}"

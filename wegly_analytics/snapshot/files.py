@@ -1,0 +1,184 @@
+"""Tables that stay in their files: read column by column when they are needed, or queried by an engine."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import narwhals as nw
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from wegly_analytics.errors import SnapshotError
+from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER
+from wegly_analytics.snapshot.completeness import Completeness
+from wegly_analytics.snapshot.sources import ALL_TABLES, Source, all_there, count, cut, ids_of, placed, selected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from wegly_analytics.snapshot.sources import Columns
+
+_KEY: Final = DEAL_ID.name
+
+
+class Files(Source):
+    """Tables in Parquet files; a column is read when it is first needed, and then kept.
+
+    Parameters
+    ----------
+    paths
+        The files of each table.
+    rows, counted
+        The rows of each table and the completeness, as published.
+    """
+
+    def __init__(self, paths: Mapping[str, Sequence[Path]], rows: Mapping[str, int], counted: Completeness) -> None:
+        self._paths = paths
+        self._rows = rows
+        self._counted = counted
+        self._schemas: dict[str, pa.Schema] = {}
+        self._columns: dict[str, dict[str, pa.ChunkedArray]] = {name: {} for name in ALL_TABLES}
+
+    def table(self, name: str, columns: Columns = None) -> pa.Table:
+        """Read a table, or some of its columns."""
+        schema, held = self.schema(name), self._columns[name]
+        wanted = schema.names if columns is None else list(columns)
+        all_there(name, wanted, schema)
+        if missing := [column for column in wanted if column not in held]:
+            try:
+                parts = [pq.read_table(path, columns=missing, partitioning=None) for path in self._paths[name]]
+                held |= zip(missing, pa.concat_tables(parts).select(missing).columns, strict=True)
+            except (OSError, pa.ArrowException) as error:
+                raise self._unreadable(name, error) from error
+        fields = [schema.field(column) for column in wanted]
+        return pa.table([held[column] for column in wanted], schema=pa.schema(fields, schema.metadata))
+
+    def schema(self, name: str) -> pa.Schema:
+        """Tell a table's columns from the footer of its first file."""
+        if name not in self._schemas:
+            try:
+                self._schemas[name] = pq.read_schema(self._paths[name][0])
+            except (OSError, pa.ArrowException) as error:
+                raise self._unreadable(name, error) from error
+        return self._schemas[name]
+
+    def n_rows(self, name: str) -> int:
+        """Tell how many rows a table was published with."""
+        return self._rows[name]
+
+    def completeness(self) -> Completeness:
+        """Give the completeness as published."""
+        return self._counted
+
+    def _unreadable(self, name: str, error: Exception) -> SnapshotError:
+        return SnapshotError(f"{self._paths[name][0].parent} cannot be read: {error}")
+
+
+class Queries(Source):
+    """Tables that stay in their files: an engine does the work, and only small results are collected.
+
+    Parameters
+    ----------
+    files
+        The files, for whoever asks for a table as a whole.
+    frames, engine
+        The tables as queries, and what runs them; held, since DuckDB closes a connection that nobody holds.
+    assigned
+        Columns of deals that only the engine has, with their types.
+    narrowed
+        Whether deals were excluded since the files were published.
+    """
+
+    in_memory = False
+
+    def __init__(
+        self,
+        files: Source,
+        frames: Mapping[str, nw.LazyFrame[Any]],
+        engine: object,
+        *,
+        assigned: Mapping[str, pa.Field] | None = None,
+        narrowed: bool = False,
+    ) -> None:
+        self._files = files
+        self._frames = frames
+        self._engine = engine
+        self._assigned = dict(assigned or {})
+        self._narrowed = narrowed
+        self._counted: dict[str, int] = {}
+
+    def table(self, name: str, columns: Columns = None) -> pa.Table:
+        """Read a table, or some of its columns, from the files; keep the rows of the deals in scope."""
+        table = self._files.table(name)
+        if self._narrowed:
+            table = cut(name, table, self._kept)
+        if name == DEALS.name and self._assigned:
+            made = self.frame(name).select(_KEY, *self._assigned).collect("pyarrow").to_native()
+            rows = pc.index_in(table.column(_KEY), value_set=made.column(_KEY).combine_chunks())
+            for column, field in self._assigned.items():
+                table = placed(table, field, made.column(column).take(rows).cast(field.type))
+        return table if columns is None else selected(name, table, columns)
+
+    def schema(self, name: str) -> pa.Schema:
+        """Tell a table's columns."""
+        schema = self._files.schema(name)
+        if name == DEALS.name:
+            for column, field in self._assigned.items():
+                at = schema.get_field_index(column)
+                schema = schema.append(field) if at < 0 else schema.set(at, field)
+        return schema
+
+    def n_rows(self, name: str) -> int:
+        """Let the engine count a table's rows."""
+        if not self._narrowed:
+            return self._files.n_rows(name)
+        if name not in self._counted:
+            self._counted[name] = count(self._frames[name])
+        return self._counted[name]
+
+    def frame(self, name: str, columns: Columns = None) -> nw.LazyFrame[Any]:
+        """Give a table as a query of the engine."""
+        if columns is None:
+            return self._frames[name]
+        all_there(name, columns, self.schema(name))
+        return self._frames[name].select(*columns)
+
+    def completeness(self) -> Completeness:
+        """Give the completeness as published, or let the engine count the ledger."""
+        if not self._narrowed:
+            return self._files.completeness()
+        counts = self._frames[LEDGER.name].group_by("outcome", "in_scope").agg(n=nw.len())
+        return Completeness.summed(counts.collect("pyarrow").to_native())
+
+    def among(self, deals: nw.LazyFrame[Any], ids: nw.LazyFrame[Any], *, inside: bool) -> nw.LazyFrame[Any]:
+        """Keep the deals whose ids are inside, or outside, of others."""
+        return deals.join(ids, on=_KEY, how="semi" if inside else "anti")
+
+    def keeping(self, deals: nw.LazyFrame[Any]) -> Queries:
+        """Give the same tables for these deals only."""
+        kept = deals.select(_KEY)
+        frames = {name: _marked(name, frame, kept) for name, frame in self._frames.items()} | {DEALS.name: deals}
+        return Queries(self._files, frames, self._engine, assigned=self._assigned, narrowed=True)
+
+    def assigning(self, deals: nw.LazyFrame[Any], fields: Mapping[str, pa.Field]) -> Queries:
+        """Give the same tables with columns of deals added or replaced."""
+        frames = {**self._frames, DEALS.name: deals}
+        assigned = {**self._assigned, **fields}
+        return Queries(self._files, frames, self._engine, assigned=assigned, narrowed=self._narrowed)
+
+    @cached_property
+    def _kept(self) -> pa.Array:
+        return ids_of(self._frames[DEALS.name])
+
+
+def _marked(name: str, frame: nw.LazyFrame[Any], kept: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Do what `cut` does, as a query."""
+    if name != LEDGER.name:
+        return frame.join(kept, on=_KEY, how="semi")
+    marked = frame.join(kept.with_columns(is_kept=nw.lit(value=True)), on=_KEY, how="left")
+    is_out = ~nw.col(_KEY).is_null() & nw.col("is_kept").is_null()
+    in_scope = nw.when(is_out).then(nw.lit(value=False)).otherwise(nw.col("in_scope"))
+    return marked.with_columns(in_scope=in_scope).drop("is_kept")

@@ -1,0 +1,243 @@
+"""Where a snapshot's tables come from: what every source offers, and tables in memory; `files` has the others."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import narwhals as nw
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wegly_analytics.errors import MissingColumnError
+from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES
+from wegly_analytics.snapshot.completeness import Completeness
+
+if TYPE_CHECKING:
+    Columns: TypeAlias = Sequence[str] | None
+
+
+ALL_TABLES: Final = {**TABLES, LEDGER.name: LEDGER}
+
+_KEY: Final = DEAL_ID.name
+
+_NULLABLE: Final = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+
+
+class Source(Mapping[str, pa.Table], ABC):
+    """The tables of a snapshot, each read when it is needed.
+
+    As a mapping it gives whole Arrow tables by name; `frame` gives the lazy frames that filters and metrics work on.
+    """
+
+    in_memory: bool = True
+    """Whether deals may be handed to a function of the user's."""
+
+    @abstractmethod
+    def table(self, name: str, columns: Columns = None) -> pa.Table:
+        """Read a table, or some of its columns."""
+
+    @abstractmethod
+    def schema(self, name: str) -> pa.Schema:
+        """Tell a table's columns without reading it."""
+
+    @abstractmethod
+    def n_rows(self, name: str) -> int:
+        """Tell how many rows a table has."""
+
+    def frame(self, name: str, columns: Columns = None) -> nw.LazyFrame[Any]:
+        """Give a table as a lazy frame."""
+        lazy: nw.LazyFrame[Any] = nw.from_native(self.table(name, columns)).lazy()
+        return lazy
+
+    def completeness(self) -> Completeness:
+        """Count the ledger."""
+        return Completeness.of(self.table(LEDGER.name, ["outcome", "in_scope"]))
+
+    def among(self, deals: nw.LazyFrame[Any], ids: nw.LazyFrame[Any], *, inside: bool) -> nw.LazyFrame[Any]:
+        """Keep the deals whose ids are inside, or outside, of others, in their order."""
+        table = deals.collect("pyarrow").to_native()
+        found = pc.is_in(table.column(_KEY), value_set=ids_of(ids))
+        kept: nw.LazyFrame[Any] = nw.from_native(table.filter(found if inside else pc.invert(found))).lazy()
+        return kept
+
+    def keeping(self, deals: nw.LazyFrame[Any]) -> Source:
+        """Give the same tables for these deals only."""
+        return Narrowed(self, ids_of(deals))
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self:
+            raise KeyError(name)
+        return self.table(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in ALL_TABLES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ALL_TABLES)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Memory(Source):
+    """Tables that are there already.
+
+    Parameters
+    ----------
+    tables
+        The tables by name.
+    """
+
+    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
+        self._tables = dict(tables)
+
+    def table(self, name: str, columns: Columns = None) -> pa.Table:
+        """Give a table, or some of its columns."""
+        table = self._tables[name]
+        return table if columns is None else selected(name, table, columns)
+
+    def schema(self, name: str) -> pa.Schema:
+        """Tell a table's columns."""
+        return self._tables[name].schema
+
+    def n_rows(self, name: str) -> int:
+        """Count a table's rows."""
+        return int(self._tables[name].num_rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+
+class Narrowed(Source):
+    """The tables of another source for some of its deals.
+
+    Parameters
+    ----------
+    whole
+        The other source.
+    kept
+        The ids of the deals.
+    """
+
+    def __init__(self, whole: Source, kept: pa.Array) -> None:
+        self._whole = whole
+        self._kept = kept
+        self._cut: dict[str, pa.Table] = {}
+
+    def table(self, name: str, columns: Columns = None) -> pa.Table:
+        """Read a table, or some of its columns, and keep the rows of these deals."""
+        if name in self._cut:
+            return self._cut[name] if columns is None else selected(name, self._cut[name], columns)
+        if columns is None:
+            self._cut[name] = cut(name, self._whole.table(name), self._kept)
+            return self._cut[name]
+        return cut(name, self._whole.table(name, list({*columns, _KEY})), self._kept).select(columns)
+
+    def schema(self, name: str) -> pa.Schema:
+        """Tell a table's columns."""
+        return self._whole.schema(name)
+
+    def n_rows(self, name: str) -> int:
+        """Count a table's rows."""
+        return len(self._kept) if name == DEALS.name else int(self.table(name, [_KEY]).num_rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._whole
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole)
+
+
+class WithDeals(Source):
+    """The tables of another source, with columns of deals added or replaced.
+
+    Parameters
+    ----------
+    rest
+        The other source.
+    deals
+        The deals, in the same order.
+    """
+
+    def __init__(self, rest: Source, deals: pa.Table) -> None:
+        self._rest = rest
+        self._deals = deals
+
+    def table(self, name: str, columns: Columns = None) -> pa.Table:
+        """Read a table, or some of its columns."""
+        if name != DEALS.name:
+            return self._rest.table(name, columns)
+        return self._deals if columns is None else selected(name, self._deals, columns)
+
+    def schema(self, name: str) -> pa.Schema:
+        """Tell a table's columns."""
+        return self._deals.schema if name == DEALS.name else self._rest.schema(name)
+
+    def n_rows(self, name: str) -> int:
+        """Count a table's rows."""
+        return self._rest.n_rows(name)
+
+    def completeness(self) -> Completeness:
+        """Count the ledger."""
+        return self._rest.completeness()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rest
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rest)
+
+
+def ids_of(deals: nw.LazyFrame[Any]) -> pa.Array:
+    """Collect the ids of deals."""
+    ids = deals.select(_KEY).collect("pyarrow").to_native().column(_KEY).combine_chunks()
+    return ids.cast(pa.string())
+
+
+def count(frame: nw.LazyFrame[Any]) -> int:
+    """Count the rows of a lazy frame."""
+    return int(frame.select(nw.len().alias("n")).collect("pyarrow").to_native().column("n")[0].as_py())
+
+
+def placed(table: pa.Table, field: pa.Field, column: pa.ChunkedArray | pa.Array) -> pa.Table:
+    """Add a column to a table, or replace the one of that name; a replaced column keeps its meaning."""
+    at = table.schema.get_field_index(field.name)
+    return table.append_column(field, column) if at < 0 else table.set_column(at, table.schema.field(at), column)
+
+
+def selected(name: str, table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Give some columns of a table."""
+    all_there(name, columns, table.schema)
+    return table.select(list(columns))
+
+
+def all_there(name: str, columns: Sequence[str], schema: pa.Schema) -> None:
+    """Refuse columns that a table does not have."""
+    for column in columns:
+        if column not in schema.names:
+            raise MissingColumnError(name, column, schema.names)
+
+
+def cut(name: str, table: pa.Table, kept: pa.Array) -> pa.Table:
+    """Keep the rows of some deals; the ledger keeps all of its, and marks the others out of scope."""
+    is_kept = pc.is_in(table.column(_KEY), value_set=kept)
+    if name != LEDGER.name:
+        return table.filter(is_kept)
+    if "in_scope" not in table.schema.names:
+        return table
+    still = pc.and_(table.column("in_scope"), is_kept)
+    # an id without a deal cannot be said to lie outside
+    in_scope = pc.if_else(pc.is_valid(table.column(_KEY)), still, table.column("in_scope"))
+    return table.set_column(table.schema.get_field_index("in_scope"), LEDGER.schema.field("in_scope"), in_scope)
+
+
+def pandas_frame(table: pa.Table) -> pd.DataFrame:
+    """Give a table as plain pandas; whole numbers stay whole and flags stay flags where some are missing."""
+    frame: pd.DataFrame = table.to_pandas(date_as_object=False, types_mapper=_NULLABLE.get)
+    return frame
