@@ -163,6 +163,10 @@ class IncompleteWarning(UserWarning):
     """Some deals are missing for a reason other than 404."""
 
 
+class DamagedWarning(UserWarning):
+    """A snapshot of a root is damaged and was skipped; the others are not affected."""
+
+
 class DriftWarning(UserWarning):
     """The API sends fields that its documentation does not have."""
 

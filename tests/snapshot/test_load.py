@@ -1,6 +1,7 @@
 import datetime as dt
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -13,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import MOMENT, body, companies
 
-from wegly_analytics.errors import SettingError, SnapshotError
+from wegly_analytics.errors import DamagedWarning, SettingError, SnapshotError
 from wegly_analytics.intake.build import Answer, Assembly
 from wegly_analytics.model.tables import LEDGER, TABLES
 from wegly_analytics.snapshot.load import load, snapshots, verify
-from wegly_analytics.store.parquet import MANIFEST
+from wegly_analytics.store.manifest import NAME as MANIFEST
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path_factory, company, unreadable)
 def test_a_snapshot_is_a_folder_of_plain_parquet(snap, root):
     path = snap.save(root, personal="keep")
     assert path.parent == root
-    assert path.name.startswith("snapshot=20260701T120000Z-")
+    assert re.fullmatch(r"snapshot=\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{4}", path.name)
     assert sorted(p.name for p in path.iterdir()) == sorted([MANIFEST, *TABLES, "ledger"])
     assert os.listdir(root.parent) == ["snapshots"], "nothing is left beside the root"
 
@@ -179,7 +180,7 @@ def edit(path, **changes):
         (lambda p: (p / "tags/part-00000.parquet").unlink(), "tags cannot be read"),
         (lambda p: (p / "tags/part-00000.parquet").write_bytes(b"PAR1"), "tags cannot be read"),
         (lambda p: (p / MANIFEST).write_text("{"), "cannot be read"),
-        (lambda p: edit(p, tables=None), "lists no tables"),
+        (lambda p: edit(p, tables=None), "cannot be trusted: KeyError"),
         (lambda p: edit(p, tables={}), "has no table 'deals'"),
         (lambda p: edit(p, taken_at=None), "cannot be trusted: KeyError"),
         (lambda p: edit(p, taken_at="soon"), "cannot be trusted: ValueError"),
@@ -259,3 +260,41 @@ def test_a_snapshot_that_does_not_agree_with_itself_is_not_published(snap, root)
     with pytest.raises(SnapshotError, match="does not agree with itself"):
         half.save(root, personal="keep")
     assert not Path(root).exists()
+
+
+def test_one_damaged_manifest_hinders_no_other_snapshot(snap, root):
+    old, new = snap.save(root, personal="keep"), later(snap, 1).save(root, personal="keep")
+    (old / MANIFEST).write_text("{")
+    with pytest.warns(DamagedWarning, match=f"skipped: {re.escape(str(old / MANIFEST))} cannot be read"):
+        assert load(root) == load(new)
+    with pytest.warns(DamagedWarning):
+        assert snapshots(root)["path"].tolist() == [str(new)]
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        load(old)
+    (new / MANIFEST).write_text("[]")
+    with pytest.warns(DamagedWarning), pytest.raises(SnapshotError, match="cannot be trusted"):
+        load(root)
+
+
+def test_a_filtered_snapshot_is_never_loaded_unasked(snap, root):
+    for _ in range(8):
+        whole = snap.save(root, personal="keep")
+        part = snap.where(title="A").save(root, personal="keep")
+        assert load(root) == load(whole) == snap
+        assert load(root, at=part.name.removeprefix("snapshot=")).filters == ("title = A",)
+    assert snapshots(root)["filters"].tolist() == ["", "title = A"] * 8
+
+
+def test_publication_never_goes_back_within_a_root(snap, root):
+    (root / "snapshot=29990101T000000.000000Z-beef").mkdir(parents=True)
+    assert snap.save(root, personal="keep").name > "snapshot=29990101T000000.000000Z-ffff"
+
+
+@pytest.mark.parametrize("name", ["../deals.parquet", "/etc/passwd", "..", "a/b.parquet", ""])
+def test_a_manifest_names_files_of_its_own_folder_only(snap, root, name):
+    path = snap.save(root, personal="keep")
+    tables = json.loads((path / MANIFEST).read_text())["tables"]
+    tables["deals"]["files"] = {name: next(iter(tables["deals"]["files"].values()))}
+    edit(path, tables=tables)
+    with pytest.raises(SnapshotError, match="is not the name of a file in the table's folder"):
+        load(path)

@@ -16,7 +16,7 @@ import wegly_analytics as wa
 from wegly_analytics import metrics
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError, SnapshotError
 from wegly_analytics.snapshot.sources import ALL_TABLES
-from wegly_analytics.store.parquet import MANIFEST
+from wegly_analytics.store.manifest import NAME as MANIFEST
 
 ENGINES = ["duckdb", "polars"]
 on_every_engine = pytest.mark.parametrize("engine", ENGINES)

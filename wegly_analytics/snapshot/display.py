@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from wegly_analytics.snapshot.snapshot import Snapshot
+    from datetime import datetime
+
+    from wegly_analytics.snapshot.completeness import Completeness
 
 
-def card(snap: Snapshot) -> str:
+class Described(Protocol):
+    """What the card needs of a snapshot."""
+
+    @property
+    def taken_at(self) -> datetime:
+        """When the last response was received."""
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What `where` kept, one sentence each."""
+
+    @property
+    def completeness(self) -> Completeness:
+        """The ledger, counted."""
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+
+
+def card(snap: Described) -> str:
     """Draw a snapshot as a small HTML card that reads well in light and dark notebooks.
 
     Parameters

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from wegly_analytics.errors import SettingError, SnapshotError
+from wegly_analytics.errors import DamagedWarning, SettingError, SnapshotError
 from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored
-from wegly_analytics.snapshot.snapshot import SCHEMA_VERSION, Snapshot
+from wegly_analytics.snapshot.snapshot import Snapshot
 from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store import parquet
 from wegly_analytics.store.engines import Engine, opened
+from wegly_analytics.store.manifest import NAME as MANIFEST
+from wegly_analytics.store.manifest import Manifest
 
-_COLUMNS: Final = ["snapshot", "taken_at", "deals", "requested", "received", "not_found", "missing", "bytes", "path"]
+_COLUMNS: Final = [
+    "snapshot", "taken_at", "deals", "requested", "received", "not_found", "missing",
+    "filters", "bytes", "path",
+]  # fmt: skip
 
 
 def snapshots(root: str | Path) -> pd.DataFrame:
@@ -33,34 +39,38 @@ def snapshots(root: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per snapshot: `snapshot`, its name; `taken_at` (UTC); `deals`, rows in its deals table; of the ids
-        `requested`, those `received`, those `not_found` (404), or are `missing` for another reason; `bytes` on disk;
-        `path`.
+        `requested`, those `received`, those `not_found` (404), and those `missing` for another reason; `filters`,
+        what was kept where the snapshot is not whole; `bytes` on disk; `path`.
 
     Raises
     ------
     SnapshotError
-        If there is no such folder, or a manifest cannot be read.
+        If there is no such folder.
+
+    Warns
+    -----
+    DamagedWarning
+        If a manifest cannot be trusted; that snapshot is not listed.
     """
     rows = []
-    for folder in _folders(Path(root)):
-        manifest = parquet.read_manifest(folder)
-        counts = Completeness(**manifest["completeness"])
-        tables = manifest["tables"].values()
+    for folder, manifest in _readable(_folders(Path(root))).items():
+        counts = Completeness(**manifest.completeness)
         rows.append(
             {
                 "snapshot": folder.name.removeprefix(parquet.PREFIX),
-                "taken_at": pd.Timestamp(manifest["taken_at"]),
-                "deals": manifest["tables"]["deals"]["rows"],
+                "taken_at": pd.Timestamp(manifest.taken_at),
+                "deals": manifest.tables["deals"].rows,
                 "requested": counts.requested,
                 "received": counts.received,
                 "not_found": counts.not_found,
                 "missing": counts.missing,
-                "bytes": sum(file["bytes"] for table in tables for file in table["files"].values()),
+                "filters": " · ".join(manifest.filters),
+                "bytes": sum(file.bytes for table in manifest.tables.values() for file in table.files.values()),
                 "path": str(folder),
             }
         )
     frame = pd.DataFrame(rows, columns=_COLUMNS)
-    return frame.astype({"taken_at": "datetime64[us, UTC]"})
+    return frame.astype({"taken_at": "datetime64[us, UTC]"}).sort_values("taken_at", kind="stable", ignore_index=True)
 
 
 def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
@@ -152,23 +162,23 @@ def verify(root: str | Path) -> list[str]:
         One sentence for each file that is missing or changed; empty if all is well.
     """
     folder = Path(root)
-    folders = [folder] if (folder / parquet.MANIFEST).is_file() else _folders(folder)
+    folders = [folder] if (folder / MANIFEST).is_file() else _folders(folder)
     return [sentence for each in folders for sentence in parquet.damage(each)]
 
 
-def _files(folder: Path, manifest: dict[str, Any]) -> Files:
+def _files(folder: Path, manifest: Manifest) -> Files:
     """Open the files of a snapshot, and hold their footers against the manifest; no table is read yet."""
     return Files(
         {name: parquet.files(folder, name, manifest) for name in ALL_TABLES},
-        {name: manifest["tables"][name]["rows"] for name in ALL_TABLES},
-        Completeness(**manifest["completeness"]),
+        {name: manifest.tables[name].rows for name in ALL_TABLES},
+        Completeness(**manifest.completeness),
     )
 
 
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         raise SnapshotError(f"{root} is no folder of snapshots: Snapshot.save or `wegly fetch` makes one")
-    return sorted(p for p in root.glob(f"{parquet.PREFIX}*") if (p / parquet.MANIFEST).is_file())
+    return sorted(p for p in root.glob(f"{parquet.PREFIX}*") if (p / MANIFEST).is_file())
 
 
 def _choose(root: Path, at: str | datetime | None) -> Path:
@@ -177,45 +187,55 @@ def _choose(root: Path, at: str | datetime | None) -> Path:
     if isinstance(at, str) and (named := [p for p in folders if p.name.removeprefix(parquet.PREFIX) == at]):
         return named[0]
     latest = None if at is None else _instant(at)
-    there = {folder: parquet.read_manifest(folder) for folder in folders}
-    whole = {folder: manifest for folder, manifest in there.items() if not manifest.get("filters")}
-    if at is None:
-        if whole:
-            return max(whole, key=lambda folder: (str(whole[folder].get("published_at", "")), folder.name))
-        if there:
-            raise SnapshotError(
-                f"{root} holds no whole snapshot, only {len(there)} filtered by where(): choose one by name, as in "
-                f"at={folders[-1].name.removeprefix(parquet.PREFIX)!r}"
-            )
-        raise SnapshotError(f"{root} holds no snapshot")
-    taken = {folder: datetime.fromisoformat(manifest["taken_at"]) for folder, manifest in whole.items()}
-    chosen = [folder for folder, taken_at in taken.items() if latest is None or taken_at <= latest]
-    if not chosen:
-        raise SnapshotError(f"{root} holds no snapshot{f' taken by {at}' if folders else ''}")
-    return max(chosen, key=lambda folder: (taken[folder], str(whole[folder].get("published_at", "")), folder.name))
+    there = _readable(folders)
+    whole = {folder: manifest for folder, manifest in there.items() if not manifest.filters}
+    chosen = [folder for folder, manifest in whole.items() if latest is None or manifest.taken_at <= latest]
+    if chosen and latest is None:
+        return max(chosen, key=lambda folder: (whole[folder].published_at, folder.name))
+    if chosen:
+        return max(chosen, key=lambda folder: (whole[folder].taken_at, whole[folder].published_at, folder.name))
+    if folders and not there:
+        Manifest.read(folders[-1], ALL_TABLES)  # says what is wrong with it
+    if there and not whole:
+        raise SnapshotError(
+            f"{root} holds no whole snapshot, only {len(there)} filtered by where(): choose one by name, as in "
+            f"at={max(there).name.removeprefix(parquet.PREFIX)!r}"
+        )
+    raise SnapshotError(f"{root} holds no snapshot{f' taken by {at}' if folders and at is not None else ''}")
 
 
-def _published(root: Path, at: str | datetime | None) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+def _readable(folders: list[Path]) -> dict[Path, Manifest]:
+    """Read the manifests; a snapshot whose manifest is damaged is named in a warning and hinders no other."""
+    found = {}
+    for folder in folders:
+        try:
+            found[folder] = Manifest.read(folder, ALL_TABLES)
+            Completeness(**found[folder].completeness)
+        except (SnapshotError, TypeError) as error:
+            found.pop(folder, None)
+            warnings.warn(f"skipped: {error}", DamagedWarning, stacklevel=4)
+    return found
+
+
+def _published(root: Path, at: str | datetime | None) -> tuple[Path, Manifest, dict[str, Any]]:
     """Choose a snapshot; give its folder, its manifest, and what that says about it."""
     folder = root
-    if not (folder / parquet.MANIFEST).is_file():
+    if not (folder / MANIFEST).is_file():
         folder = _choose(folder, at)
     elif at is not None:
         raise SettingError(f"{folder} is one snapshot; give its root to choose by at={at!r}")
-    manifest = parquet.read_manifest(folder)
-    if manifest.get("schema_version", 0) > SCHEMA_VERSION:
-        raise SnapshotError(f"{folder} was written by a newer version of wegly_analytics; upgrade to read it")
+    manifest = Manifest.read(folder, ALL_TABLES)
     try:
-        Completeness(**manifest["completeness"])
+        Completeness(**manifest.completeness)
         about = {
-            "taken_from": datetime.fromisoformat(manifest["taken_from"]),
-            "taken_at": datetime.fromisoformat(manifest["taken_at"]),
-            "drift_seen": Drift(**manifest["drift"]),
-            "filters": tuple(manifest["filters"]),
-            "personal": restored(manifest["personal"]),
+            "taken_from": manifest.taken_from,
+            "taken_at": manifest.taken_at,
+            "drift_seen": Drift(**manifest.drift),
+            "filters": manifest.filters,
+            "personal": restored(manifest.personal),
         }
-    except (KeyError, TypeError, ValueError) as error:
-        raise SnapshotError(f"{folder / parquet.MANIFEST} cannot be trusted: {error!r}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SnapshotError(f"{folder / MANIFEST} cannot be trusted: {error!r}") from error
     return folder, manifest, about
 
 

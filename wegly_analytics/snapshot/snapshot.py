@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -19,18 +18,17 @@ from wegly_analytics.snapshot.privacy import Mode, Protection, read_secret
 from wegly_analytics.snapshot.scope import narrowed, without
 from wegly_analytics.snapshot.sources import ALL_TABLES, Memory, Source, pandas_frame
 from wegly_analytics.store import parquet
+from wegly_analytics.store.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     import narwhals as nw
     import pyarrow as pa
 
     from wegly_analytics.snapshot.completeness import Completeness
-
-SCHEMA_VERSION: Final = 1
-"""Raised when a published table changes its columns' names or types."""
 
 MOST_MISSING: Final = 0.05
 """The share of deals missing for a reason other than 404 beyond which nothing is published unless allowed."""
@@ -301,18 +299,20 @@ class Snapshot:
             )
         protection = self.personal.further(personal, columns or {}, lambda: read_secret(settings.salt_file()))
         tables = protection.rest(self.personal).apply(self.tables)
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            "published_at": datetime.now(UTC).isoformat(timespec="microseconds"),
-            "taken_from": self.taken_from.isoformat(),
-            "taken_at": self.taken_at.isoformat(),
-            "filters": list(self.filters),
-            "completeness": counts.as_dict(),
-            "personal": protection.as_dict(),
-            "drift": self.drift_seen.as_dict(),
-        }
         marked = {name: protection.marked(name, table) for name, table in tables.items()}
-        return parquet.write(root, self.taken_at, marked, manifest)
+        return parquet.write(
+            root,
+            marked,
+            lambda published_at: Manifest(
+                taken_from=self.taken_from,
+                taken_at=self.taken_at,
+                published_at=published_at,
+                completeness=counts.as_dict(),
+                filters=self.filters,
+                personal=protection.as_dict(),
+                drift=self.drift_seen.as_dict(),
+            ),
+        )
 
     def _known(self, name: str) -> None:
         if name not in self._source:

@@ -8,54 +8,54 @@ folder, which the next write sweeps away.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import shutil
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wegly_analytics.errors import SnapshotError
+from wegly_analytics.store.manifest import NAME as MANIFEST
+from wegly_analytics.store.manifest import Manifest, PublishedFile, PublishedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-MANIFEST: Final = "_manifest.json"
 PREFIX: Final = "snapshot="
+_STAMP: Final = "%Y%m%dT%H%M%S.%fZ"
 _STAGING: Final = ".staging-"
 _STALE: Final = 24 * 3600
 """Seconds after which a staging folder is taken for a dead process' and swept."""
 
 
-def write(root: str | Path, moment: datetime, tables: Mapping[str, pa.Table], manifest: Mapping[str, Any]) -> Path:
+def write(root: str | Path, tables: Mapping[str, pa.Table], describe: Callable[[datetime], Manifest]) -> Path:
     """Publish tables as one new folder under `root`.
 
     Parameters
     ----------
     root
-        The folder of snapshots; made if it is not there.
-    moment
-        Names the new folder, so that names sort by time.
+        The folder of snapshots; made if it does not exist.
     tables
-        What to write, one folder a table.
-    manifest
-        What to say about them; rows, bytes and SHA-256 of every file are added.
+        What to write, one folder for each table.
+    describe
+        Makes the manifest, given when the folder is published; rows, sizes and SHA-256 of the files are added here.
 
     Returns
     -------
     pathlib.Path
-        The folder, ``snapshot=20261123T184800Z-3f9a``.
+        The folder, ``snapshot=20261123T184800.123456Z-3f9a``: names sort by time of publication.
 
     Raises
     ------
     SnapshotError
-        If the disk is full or the place cannot be written; nothing is left there then.
+        If the disk is full or the folder cannot be written; nothing is left there then.
     """
     root = Path(root).absolute()
     staging = root.with_name(f"{root.name}{_STAGING}{secrets.token_hex(4)}")
@@ -65,11 +65,12 @@ def write(root: str | Path, moment: datetime, tables: Mapping[str, pa.Table], ma
         staging.mkdir()
         try:
             files = {name: _write_table(table, staging / name) for name, table in tables.items()}
-            text = json.dumps({**manifest, "tables": files}, indent=2, ensure_ascii=False) + "\n"
-            (staging / MANIFEST).write_text(text, encoding="utf-8")
+            published_at = _next_instant(root)
+            manifest = replace(describe(published_at), tables=files)
+            (staging / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
             for path in (staging / MANIFEST, *(staging / name for name in tables), staging):
                 _sync(path)
-            return _publish(staging, root, moment)
+            return _publish(staging, root, published_at)
         finally:
             shutil.rmtree(staging, ignore_errors=True)  # gone already where the rename went through
     except OSError as error:
@@ -78,20 +79,29 @@ def write(root: str | Path, moment: datetime, tables: Mapping[str, pa.Table], ma
         ) from error
 
 
-def _write_table(table: pa.Table, folder: Path) -> dict[str, Any]:
+def _write_table(table: pa.Table, folder: Path) -> PublishedTable:
     folder.mkdir()
     path = folder / "part-00000.parquet"
     pq.write_table(table, path, compression="zstd")
     _sync(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"rows": table.num_rows, "files": {path.name: {"bytes": path.stat().st_size, "sha256": digest}}}
+    return PublishedTable(table.num_rows, {path.name: PublishedFile(path.stat().st_size, digest)})
 
 
-def _publish(staging: Path, root: Path, moment: datetime) -> Path:
-    stamp = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+def _next_instant(root: Path) -> datetime:
+    """Give the time of publication, later than that of every snapshot in the root whatever the clock does."""
+    now = datetime.now(UTC)
+    names = [path.name.removeprefix(PREFIX).partition("-")[0] for path in root.glob(f"{PREFIX}*")]
+    for name in names:
+        with suppress(ValueError):  # a folder of another name is not one of ours
+            now = max(now, datetime.strptime(name, _STAMP).replace(tzinfo=UTC) + timedelta(microseconds=1))
+    return now
+
+
+def _publish(staging: Path, root: Path, published_at: datetime) -> Path:
     while True:
-        folder = root / f"{PREFIX}{stamp}-{secrets.token_hex(2)}"
+        folder = root / f"{PREFIX}{published_at.strftime(_STAMP)}-{secrets.token_hex(2)}"
         if not folder.exists():
             staging.rename(folder)
             _sync(root)
@@ -113,26 +123,7 @@ def _sweep(root: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read what a folder says of itself.
-
-    Raises
-    ------
-    SnapshotError
-        If there is no manifest, or it cannot be read.
-    """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SnapshotError(f"{folder} is no snapshot: it has no {MANIFEST}") from None
-    except (OSError, ValueError) as error:
-        raise SnapshotError(f"{folder / MANIFEST} cannot be read: {error}") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("tables"), dict):
-        raise SnapshotError(f"{folder / MANIFEST} lists no tables; the snapshot cannot be trusted")
-    return manifest
-
-
-def read_table(folder: Path, name: str, manifest: Mapping[str, Any]) -> pa.Table:
+def read_table(folder: Path, name: str, manifest: Manifest) -> pa.Table:
     """Read one table of a snapshot, and hold its rows against the manifest.
 
     Raises
@@ -148,7 +139,7 @@ def read_table(folder: Path, name: str, manifest: Mapping[str, Any]) -> pa.Table
     return table
 
 
-def files(folder: Path, name: str, manifest: Mapping[str, Any]) -> list[Path]:
+def files(folder: Path, name: str, manifest: Manifest) -> list[Path]:
     """List the files of one table, and hold the rows that their footers promise against the manifest.
 
     Raises
@@ -170,15 +161,12 @@ def schema(paths: Sequence[Path]) -> pa.Schema:
     return pq.read_schema(paths[0])
 
 
-def _listed(folder: Path, name: str, manifest: Mapping[str, Any]) -> list[Path]:
-    listed = manifest["tables"].get(name)
-    if listed is None:
-        raise SnapshotError(f"{folder} has no table {name!r}; its manifest lists {', '.join(manifest['tables'])}")
-    return [folder / name / file for file in listed["files"]]
+def _listed(folder: Path, name: str, manifest: Manifest) -> list[Path]:
+    return [folder / name / file for file in manifest.tables[name].files]
 
 
-def _hold_against(rows: int, folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
-    promised = manifest["tables"][name]["rows"]
+def _hold_against(rows: int, folder: Path, name: str, manifest: Manifest) -> None:
+    promised = manifest.tables[name].rows
     if rows != promised:
         raise SnapshotError(f"{folder / name} has {rows} rows, published were {promised}")
 
@@ -192,13 +180,13 @@ def damage(folder: Path) -> list[str]:
         One sentence for each file that differs or is missing; empty if all is well.
     """
     found = []
-    for name, listed in read_manifest(folder)["tables"].items():
-        for file, promised in listed["files"].items():
+    for name, listed in Manifest.read(folder).tables.items():
+        for file, promised in listed.files.items():
             path = folder / name / file
             if not path.is_file():
                 found.append(f"{path} is missing")
                 continue
             with path.open("rb") as handle:
-                if hashlib.file_digest(handle, "sha256").hexdigest() != promised["sha256"]:
+                if hashlib.file_digest(handle, "sha256").hexdigest() != promised.sha256:
                     found.append(f"{path} is not what was published")
     return found
