@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS
-from wegly_analytics.snapshot.filters import Condition, columns_of, functions_of, named, short
+from wegly_analytics.snapshot.expressions import columns_of, functions_of, named, short
+from wegly_analytics.snapshot.filters import Condition
 from wegly_analytics.snapshot.quality_rules import Moment, breaking, chosen
 from wegly_analytics.snapshot.sources import count, pandas_frame
 

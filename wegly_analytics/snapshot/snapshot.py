@@ -1,4 +1,4 @@
-"""Deals at one moment: nine tables, the ledger, and how complete they are. Never changed after."""
+"""Deals at one point in time: nine tables, the ledger, and how complete they are. Immutable."""
 
 from __future__ import annotations
 
