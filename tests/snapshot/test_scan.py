@@ -98,7 +98,7 @@ def test_an_expression_filters_and_makes_columns_everywhere(engine, root, loaded
     lazy = unread(scanned)
     assert lazy.filters == expected.filters
     assert lazy.filters == (
-        "value > 20000 and status == won", "not (source.is_null())", "half < 30000"
+        "value > 20000 and status == won", "not (source is missing)", "half < 30000"
     )  # fmt: skip
     assert 0 < len(lazy) == len(expected)
     same(metrics.win_loss(lazy, by="size"), metrics.win_loss(expected, by="size"))
