@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # the same names for type checkers; "as" says that they are p
     from wegly_analytics.intake.id_sources import webhook_ids as webhook_ids
     from wegly_analytics.sandbox.sampling import sample as sample
     from wegly_analytics.snapshot.custom_fields import custom_field as custom_field
+    from wegly_analytics.snapshot.expressions import col as col
     from wegly_analytics.snapshot.filters import between as between
-    from wegly_analytics.snapshot.filters import col as col
     from wegly_analytics.snapshot.load import load as load
     from wegly_analytics.snapshot.load import scan as scan
     from wegly_analytics.snapshot.load import snapshots as snapshots
@@ -36,7 +36,7 @@ _PUBLIC = {
     "Client": "intake.client",
     "Snapshot": "snapshot.snapshot",
     "between": "snapshot.filters",
-    "col": "snapshot.filters",
+    "col": "snapshot.expressions",
     "custom_field": "snapshot.custom_fields",
     "errors": "",
     "fetch": "intake.fetch",

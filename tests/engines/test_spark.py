@@ -14,7 +14,7 @@ from scanning import EVERY, published, same
 import wegly_analytics as wa
 from wegly_analytics import metrics
 from wegly_analytics.errors import EmptyScopeWarning
-from wegly_analytics.snapshot.snapshot import ALL_TABLES
+from wegly_analytics.snapshot.sources import ALL_TABLES
 
 pytestmark = pytest.mark.spark
 

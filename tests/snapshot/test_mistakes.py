@@ -63,7 +63,7 @@ def root(tmp_path_factory):
 
 @pytest.mark.parametrize("engine", [None, "duckdb", "polars"])
 @pytest.mark.parametrize(("call", "error", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_natural_mistake_is_answered_with_the_remedy(call, error, message, engine, root):
+def test_a_natural_mistake_is_refused_with_the_remedy(call, error, message, engine, root):
     snap = wa.sample() if engine is None else wa.scan(root, engine)
     with pytest.raises(error, match=message):
         call(snap)
@@ -78,6 +78,6 @@ def test_a_natural_mistake_is_answered_with_the_remedy(call, error, message, eng
         (lambda root: wa.scan(root, "pandas"), SettingError, "none of 'duckdb', 'polars', or a Spark session"),
     ],
 )
-def test_a_snapshot_that_cannot_be_opened_is_answered_with_the_remedy(call, error, message, root):
+def test_a_snapshot_that_cannot_be_opened_is_refused_with_the_remedy(call, error, message, root):
     with pytest.raises(error, match=message):
         call(root)

@@ -98,7 +98,7 @@ def test_an_expression_filters_and_makes_columns_everywhere(engine, root, loaded
     lazy = unread(scanned)
     assert lazy.filters == expected.filters
     assert lazy.filters == (
-        "value > 20000 and status == won", "not (source.is_null())", "half < 30000"
+        "value > 20000 and status == won", "not (source is missing)", "half < 30000"
     )  # fmt: skip
     assert 0 < len(lazy) == len(expected)
     same(metrics.win_loss(lazy, by="size"), metrics.win_loss(expected, by="size"))
@@ -115,7 +115,7 @@ def test_filters_add_up(engine, root, loaded):
 
 
 @on_every_engine
-def test_whole_tables_are_read_one_by_one_and_only_when_asked_for(engine, root, loaded):
+def test_whole_tables_are_read_one_by_one_and_only_when_needed(engine, root, loaded):
     scanned = wa.scan(root, engine)
     pd.testing.assert_frame_equal(scanned.tags, loaded.tags)
     assert [name for name, columns in scanned.tables._files._columns.items() if columns] == ["tags"]
@@ -133,7 +133,7 @@ def test_what_is_saved_from_a_scan_is_what_was_kept(root, loaded, tmp_path):
 
 
 @on_every_engine
-def test_only_the_columns_that_are_asked_for_are_read(engine, tmp_path):
+def test_only_the_columns_that_are_needed_are_read(engine, tmp_path):
     path = wa.sample().save(tmp_path / "snapshots")
     file = path / "deals" / "part-00000.parquet"
     spoil(file, "code")
@@ -153,7 +153,7 @@ def spoil(file, column):
 
 
 @on_every_engine
-def test_a_misspelt_name_is_answered_with_its_neighbour(engine, root):
+def test_a_misspelled_name_is_reported_with_the_nearest_one(engine, root):
     scanned = unread(wa.scan(root, engine))
     with pytest.warns(EmptyScopeWarning, match="no deal has pipeline 'Vendsa'; did you mean 'Vendas'") as caught:
         nothing = scanned.where(pipeline="Vendsa")

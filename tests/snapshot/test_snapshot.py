@@ -111,7 +111,7 @@ def test_a_missing_truth_value_is_no_match(snap):
     assert titles(snap.where(lambda d: d["code"].astype("Int64").where(d["title"] != "A") > 0)) == ["B", "C"]
 
 
-def test_every_table_follows_and_the_ledger_remembers_all_that_was_asked(snap):
+def test_every_table_follows_and_the_ledger_keeps_all_that_was_requested(snap):
     some = snap.where(source="web").check()
     assert [len(getattr(some, name)) for name in ("deals", "tags", "proposals")] == [1, 2, 0]
     assert len(some.ledger) == 3
@@ -287,7 +287,7 @@ outcomes = st.sampled_from(["fetched", "not_found", "forbidden", "failed", "unre
 
 
 @given(companies(max_size=5), st.lists(outcomes, max_size=12), st.randoms(use_true_random=False))
-def test_asked_for_is_always_the_rows_of_the_ledger(company, kinds, random):
+def test_requested_is_always_the_rows_of_the_ledger(company, kinds, random):
     answers = []
     for place, kind in enumerate(kinds):
         if kind in ("fetched", "rubbish"):

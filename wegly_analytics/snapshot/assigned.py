@@ -11,9 +11,10 @@ import pyarrow as pa
 from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS
 from wegly_analytics.snapshot.custom_fields import Dimension
+from wegly_analytics.snapshot.expressions import columns_of, text_of
 from wegly_analytics.snapshot.files import Queries
-from wegly_analytics.snapshot.filters import columns_of, text_of
-from wegly_analytics.snapshot.sources import WithDeals, pandas_frame, placed
+from wegly_analytics.snapshot.frames import pandas_frame
+from wegly_analytics.snapshot.sources import WithDeals, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""How many deals were requested, and how many came."""
+"""How many deals were requested, and how many were received."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Completeness:
     fetched, carried, not_found, forbidden, failed, unreadable
         Ids with that outcome.
     in_scope
-        Ids whose deal came and was not left out by `Snapshot.where`.
+        Ids whose deal was received and not excluded by `Snapshot.where`.
 
     Examples
     --------

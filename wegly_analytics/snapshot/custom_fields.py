@@ -1,4 +1,4 @@
-"""Columns of deals that are made of the other tables: what `Snapshot.assign` takes besides columns and functions."""
+"""Columns of deals made from the other tables: what `Snapshot.assign` takes besides columns and functions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BETWEEN: Final = " + "
 
 @runtime_checkable
 class Dimension(Protocol):
-    """Anything that makes a column of deals out of a snapshot's tables."""
+    """Anything that makes a column of deals from the tables of a snapshot."""
 
     def column(self, tables: Mapping[str, pa.Table]) -> pd.Series[str]:
         """Give one value for each deal, in the order of deals."""
@@ -66,15 +66,15 @@ class CustomField:
 
 
 def custom_field(field: str, *, several: Several = "join") -> CustomField:
-    """Take a custom field's answers for a column of deals, by which to filter and group.
+    """Make a custom field a column of deals, to filter and group by.
 
     Parameters
     ----------
     field
         The field's name, or its id.
     several
-        What to do with a deal that has several answers: ``"join"`` writes them all, each once and in the order of the
-        alphabet, with " + " between them, so that equal choices make one group; ``"first"`` takes the first that the
+        What to do with a deal that has several answers: ``"join"`` joins them with " + ", each once and in alphabetical
+        order, so that equal choices make one group; ``"first"`` takes the first that the
         API gives.
 
     Returns

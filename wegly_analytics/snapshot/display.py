@@ -1,4 +1,4 @@
-"""What a snapshot says of itself in a notebook: when, how many, how complete."""
+"""How a notebook shows a snapshot: when it was taken, how many deals, how complete."""
 
 from __future__ import annotations
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
@@ -20,13 +19,8 @@ import pyarrow as pa
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
 from wegly_analytics.model.enums import NOT_INFORMED
 from wegly_analytics.model.tables import DEALS
+from wegly_analytics.snapshot.expressions import short, text_of
 from wegly_analytics.snapshot.spans import PERIODS, Span, days_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LONGEST: Final = 80
-"""How many characters a filter is remembered with."""
 
 _WORDS: Final = {c.name: tuple(c.words.values()) for c in DEALS.columns if c.words}
 
@@ -75,32 +69,6 @@ def between(low: Any, high: Any) -> Between:
     if low is None and high is None:
         raise SettingError("between(None, None) filters nothing; give at least one end")
     return Between(low, high)
-
-
-def col(name: str) -> nw.Expr:
-    """Name a column of deals in an expression, for `Snapshot.where` and `Snapshot.assign`.
-
-    Parameters
-    ----------
-    name
-        The column.
-
-    Returns
-    -------
-    narwhals.Expr
-        Expressions are combined with ``>``, ``==``, ``&``, ``|``, ``~`` and narwhals' methods. They work on every
-        source: in memory, in files and on an engine.
-
-    Examples
-    --------
-    >>> import wegly_analytics as wa
-    >>> snap = wa.sample().where(wa.col("value") > 50_000, status="won")
-    >>> snap.filters
-    ('value > 50000', 'status = won')
-    """
-    if not isinstance(name, str):
-        raise SettingError(f"col takes the name of a column of deals, not a {type(name).__name__}")
-    return nw.col(name)
 
 
 @dataclass(frozen=True)
@@ -170,12 +138,6 @@ class Condition:
         wanted = " or ".join(NOT_INFORMED if value is None else repr(value) for value in self.values)
         said = f"{self.column} {wanted}" if wanted else self.text
         warnings.warn(f"no deal has {said:.200}{hint}", EmptyScopeWarning, stacklevel=stacklevel + 1)
-
-
-def short(text: str, rest: str = "") -> str:
-    """Cut a text to the length with which a filter is remembered."""
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1 - len(rest)].rstrip()}…{rest}"
 
 
 def _said(value: Any) -> str:
@@ -277,45 +239,3 @@ def _on_clock(at: datetime, kind: pa.TimestampType) -> datetime:
     """Write an instant as the column does: plain Python, in its time zone."""
     at = at.to_pydatetime() if isinstance(at, pd.Timestamp) else at
     return at.astimezone(UTC if kind.tz == "UTC" else ZoneInfo(kind.tz)) if kind.tz else at.replace(tzinfo=None)
-
-
-_OPERATORS: Final = {
-    "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "and", "or": "or",
-    "add": "+", "sub": "-", "mul": "*", "truediv": "/",
-}  # fmt: skip
-_COLUMN: Final = re.compile(r"\bcol\(([^()]*)\)")
-_MEMBERS: Final = re.compile(r"\.is_in\(other=\[([^\]]*)\]\)")
-_NOT: Final = ".__invert__()"
-_CALL: Final = re.compile(rf"\.__({'|'.join(_OPERATORS)})__\(([^()]*)\)")
-
-
-def text_of(expression: nw.Expr) -> str:
-    """Write an expression as a person would, where that is unambiguous."""
-    raw = repr(expression)
-    plain, n = _COLUMN.sub(r"\1", raw), 1
-    text = _MEMBERS.sub(r" in [\1]", plain).replace(".is_null()", " is missing")
-    while n:
-        text, n = _CALL.subn(lambda found: f" {_OPERATORS[found[1]]} {found[2]}", text)
-    if text.endswith(_NOT):
-        text = f"not ({text.removesuffix(_NOT)})"
-    return plain if "__" in text or (" and " in text and " or " in text) else text
-
-
-def columns_of(expression: nw.Expr) -> list[str]:
-    """List the columns that an expression names."""
-    return _COLUMN.findall(repr(expression))
-
-
-def functions_of(conditions: Iterable[object], columns: dict[str, object]) -> Iterator[str]:
-    """Name the conditions that are functions, as they were written."""
-    for condition in conditions:
-        if callable(condition):
-            yield f"where({named(condition)})"
-    for column, wanted in columns.items():
-        if callable(wanted):
-            yield f"where({column}={named(wanted)})"
-
-
-def named(function: object) -> str:
-    """Name a function of the user's."""
-    return str(getattr(function, "__name__", "function")).replace("<lambda>", "a function")

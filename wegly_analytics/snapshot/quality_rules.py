@@ -1,4 +1,4 @@
-"""What may be expected of a deal's record, declared; and the one engine that finds the deals which break it."""
+"""The rules for the quality of a deal's record, and the query that finds the deals that break them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import difflib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 import narwhals as nw
 
 from wegly_analytics.errors import SettingError
+from wegly_analytics.snapshot.spans import COMPANY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     Tables = Callable[[str], nw.LazyFrame[Any]]
 
 SILENT_DAYS: Final = 30
-"""How long nothing may happen to an open deal, unless said otherwise."""
+"""Days without activity after which an open deal is silent, by default."""
 
 CLEAN: Final = "clean"
-"""Stands for all rules that a record breaks only by contradicting itself."""
-
-_COMPANY: Final = ZoneInfo("America/Sao_Paulo")
-"""Where a day that is expected is a day."""
+"""Stands for all rules whose kind is ``"contradiction"``."""
 
 Kind = Literal["contradiction", "gap", "neglect"]
 
@@ -36,9 +33,9 @@ class Moment:
     Parameters
     ----------
     now
-        The snapshot's moment.
+        When the snapshot was taken.
     silent_days
-        How long nothing may happen to an open deal.
+        Days without activity after which an open deal is silent.
     """
 
     now: datetime
@@ -46,30 +43,30 @@ class Moment:
 
     @property
     def today(self) -> date:
-        """The day at the company."""
-        return self.now.astimezone(_COMPANY).date()
+        """The calendar day in São Paulo."""
+        return self.now.astimezone(COMPANY).date()
 
     @property
     def long_ago(self) -> datetime:
-        """A deal whose last activity lies before is silent."""
+        """A deal whose last activity was before this instant is silent."""
         return self.now - timedelta(days=self.silent_days)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing to expect of a deal.
+    """One rule for a deal's record.
 
     Parameters
     ----------
     name
-        What it is called where it is broken.
+        Its name.
     kind
-        ``"contradiction"``: the record denies itself. ``"gap"``: something that is needed was not filled in.
-        ``"neglect"``: the record may be right, the deal was left alone.
+        ``"contradiction"``: the record contradicts itself. ``"gap"``: a necessary value is missing. ``"neglect"``: the
+        record may be correct, but nobody worked on the deal.
     broken
-        Where it is broken. What cannot be told, for want of a value, is not broken.
+        Where it is broken. A rule that cannot be checked because a value is missing is not broken.
     shows
-        The columns that let a person see it.
+        The columns that show why.
     """
 
     name: str
@@ -153,7 +150,7 @@ RULES: Final = (
         ("status", "value"),
     ),
 )
-"""All rules, in the order in which people ask."""
+"""All rules, in the order in which they are reported."""
 
 
 def chosen(names: str | Iterable[str] | None) -> tuple[Rule, ...]:
@@ -200,7 +197,7 @@ def judged(tables: Tables, rules: Sequence[Rule], moment: Moment) -> nw.LazyFram
     rules
         The rules.
     moment
-        When they are judged.
+        When they are checked.
 
     Returns
     -------

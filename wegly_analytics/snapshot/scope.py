@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS
-from wegly_analytics.snapshot.filters import Condition, columns_of, functions_of, named, short
+from wegly_analytics.snapshot.expressions import columns_of, functions_of, named, short
+from wegly_analytics.snapshot.filters import Condition
+from wegly_analytics.snapshot.frames import pandas_frame
 from wegly_analytics.snapshot.quality_rules import Moment, breaking, chosen
-from wegly_analytics.snapshot.sources import count, pandas_frame
+from wegly_analytics.snapshot.sources import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,10 +1,10 @@
-"""Deals at one moment: nine tables, the ledger, and how complete they are. Never changed after."""
+"""Deals at one point in time: nine tables, the ledger, and how complete they are. Immutable."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -14,9 +14,10 @@ from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.snapshot.assigned import assigned
 from wegly_analytics.snapshot.consistency import disagreements
 from wegly_analytics.snapshot.display import card
+from wegly_analytics.snapshot.frames import TableAsPandas, pandas_frame
 from wegly_analytics.snapshot.privacy import Mode, Protection, read_secret
 from wegly_analytics.snapshot.scope import narrowed, without
-from wegly_analytics.snapshot.sources import ALL_TABLES, Memory, Source, pandas_frame
+from wegly_analytics.snapshot.sources import Memory, Source
 from wegly_analytics.store import parquet
 from wegly_analytics.store.manifest import Manifest
 
@@ -32,21 +33,6 @@ if TYPE_CHECKING:
 
 MOST_MISSING: Final = 0.05
 """The share of deals missing for a reason other than 404 beyond which nothing is published unless allowed."""
-
-
-class _Frame:
-    """One of the tables as plain pandas; every access gives a copy."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-        self.__doc__ = ALL_TABLES[name].grain
-
-    @overload
-    def __get__(self, snap: None, owner: type) -> _Frame: ...
-    @overload
-    def __get__(self, snap: Snapshot, owner: type) -> pd.DataFrame: ...
-    def __get__(self, snap: Snapshot | None, owner: type) -> _Frame | pd.DataFrame:
-        return self if snap is None else snap._pandas(self._name).copy()  # noqa: SLF001 - a part of Snapshot
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,16 +73,16 @@ class Snapshot:
     filters: tuple[str, ...] = ()
     personal: Protection = field(default_factory=Protection)
 
-    deals = _Frame()
-    pipeline_stages = _Frame()
-    stage_durations = _Frame()
-    proposals = _Frame()
-    participants = _Frame()
-    contacts = _Frame()
-    custom_fields = _Frame()
-    tags = _Frame()
-    followers = _Frame()
-    ledger = _Frame()
+    deals = TableAsPandas()
+    pipeline_stages = TableAsPandas()
+    stage_durations = TableAsPandas()
+    proposals = TableAsPandas()
+    participants = TableAsPandas()
+    contacts = TableAsPandas()
+    custom_fields = TableAsPandas()
+    tags = TableAsPandas()
+    followers = TableAsPandas()
+    ledger = TableAsPandas()
 
     @cached_property
     def _source(self) -> Source:
@@ -322,7 +308,8 @@ class Snapshot:
     def _frames(self) -> dict[str, pd.DataFrame]:
         return {}
 
-    def _pandas(self, name: str) -> pd.DataFrame:
+    def as_pandas(self, name: str) -> pd.DataFrame:
+        """Give one table as the pandas frame that all copies are made of; not to be changed."""
         self._known(name)
         if name not in self._frames:
             self._frames[name] = pandas_frame(self._source.table(name))

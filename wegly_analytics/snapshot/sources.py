@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import narwhals as nw
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 ALL_TABLES: Final = {**TABLES, LEDGER.name: LEDGER}
 
 _KEY: Final = DEAL_ID.name
-
-_NULLABLE: Final = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 
 class Source(Mapping[str, pa.Table], ABC):
@@ -235,9 +232,3 @@ def cut(name: str, table: pa.Table, kept: pa.Array) -> pa.Table:
     # an id without a deal cannot be said to lie outside
     in_scope = pc.if_else(pc.is_valid(table.column(_KEY)), still, table.column("in_scope"))
     return table.set_column(table.schema.get_field_index("in_scope"), LEDGER.schema.field("in_scope"), in_scope)
-
-
-def pandas_frame(table: pa.Table) -> pd.DataFrame:
-    """Give a table as plain pandas; whole numbers stay whole and flags stay flags where some are missing."""
-    frame: pd.DataFrame = table.to_pandas(date_as_object=False, types_mapper=_NULLABLE.get)
-    return frame

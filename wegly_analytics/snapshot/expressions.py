@@ -1,0 +1,89 @@
+"""Expressions of columns of deals, and the short texts that filters are remembered by."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import narwhals as nw
+
+from wegly_analytics.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+LONGEST: Final = 80
+"""How many characters a filter is remembered with."""
+
+_OPERATORS: Final = {
+    "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "and", "or": "or",
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/",
+}  # fmt: skip
+_COLUMN: Final = re.compile(r"\bcol\(([^()]*)\)")
+_MEMBERS: Final = re.compile(r"\.is_in\(other=\[([^\]]*)\]\)")
+_NOT: Final = ".__invert__()"
+_CALL: Final = re.compile(rf"\.__({'|'.join(_OPERATORS)})__\(([^()]*)\)")
+
+
+def col(name: str) -> nw.Expr:
+    """Name a column of deals in an expression, for `Snapshot.where` and `Snapshot.assign`.
+
+    Parameters
+    ----------
+    name
+        The column.
+
+    Returns
+    -------
+    narwhals.Expr
+        Expressions are combined with ``>``, ``==``, ``&``, ``|``, ``~`` and narwhals' methods. They work on every
+        source: in memory, in files and on an engine.
+
+    Examples
+    --------
+    >>> import wegly_analytics as wa
+    >>> snap = wa.sample().where(wa.col("value") > 50_000, status="won")
+    >>> snap.filters
+    ('value > 50000', 'status = won')
+    """
+    if not isinstance(name, str):
+        raise SettingError(f"col takes the name of a column of deals, not a {type(name).__name__}")
+    return nw.col(name)
+
+
+def short(text: str, rest: str = "") -> str:
+    """Cut a text to the length with which a filter is remembered."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1 - len(rest)].rstrip()}…{rest}"
+
+
+def text_of(expression: nw.Expr) -> str:
+    """Write an expression as a person would, where that is unambiguous."""
+    raw = repr(expression)
+    plain, n = _COLUMN.sub(r"\1", raw), 1
+    text = _MEMBERS.sub(r" in [\1]", plain).replace(".is_null()", " is missing")
+    while n:
+        text, n = _CALL.subn(lambda found: f" {_OPERATORS[found[1]]} {found[2]}", text)
+    if text.endswith(_NOT):
+        text = f"not ({text.removesuffix(_NOT)})"
+    return plain if "__" in text or (" and " in text and " or " in text) else text
+
+
+def columns_of(expression: nw.Expr) -> list[str]:
+    """List the columns that an expression names."""
+    return _COLUMN.findall(repr(expression))
+
+
+def functions_of(conditions: Iterable[object], columns: dict[str, object]) -> Iterator[str]:
+    """Name the conditions that are functions, as they were written."""
+    for condition in conditions:
+        if callable(condition):
+            yield f"where({named(condition)})"
+    for column, wanted in columns.items():
+        if callable(wanted):
+            yield f"where({column}={named(wanted)})"
+
+
+def named(function: object) -> str:
+    """Name a function of the user's."""
+    return str(getattr(function, "__name__", "function")).replace("<lambda>", "a function")

@@ -1,0 +1,40 @@
+"""The tables of a snapshot as plain pandas frames, under their names."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol, overload
+
+import pandas as pd
+import pyarrow as pa
+
+from wegly_analytics.snapshot.sources import ALL_TABLES
+
+_NULLABLE: Final = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+
+
+class WithTables(Protocol):
+    """Anything that gives its tables as pandas frames."""
+
+    def as_pandas(self, name: str) -> pd.DataFrame:
+        """Give one table; the frame is shared and must not be changed."""
+
+
+class TableAsPandas:
+    """One of the tables as plain pandas; every access gives a copy."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+        self.__doc__ = ALL_TABLES[name].grain
+
+    @overload
+    def __get__(self, snap: None, owner: type) -> TableAsPandas: ...
+    @overload
+    def __get__(self, snap: WithTables, owner: type) -> pd.DataFrame: ...
+    def __get__(self, snap: WithTables | None, owner: type) -> TableAsPandas | pd.DataFrame:
+        return self if snap is None else snap.as_pandas(self._name).copy()
+
+
+def pandas_frame(table: pa.Table) -> pd.DataFrame:
+    """Give a table as plain pandas; whole numbers stay whole and flags stay flags where some are missing."""
+    frame: pd.DataFrame = table.to_pandas(date_as_object=False, types_mapper=_NULLABLE.get)
+    return frame
