@@ -34,9 +34,7 @@ def texts(ax):
 
 
 def footnote(ax):
-    return next(
-        t for t in ax.texts if isinstance(t, Annotation) and isinstance(t.xycoords, tuple) and callable(t.xycoords[0])
-    )
+    return [artist for artist in ax.figure.artists if isinstance(artist, Annotation)][-1]
 
 
 def boxes(labels):

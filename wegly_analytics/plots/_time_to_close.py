@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -129,7 +128,7 @@ def _steps(chart: Chart, part: pd.DataFrame, kind: str, color: str, end: float, 
 
 def _at_risk(chart: Chart, parts: list[tuple[str, pd.DataFrame]], ticks: list[float], label: str) -> None:
     """Write below the days how many deals had not ended before, one line for each curve, and then the axis' label."""
-    base = float(mpl.rcParams["font.size"])
+    base = chart.base
     size, several = base * 0.8, bool(chart.groups)
     line, top = size * 1.25, base * 1.2 + 8
     place = {"xycoords": ("axes fraction", "axes fraction"), "ha": "right", "va": "top"}
@@ -158,7 +157,7 @@ def _watched(chart: Chart, part: pd.DataFrame, day: float) -> str:
 
 def _name_ends(chart: Chart, curves: list[tuple[str, pd.DataFrame, str, str]], end: float) -> list[str]:
     """Write each curve's last share beside its end, none over another; gives what was said."""
-    ax, size = chart.ax, float(mpl.rcParams["font.size"]) * 0.9
+    ax, size = chart.ax, chart.base * 0.9
     chart.figure.draw_without_rendering()  # now the layout is known, and with it the height
     height = ax.get_window_extent().height * 72 / chart.figure.dpi
     gap = size * 1.5 / height * ax.get_ylim()[1]

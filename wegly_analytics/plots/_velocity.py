@@ -113,7 +113,7 @@ def _over_time(chart: Chart, title: str) -> Axes:
         reading = f"{chart.period(last['period'])}: {_levers(chart, last.to_dict())} = {money}"
         paper = {"facecolor": ax.get_facecolor(), "alpha": 0.8, "linewidth": 0, "pad": 1}
         above: dict[str, Any] = {"xytext": (0, 8), "ha": "center", "va": "bottom", "bbox": paper}
-        chart.note(float(last["place"]), last["velocity"], money, 9, **above)
+        chart.note(float(last["place"]), last["velocity"], money, chart.base * 0.9, **above)
     ax.set_ylim(0, reach(chart.table["velocity"], 1.15))
     chart.money_axis("y", 6)
     ax.set_ylabel(chart.say("money per day"))

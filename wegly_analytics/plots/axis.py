@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import matplotlib as mpl
 import numpy as np
 
 from wegly_analytics.plots.chart import grows
@@ -50,7 +49,9 @@ def rows(chart: Chart, labels: Sequence[str], lines: int = 1) -> float:
         The size of letters that fits a row.
     """
     ax, figure = chart.ax, chart.figure
-    base = float(mpl.rcParams["font.size"])
+    base = chart.base
+    if not chart.roomy:
+        labels = [shortened(one_line(label), NAME_WIDTH - 8) for label in labels]
     tall = max([lines, *(label.count("\n") + 1 for label in labels)])
     if grows(figure):
         needed = len(labels) * (0.3 * base + tall * base * 1.2) / 72 + _AROUND
@@ -70,7 +71,7 @@ def rows(chart: Chart, labels: Sequence[str], lines: int = 1) -> float:
 def periods(chart: Chart, starts: pd.Series[Any]) -> float:
     """Name periods on the x axis, as many as there is room for; gives the size of letters."""
     ax = chart.ax
-    width = ax.get_window_extent().width * 72 / chart.figure.dpi
+    width = ax.get_window_extent().width * 72 / chart.figure.dpi * 10 / chart.base
     step = max(1, -(-len(starts) // max(int(min(width / 26, 12)), 3)))
     places = range((len(starts) - 1) % step, len(starts), step)  # the last period is always named
     ax.set_xticks(list(places), [chart.period(starts.iloc[n]) for n in places], rotation=45, ha="right",
@@ -78,7 +79,7 @@ def periods(chart: Chart, starts: pd.Series[Any]) -> float:
     ax.set_xlim(-0.6, len(starts) - 0.4)
     ax.grid(visible=True, axis="y", alpha=0.25)
     ax.set_axisbelow(True)
-    return 8.0 if len(starts) <= 24 else 6.5
+    return chart.base * (0.8 if len(starts) <= 24 else 0.65)
 
 
 def period_places(table: pd.DataFrame) -> tuple[pd.Series[Any], np.ndarray]:
@@ -102,7 +103,8 @@ def legend(chart: Chart, handles: Sequence[Artist | Container], labels: Sequence
     """Name lines beside the chart, in letters that leave it room; in narrow axes above it."""
     short = [plain(shortened(label, NAME_WIDTH - 4)) for label in labels]
     shown: Any = handles  # the stubs know of no bars in a legend
-    chart.ax.legend(shown, short, loc="upper left", bbox_to_anchor=(1, 1), fontsize="x-small", handlelength=1.2)
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if chart.roomy else {"loc": "best"}
+    chart.ax.legend(shown, short, fontsize=chart.base * 0.7, handlelength=1.2, **place)
 
 
 def reach(values: pd.Series[Any] | float, room: float) -> float:

@@ -36,6 +36,9 @@ SMALL: Final = 10
 WIDTH: Final = 8.0
 """Inches of a figure of its own, where matplotlib's own default was not changed."""
 
+_NARROW: Final = 320.0
+"""Points of width below which a panel has smaller letters."""
+
 Marks = Literal["line", "bar", "barh"]
 
 _ARTISTS: Final[dict[str, tuple[type, frozenset[str]]]] = {
@@ -81,6 +84,16 @@ class Chart:
     def figure(self) -> Figure:
         """The figure that the axes stand in, also within a subfigure."""
         return root_figure(self.ax)
+
+    @property
+    def roomy(self) -> bool:
+        """Whether the panel is wide enough for letters of the usual size."""
+        return panel(self.ax)[1] > _NARROW
+
+    @property
+    def base(self) -> float:
+        """The size of letters, in points: smaller in a narrow panel."""
+        return float(mpl.rcParams["font.size"]) * (1.0 if self.roomy else 0.68)
 
     @property
     def ink(self) -> Any:
@@ -153,7 +166,8 @@ class Chart:
         """Write beside a mark, clear of it, whatever the scale."""
         look: dict[str, Any] = {"xytext": (6, 0), "va": "center", "ha": "left", "fontsize": size} | more
         beside = self.ax.annotate(labels.plain(text), (x, y), textcoords="offset points", annotation_clip=False, **look)
-        beside.set_in_layout("xycoords" in look)  # beside a mark it stands within the axes once the layout is fitted
+        # left of the axes it needs room; beside a mark or above, it stands within their width once the layout is fitted
+        beside.set_in_layout(look["xytext"][0] < 0 or look["xytext"][1] < 0)
 
     def label_bars(self, bars: BarContainer, beside: Sequence[str], size: float, **more: Any) -> None:
         """Write beside each bar, or in it."""
@@ -221,7 +235,11 @@ def begin(
     look = _look(metric, look, marks)
     checked = _axes(ax)
     shown, groups = tables.read(metric, table)
-    return Chart(own_axes() if checked is None else checked, shown, lang, currency, tuple(groups), footnote, look)
+    drawn_on = own_axes() if checked is None else checked
+    chart = Chart(drawn_on, shown, lang, currency, tuple(groups), footnote, look)
+    if not chart.roomy:
+        drawn_on.tick_params(labelsize=chart.base)
+    return chart
 
 
 def own_axes(size: tuple[float, float] | None = None, figure: Figure | None = None) -> Axes:
@@ -249,6 +267,18 @@ def root_figure(ax: Axes) -> Figure:
     if not isinstance(figure, Figure):
         raise SettingError("ax= was removed from its figure: pass axes that stand in one, or none")
     return figure
+
+
+def panel(ax: Axes) -> tuple[float, float]:
+    """Give the left edge, in pixels, and the width, in points, of the axes' place in the grid."""
+    figure = root_figure(ax)
+    whole: Any = ax.figure.bbox
+    spec = ax.get_subplotspec()
+    if spec is None:
+        return whole.x0, whole.width * 72 / figure.dpi
+    columns = spec.get_gridspec().ncols
+    width = whole.width / columns
+    return whole.x0 + width * spec.colspan.start, width * len(spec.colspan) * 72 / figure.dpi
 
 
 def _axes(ax: Any) -> Axes | None:

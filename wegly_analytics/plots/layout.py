@@ -5,13 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.plots.chart import root_figure
+from wegly_analytics.plots.chart import panel, root_figure
 from wegly_analytics.plots.labels import plain
 from wegly_analytics.plots.style import QUIET
 
@@ -43,27 +42,41 @@ def finish(chart: Chart, title: str, reading: str = "", subtitle: str = "") -> A
     subtitle
         What is written in small letters below the title.
     """
-    ax, figure = chart.ax, chart.figure
+    ax, figure, base = chart.ax, chart.figure, chart.base
     figure.draw_without_rendering()  # now the layout is known, and with it the width
-    base = float(mpl.rcParams["font.size"])
-    panel = _panel_width(ax)
-    size = base * (1.2 if panel > 320 else 0.95)
+    left, width = panel(ax)
     # a title begins at the axes' left edge and may end at the panel's right one
-    width = max(ax.get_window_extent().width * 72 / figure.dpi, 0.45 * panel)
+    width = max(width - (ax.get_window_extent().x0 - left) * 72 / figure.dpi - 6, 0.45 * width)
+    size = base * 1.2
     heading = "\n".join(textwrap.wrap(title, max(14, int(width / (size * 0.62)))))
-    ax.set_title(plain(heading), loc="left", fontweight="bold", fontsize=size, pad=22 if subtitle else None)
+    ax.set_title(plain(heading), loc="left", fontweight="bold", fontsize=size, pad=2.2 * base if subtitle else None)
     if subtitle:
-        fitted = min(base * 0.9, width / (max(len(subtitle), 1) * 0.5))
+        fitted = min(base * 0.9, width / (len(subtitle) * 0.52))
         look: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (0, 5), "va": "bottom", "alpha": 0.85}
         chart.note(0, 1, subtitle, max(fitted, _SMALLEST), **look)
     said = chart.sentences()
-    _write_footnote(chart, said, panel)
-    for _ in range(3):  # what is shrunk gives the axes room, which moves the rest
-        _fit(ax)
-    footnote = _found_footnote(ax)
-    if footnote is not None:
-        footnote.set_label(" ".join(part for part in (f"{title}.", reading, *(f"{line}." for line in said)) if part))
+    description = " ".join(part for part in (f"{title}.", reading, *(f"{line}." for line in said)) if part)
+    _write_footnote(chart, said, description)
+    for _ in range(2):  # what is shrunk gives the axes room, which moves the rest
+        figure.draw_without_rendering()
+        for each in figure.axes:  # and one panel of a grid moves the others
+            if _found_footnote(each) is not None:
+                _fit(each)
+                _fit_labels(each, base)
     return ax
+
+
+def _fit_labels(ax: Axes, base: float) -> None:
+    """Shrink the names of axes to the panel's width and the axes' height."""
+    box, dpi = ax.get_window_extent(), root_figure(ax).dpi
+    left, width = panel(ax)
+    middle = box.x0 + box.width / 2
+    room = 2 * min(middle - left, left + width * dpi / 72 - middle)
+    for label, most in ((ax.xaxis.label, room), (ax.yaxis.label, box.height * 1.1)):
+        found = label.get_window_extent()
+        long = found.width if label is ax.xaxis.label else found.height
+        size = min(float(label.get_fontsize()), base)
+        label.set_fontsize(max(size * min(most / long, 1), _SMALLEST) if long and most > 0 else size)
 
 
 def nothing(chart: Chart, title: str, why: str) -> Axes:
@@ -74,7 +87,7 @@ def nothing(chart: Chart, title: str, why: str) -> Axes:
     for spine in ax.spines.values():
         spine.set_visible(False)
     place: dict[str, Any] = {"ha": "center", "va": "center", "color": QUIET, "fontsize": "large"}
-    width = max(18, int(_panel_width(ax) / 10))
+    width = max(18, int(panel(ax)[1] / 10))
     ax.text(0.5, 0.5, textwrap.fill(why, min(width, 44)), transform=ax.transAxes, **place)
     return finish(chart, title, why)
 
@@ -108,54 +121,36 @@ def _found_footnote(ax: Axes) -> Annotation | None:
     return found[-1] if found else None
 
 
-def _write_footnote(chart: Chart, said: list[str], panel: float) -> None:
-    """Write below everything, as wide as the panel; hidden, it still carries the description."""
-    ax, figure = chart.ax, chart.figure
-    small = float(mpl.rcParams["font.size"]) * (0.72 if panel > 320 else 0.55)
-    left = _edge(ax, "yaxis")().x0 - _panel_left(ax)
-    room = max(panel - max(left * 72 / figure.dpi, 0) - 12, panel * 0.6)
-    lines = [line for part in said for line in textwrap.wrap(part, max(24, int(room / (small * 0.53))))]
-    footnote = ax.annotate(
-        plain("\n".join(lines)),
-        (0, 0),
-        xycoords=(_edge(ax, "yaxis"), _edge(ax, "xaxis")),
-        xytext=(0, -8),
-        textcoords="offset points",
-        ha="left",
-        va="top",
-        fontsize=small,
-        alpha=0.75,
-        annotation_clip=False,
+def _write_footnote(chart: Chart, said: list[str], description: str) -> None:
+    """Write below everything, as wide as the panel.
+
+    A blank text as tall as the footnote keeps its room in the layout, and the description; the footnote itself belongs
+    to the figure, for a layout would take its width from the axes.
+    """
+    ax, width = chart.ax, panel(chart.ax)[1]
+    small = chart.base * (0.72 if chart.roomy else 0.8)
+    chars = max(24, int((width - 14) / (small * (0.52 if chart.roomy else 0.57))))
+    lines = [line for part in said for line in textwrap.wrap(part, chars)] if chart.footnote else []
+    look: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "top", "fontsize": small}
+    place: Any = (_edge(ax, "yaxis"), _edge(ax, "xaxis"))
+    blank = ax.annotate(
+        "\n".join(" " for _ in lines), (0, 0), xycoords=place, xytext=(0, -8), annotation_clip=False, **look
     )
-    footnote.set_gid(_FOOTNOTE)
-    footnote.set_visible(chart.footnote)
-
-
-def _panel_width(ax: Axes) -> float:
-    """Say how many points of width the axes and all their texts may take."""
-    return _panel(ax)[1]
-
-
-def _panel_left(ax: Axes) -> float:
-    return _panel(ax)[0]
-
-
-def _panel(ax: Axes) -> tuple[float, float]:
-    """Give the left edge, in pixels, and the width, in points, of the axes' place in the grid."""
-    figure = root_figure(ax)
-    whole = ax.figure.bbox
-    spec = ax.get_subplotspec()
-    if spec is None:
-        return whole.x0, whole.width * 72 / figure.dpi
-    columns = spec.get_gridspec().ncols
-    share = len(spec.colspan) / columns
-    return whole.x0 + whole.width * spec.colspan.start / columns, whole.width * share * 72 / figure.dpi
+    blank.set_gid(_FOOTNOTE)
+    blank.set_label(description)
+    if lines:
+        text = plain("\n".join(lines))
+        start, spec = 0.0, ax.get_subplotspec()
+        if spec is not None:
+            start, place = spec.colspan.start / spec.get_gridspec().ncols, (ax.figure.transSubfigure, place[1])
+        below: dict[str, Any] = {"xytext": (6 if spec else 0, -8), "annotation_clip": False, "alpha": 0.75}
+        footnote = Annotation(text, (start, 0), xycoords=place, **below, **look)
+        ax.figure.add_artist(footnote)
 
 
 def _fit(ax: Axes) -> None:
     """Make room within the axes for all that is written beside marks, and shrink names of rows that would overlap."""
     figure = root_figure(ax)
-    figure.draw_without_rendering()
     box, (low, high) = ax.get_window_extent(), ax.get_xlim()
     for text in ax.texts:
         if isinstance(text, Annotation) and text.xycoords == "data" and text.get_horizontalalignment() == "left":

@@ -222,14 +222,14 @@ def _typed(metric: str, table: pd.DataFrame) -> pd.DataFrame:
 def _dates(metric: str, column: pd.Series[Any]) -> pd.Series[Any]:
     try:
         if isinstance(column.dtype, pd.PeriodDtype):
-            return column.dt.to_timestamp()
-        dates = pd.to_datetime(column)
-        return dates.dt.tz_localize(None)
+            column = column.dt.to_timestamp()
+        dates: pd.Series[Any] = pd.to_datetime(column).dt.tz_localize(None)
     except (ValueError, TypeError, AttributeError):
         example = next((each for each in column if pd.isna(pd.to_datetime(each, errors="coerce"))), column.iloc[0])
         raise SettingError(
             f"column 'period' of the {metric} table holds {str(example)!r}: it needs first days, such as '2026-03-01'"
         ) from None
+    return dates
 
 
 def _numbers(metric: str, column: pd.Series[Any]) -> pd.Series[Any]:
