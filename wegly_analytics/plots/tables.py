@@ -223,9 +223,12 @@ def _dates(metric: str, column: pd.Series[Any]) -> pd.Series[Any]:
     try:
         if isinstance(column.dtype, pd.PeriodDtype):
             column = column.dt.to_timestamp()
-        dates: pd.Series[Any] = pd.to_datetime(column).dt.tz_localize(None)
+        dates: pd.Series[Any] = pd.to_datetime(column, format="ISO8601").dt.tz_localize(None)
     except (ValueError, TypeError, AttributeError):
-        example = next((each for each in column if pd.isna(pd.to_datetime(each, errors="coerce"))), column.iloc[0])
+        example = next(
+            (each for each in column if pd.isna(pd.to_datetime(each, errors="coerce", format="ISO8601"))),
+            column.iloc[0],
+        )
         raise SettingError(
             f"column 'period' of the {metric} table holds {str(example)!r}: it needs first days, such as '2026-03-01'"
         ) from None
