@@ -82,13 +82,14 @@ def _up_and_down(chart: Chart, title: str) -> Axes:
             chart.label_bars(bars, [chart.number(n) if n else "" for n in table[name]], size, padding=2)
     won, lost = table["won"].max(), table["lost"].max()
     most = max(won, lost)
-    ax.set_ylim(-lost - 0.2 * most, won + 0.38 * most)
+    room = most if chart.roomy else 1.9 * most  # numbers need more of a small panel
+    ax.set_ylim(-lost - 0.2 * room, won + 0.38 * room)
     ax.axhline(0, color=chart.ink, linewidth=0.8)
     step = math.ceil(len(table) * 3.2 * size / (ax.get_window_extent().width * 72 / chart.figure.dpi))
     for n in range(0, len(table), step):
         if not np.isnan(table["rate"].iloc[n]):
             look: dict[str, Any] = {"ha": "center", "fontsize": size, "fontweight": "bold"}
-            ax.text(n, won + 0.24 * most, chart.percent(table["rate"].iloc[n]), alpha=max(pale[n], 0.6), **look)
+            ax.text(n, won + 0.24 * room, chart.percent(table["rate"].iloc[n]), alpha=max(pale[n], 0.6), **look)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     chart.count_axis("y")
     ax.set_ylabel(chart.say("won ↑ and lost ↓ (deals)"))
