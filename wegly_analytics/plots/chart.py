@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal
 from weakref import WeakSet
 
@@ -12,18 +11,15 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.artist import ArtistInspector
 from matplotlib.axes import Axes
-from matplotlib.cbook import normalize_kwargs
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.i18n import texts
 from wegly_analytics.plots import labels, tables
 from wegly_analytics.plots.footnote import sentences
+from wegly_analytics.plots.keywords import Marks, checked_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,15 +34,6 @@ WIDTH: Final = 8.0
 
 _NARROW: Final = 320.0
 """Points of width below which a panel has smaller letters."""
-
-Marks = Literal["line", "bar", "barh"]
-
-_ARTISTS: Final[dict[str, tuple[type, frozenset[str]]]] = {
-    "line": (Line2D, frozenset({"data", "xdata", "ydata", "figure", "transform", "drawstyle"})),
-    "bar": (Rectangle, frozenset({"x", "y", "xy", "height", "bounds", "figure", "transform"})),
-    "barh": (Rectangle, frozenset({"x", "y", "xy", "width", "bounds", "figure", "transform"})),
-}
-"""What keywords of each kind of mark may set, but for what the chart itself decides."""
 
 _GROWING: Final[WeakSet[Figure]] = WeakSet()
 """Figures that a plot has made, and may make taller."""
@@ -232,7 +219,7 @@ def begin(
         raise SettingError(f"currency={currency!r}: pass an ISO 4217 code, such as 'BRL' or 'USD'")
     if not isinstance(footnote, bool | np.bool_):
         raise SettingError(f"footnote={footnote!r}: it is either True or False")
-    look = _look(metric, look, marks)
+    look = checked_look(metric, look, marks)
     checked = _axes(ax)
     shown, groups = tables.read(metric, table)
     drawn_on = own_axes() if checked is None else checked
@@ -294,18 +281,3 @@ def _axes(ax: Any) -> Axes | None:
     if isinstance(ax, np.ndarray | list | tuple):
         raise SettingError(f"ax= takes one Axes, not {len(ax)} of them: pass one, such as ax=axes[0] or ax=axes[0, 1]")
     raise SettingError(f"ax= takes matplotlib Axes, not {type(ax).__name__}: plots.<name>(table, ax=ax)")
-
-
-def _look(metric: str, look: dict[str, Any], marks: Marks) -> dict[str, Any]:
-    """Check keywords for matplotlib by what the artist can be set to, and take aliases by their full name."""
-    artist, ours = _ARTISTS[marks]
-    inspector = ArtistInspector(artist)
-    aliases = {alias for several in inspector.aliasd.values() for alias in several}
-    known = {*inspector.get_setters(), *aliases, "color"} - ours
-    for name in look:
-        if name in known:
-            continue
-        near = get_close_matches(name, [*sorted(known), "lang", "currency", "footnote", "ax"], n=1)
-        hint = f"did you mean {near[0]}=?" if near else "set titles, limits and sizes on the Axes that it returns"
-        raise SettingError(f"plots.{metric} has no {name}=, and neither has matplotlib's {artist.__name__}: {hint}")
-    return dict(normalize_kwargs(look, artist))
