@@ -34,9 +34,7 @@ def texts(ax):
 
 
 def footnote(ax):
-    return next(
-        t for t in ax.texts if isinstance(t, Annotation) and isinstance(t.xycoords, tuple) and callable(t.xycoords[0])
-    )
+    return [artist for artist in ax.figure.artists if isinstance(artist, Annotation)][-1]
 
 
 def boxes(labels):
@@ -53,8 +51,8 @@ def test_a_chart_is_drawn_whole_and_legible(metric, company, lang, table_of):
     table = table_of(metric, company)
     before = table.copy(deep=True)
     with plots.style():
-        plt.figure(figsize=(6, 4), dpi=100)  # 600 pixels wide
-        ax = draw(metric, table, lang=lang)
+        figure = plt.figure(figsize=(6, 4), dpi=100)  # 600 pixels wide
+        ax = draw(metric, table, lang=lang, ax=figure.add_subplot())
         shown = texts(ax)
     pd.testing.assert_frame_equal(table, before)
     assert ax.get_title(loc="left")
@@ -204,8 +202,8 @@ def test_a_quartile_that_was_not_reached_is_open(table_of):
     table = table_of("time_in_stage", "normal")
     table.loc[0, ["p50", "p75"]] = float("nan")
     table.loc[1, ["p25", "p50", "p75"]] = float("nan")
-    table = pd.concat([table, table_of("time_in_stage", "normal")], ignore_index=True)
-    table.attrs = {}
+    whole = table_of("time_in_stage", "normal")
+    table = pd.concat([table.assign(team="A"), whole.assign(team="B")], ignore_index=True)
     ax = plots.time_in_stage(table)
     assert any("more than half still in" in t.get_text() for t in ax.texts)
     assert [line.get_marker() for line in ax.lines if line.get_marker() == ">"] == [">"]

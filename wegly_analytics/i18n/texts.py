@@ -98,7 +98,6 @@ PORTUGUESE: Final = {
         "nenhum negócio foi perdido: uma taxa dos encerrados diz pouco aqui"
     ),
     # what was left out
-    "left out: {reasons}": "fora da conta: {reasons}",
     "{n} {reason}": "{n} {reason}",
     "archived": "arquivados",
     "status unknown": "com situação desconhecida",
@@ -289,6 +288,9 @@ PORTUGUESE: Final = {
         "além da maior idade em que um negócio terminou, nenhum ganho é esperado"
     ),
     "without usable dates": "sem datas utilizáveis",
+    # plots
+    "filters: {filters}": "filtros: {filters}",
+    "excluded: {reasons}": "fora da conta: {reasons}",
 }
 """English to Portuguese."""
 

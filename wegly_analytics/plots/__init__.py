@@ -1,25 +1,30 @@
-"""The charts: ``plot(table, *, ax=None, lang="en")`` draws what the metric of the same name returns.
+"""The charts: each plot draws the table that the metric of the same name returns.
 
-A plot gets a table and nothing else, never changes it, never shows or saves; it returns the axes. `style` is a context
-manager for the house's look, `alt_text` describes a chart in words, `save` puts one into a file.
+``plot(table, *, ax=None, lang="en", currency="BRL", footnote=True, **kwargs)`` draws a table, never changes or
+shows it, and returns the Axes: on a figure of its own, as tall as the rows need, unless `ax` is given. Keywords reach
+matplotlib's main marks, as in ``plots.win_rate(table, color="black")``. `set_style` and the context manager `style` set
+the style of this package, `alt_text` describes a chart in words, `save` writes one to a file.
 """
 
 from __future__ import annotations
 
-from wegly_analytics.plots.bridge import velocity_bridge
-from wegly_analytics.plots.canvas import alt_text
-from wegly_analytics.plots.closing import time_to_close
-from wegly_analytics.plots.offers import discounts, proposals
-from wegly_analytics.plots.outlook import forecast
-from wegly_analytics.plots.pace import velocity
-from wegly_analytics.plots.picture import save
-from wegly_analytics.plots.pipeline import coverage, pipeline_value
-from wegly_analytics.plots.progress import funnel
-from wegly_analytics.plots.rates import win_loss, win_rate
-from wegly_analytics.plots.reasons import loss_reasons
-from wegly_analytics.plots.stages import time_in_stage
-from wegly_analytics.plots.style import style
-from wegly_analytics.plots.waiting import stalled
+from wegly_analytics.plots._coverage import coverage
+from wegly_analytics.plots._discounts import discounts
+from wegly_analytics.plots._forecast import forecast
+from wegly_analytics.plots._funnel import funnel
+from wegly_analytics.plots._loss_reasons import loss_reasons
+from wegly_analytics.plots._pipeline_value import pipeline_value
+from wegly_analytics.plots._proposals import proposals
+from wegly_analytics.plots._save import save
+from wegly_analytics.plots._stalled import stalled
+from wegly_analytics.plots._time_in_stage import time_in_stage
+from wegly_analytics.plots._time_to_close import time_to_close
+from wegly_analytics.plots._velocity import velocity
+from wegly_analytics.plots._velocity_bridge import velocity_bridge
+from wegly_analytics.plots._win_loss import win_loss
+from wegly_analytics.plots._win_rate import win_rate
+from wegly_analytics.plots.layout import alt_text
+from wegly_analytics.plots.style import set_style, style
 
 __all__ = [
     "alt_text",
@@ -31,6 +36,7 @@ __all__ = [
     "pipeline_value",
     "proposals",
     "save",
+    "set_style",
     "stalled",
     "style",
     "time_in_stage",

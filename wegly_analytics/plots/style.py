@@ -1,4 +1,4 @@
-"""The one visual language: colours with fixed meanings, and a quiet look for slides, in light and dark."""
+"""Colours with fixed meanings, and the style of this package, light and dark."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from cycler import cycler
 
+from wegly_analytics.errors import SettingError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,7 +19,7 @@ LOST: Final = "#d55e00"
 OPEN: Final = "#3d8fc9"
 PLAIN: Final = "#3d8fc9"
 QUIET: Final = "#8c8c8c"
-"""What has no colour of its own: the uninformed, the unfinished."""
+"""Grey: what is not informed, and what is beside the point."""
 
 GROUPS: Final = ("#3d8fc9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8a7ad1", "#56b4e9", "#b0a000")
 """After Okabe and Ito: told apart also by people who see few colours, on white and on near-black."""
@@ -27,9 +29,10 @@ Theme = Literal["light", "dark"]
 _INK: Final = {"light": ("#1f2328", "#ffffff"), "dark": ("#e6e6e6", "#16191d")}
 
 
-@contextmanager
-def style(theme: Theme = "light") -> Iterator[None]:
-    """Draw in the house's look while in this context; outside of it nothing changes.
+def set_style(theme: Theme = "light") -> None:
+    """Draw everything in the style of this package from now on, as in the first cell of a notebook.
+
+    ``matplotlib.rcdefaults()`` undoes it; `style` does the same within a context only.
 
     Parameters
     ----------
@@ -38,7 +41,31 @@ def style(theme: Theme = "light") -> Iterator[None]:
 
     Raises
     ------
-    ValueError
+    SettingError
+        If the theme is unknown.
+
+    Examples
+    --------
+    >>> set_style("dark")
+    >>> mpl.rcParams["axes.facecolor"]
+    '#16191d'
+    >>> mpl.rcdefaults()
+    """
+    mpl.rcParams.update(_look(theme))
+
+
+@contextmanager
+def style(theme: Theme = "light") -> Iterator[None]:
+    """Draw in the style of this package while in this context; outside of it nothing changes.
+
+    Parameters
+    ----------
+    theme
+        ``"light"`` or ``"dark"``.
+
+    Raises
+    ------
+    SettingError
         If the theme is unknown.
 
     Examples
@@ -47,10 +74,18 @@ def style(theme: Theme = "light") -> Iterator[None]:
     ...     mpl.rcParams["axes.facecolor"]
     '#16191d'
     """
+    look = _look(theme)
+    # loads the backend: a notebook's sets itself up then, and leaving the context must not undo it
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
+    with mpl.rc_context(look):
+        yield
+
+
+def _look(theme: str) -> Any:
     if theme not in _INK:
-        raise ValueError(f"theme={theme!r}: there are {', '.join(map(repr, _INK))}")
+        raise SettingError(f"theme={theme!r}: there are {', '.join(map(repr, _INK))}")
     ink, paper = _INK[theme]
-    look: Any = {
+    return {
         "axes.edgecolor": ink,
         "axes.facecolor": paper,
         "axes.labelcolor": ink,
@@ -71,7 +106,3 @@ def style(theme: Theme = "light") -> Iterator[None]:
         "ytick.color": ink,
         "ytick.major.size": 0.0,
     }
-    # loads the backend: a notebook's sets itself up then, and leaving the context must not undo it
-    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
-    with mpl.rc_context(look):
-        yield

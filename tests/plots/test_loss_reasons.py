@@ -65,7 +65,7 @@ def test_periods_run_from_left_to_right_and_the_unfinished_is_hollow():
     may, june = (pd.Timestamp(f"2026-{month}-01") for month in ("05", "06"))
     table = reasons(
         [(may, "x", 12), (may, "y", 12), (june, "x", 30), (june, "y", 0)],
-        by=["period"], every="month", moment="2026-06-15T12:00:00+00:00",
+        by=["period"], every="month", taken_at="2026-06-15T12:00:00+00:00",
     )  # fmt: skip
     ax = plots.loss_reasons(table)
     assert [t.get_text() for t in ax.get_xticklabels()] == ["May 26", "Jun 26"]
@@ -85,8 +85,8 @@ def test_over_time_and_by_group_each_group_has_its_own_shares():
 
 @pytest.mark.parametrize(("by", "kind"), [(["source"], "pareto"), (["source"], "pie")])
 def test_a_kind_that_does_not_go_with_the_table_is_refused(by, kind):
-    with pytest.raises(ValueError, match=f"kind='{kind}' is none that a table by"):
+    with pytest.raises(ValueError, match=f"kind='{kind}': a table by source can be drawn as 'bars' or 'heat'"):
         plots.loss_reasons(reasons(BY_SOURCE, by=by), kind=kind)
     over_time = reasons(BY_SOURCE, by=by).assign(period=pd.Timestamp("2026-05-01"))
-    with pytest.raises(ValueError, match=f"kind='{kind}' is none that a table over time"):
+    with pytest.raises(ValueError, match=f"kind='{kind}': a table over time can be drawn as 'heat'"):
         plots.loss_reasons(over_time, kind=kind)

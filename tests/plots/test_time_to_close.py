@@ -87,8 +87,8 @@ def test_where_a_curve_has_ended_the_deals_at_risk_are_bounded():
 
 def test_shares_written_beside_the_ends_do_not_overlap():
     with plots.style():
-        plt.figure(figsize=(6, 4), dpi=100)
-        ax = plots.time_to_close(grouped("abcdef"))
+        figure = plt.figure(figsize=(6, 4), dpi=100)
+        ax = plots.time_to_close(grouped("abcdef"), ax=figure.add_subplot())
         ax.figure.canvas.draw()
     ends = [t for t in ax.texts if t.get_text().endswith("%")]
     assert len(ends) == 6

@@ -1,0 +1,98 @@
+"""Whether what lies in the pipeline is enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from wegly_analytics.plots.axis import legend, reach, rows
+from wegly_analytics.plots.chart import begin
+from wegly_analytics.plots.labels import one_line, shortened
+from wegly_analytics.plots.layout import finish, nothing
+from wegly_analytics.plots.style import OPEN, QUIET, WON
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from wegly_analytics.plots.chart import Chart
+
+
+def coverage(
+    table: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    lang: str = "en",
+    currency: str = "BRL",
+    footnote: bool = True,
+    **kwargs: Any,
+) -> Axes:
+    """Draw what is booked and what may still come, beside the target of each period.
+
+    Parameters
+    ----------
+    table
+        What `metrics.coverage` returns, also merged, concatenated or read back from a file.
+    ax
+        Where to draw; a figure of its own if not given.
+    lang
+        ``"en"`` or ``"pt"``.
+    currency
+        The currency of money, as an ISO code.
+    footnote
+        Whether rule, date, completeness, filters and exclusions stand below the chart.
+    **kwargs
+        How matplotlib draws the bars of what is booked, such as ``color="black"``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        One row per group and period: a bar of what was won, a pale one of what is open behind it, a mark at the target,
+        and in words the coverage that there is, the one that is needed, and on how many closed deals that rests.
+
+    Raises
+    ------
+    MissingColumnError
+        If the table lacks a column.
+    SettingError
+        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+    """
+    chart = begin("coverage", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
+    ax, shown = chart.ax, chart.table
+    title = chart.title("Pipeline coverage", "Pipeline coverage by {groups}")
+    if not shown[["booked", "open"]].sum().sum():
+        return nothing(chart, title, chart.say("Nothing to draw: nothing is booked, and nothing is expected."))
+    when = [chart.period(start) for start in shown["period"]]
+    # one period is said once, above; several stand beside each bar
+    subtitle = when[0] if chart.groups and len(set(when)) == 1 else ""
+    labels = chart.names(shown.assign(when=when), chart.groups if subtitle else [*chart.groups, "when"])
+    size = rows(chart, labels)
+    y = np.arange(len(shown))
+    look = chart.marks(color=WON, height=0.55)
+    booked = ax.barh(y, shown["booked"], **look)
+    waiting = ax.barh(y, shown["open"], left=shown["booked"], color=OPEN, alpha=0.45, height=look["height"])
+    goal = ax.vlines(shown["target"], y - 0.4, y + 0.4, color=chart.ink, linewidth=2.5)
+    said = []
+    for place, row in enumerate(shown.to_dict("records")):
+        text, end = _in_words(chart, row), np.nanmax([row["booked"] + row["open"], row["target"]])
+        enough = row["coverage"] >= row["needed"] or row["booked"] >= row["target"]
+        strong: dict[str, Any] = {"fontweight": "bold"} if enough else {"color": QUIET}
+        chart.note(end, place, text, size * 0.9, **strong)
+        said.append(f"{shortened(one_line(labels[place]), 40)}: {text}")
+    ax.set_xlim(0, reach(pd.concat([shown["booked"] + shown["open"], shown["target"]]), 1.02))
+    chart.money_axis()
+    ax.set_xlabel(chart.say("money"))
+    legend(chart, [booked, waiting, goal], [chart.say(text) for text in ("booked", "open", "target")])
+    return finish(chart, title, "; ".join(said[:8]) + ".", subtitle)
+
+
+def _in_words(chart: Chart, row: dict[Any, Any]) -> str:
+    if row["booked"] >= row["target"]:
+        return chart.say("target met")
+
+    def times(n: float) -> str:
+        return "—" if np.isnan(n) else chart.say("{n} ×", n=chart.number(n, 1))
+
+    there, needed = times(row["coverage"]), times(row["needed"])
+    return f"{chart.say('{coverage}, needed {needed}', coverage=there, needed=needed)} ({chart.count(row['n'])})"

@@ -1,0 +1,58 @@
+"""The names of rows, groups and columns, made to fit."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
+
+from wegly_analytics.i18n.texts import column, listed, say
+from wegly_analytics.plots.order import UNINFORMED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+
+NAME_WIDTH: Final = 28
+"""Letters of a name on one line."""
+
+
+def names(table: pd.DataFrame, columns: Sequence[str], lang: str) -> list[str]:
+    """Name each row by its groups, long names on two lines."""
+    if not columns:
+        return [say("All deals", lang)] * len(table)
+    rows = table[list(columns)].astype(object).to_numpy().tolist()
+    return [_wrapped(" · ".join(_name(value, lang) for value in row)) for row in rows]
+
+
+def _name(value: Any, lang: str) -> str:
+    if value == UNINFORMED:
+        return say("(not informed)", lang)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _wrapped(name: str) -> str:
+    return "\n".join(textwrap.wrap(shortened(name, 2 * NAME_WIDTH - 4), NAME_WIDTH)) or " "
+
+
+def shortened(name: str, width: int) -> str:
+    """Take the middle out of a long name: what tells two names apart often stands at the end."""
+    if len(name) <= width:
+        return name
+    tail = width // 3
+    return f"{name[: width - tail - 1].rstrip()}…{name[-tail:].lstrip()}"
+
+
+def one_line(name: str) -> str:
+    """Undo the line break of a long name."""
+    return name.replace("\n", " ")
+
+
+def group_names(groups: Iterable[str], lang: str) -> str:
+    """Name the columns by which a table is grouped, for a title."""
+    return listed(column(name, lang) for name in groups)
+
+
+def plain(text: str) -> str:
+    """Keep matplotlib from taking what stands between two dollar signs for mathematics."""
+    return text.replace("$", r"\$")
