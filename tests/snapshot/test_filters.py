@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+import narwhals as nw
+import narwhals.selectors as cs
 import pandas as pd
 import pytest
 
@@ -123,3 +125,13 @@ def test_filters_that_exclude_each_other_are_warned_of(snap):
     assert caught[0].filename == __file__
     with pytest.warns(EmptyScopeWarning, match="no deal has tag 'vpi'; did you mean 'vip'"):
         snap.where(tag="vpi")
+
+
+def test_an_expression_reads_the_columns_it_names_and_all_where_it_names_none(snapshot_of, tmp_path):
+    snap = snapshot_of({"title": "A", "value": 3}, {"title": "B", "value": 9})
+    loaded = wa.load(snap.save(tmp_path, personal="keep"))
+    assert len(loaded.where(wa.col("value") > 5)) == 1
+    assert sorted(loaded.tables._columns["deals"]) == ["deal_id", "value"]
+    assert len(loaded.where(nw.sum_horizontal("value", "code") > 5)) == 1
+    assert len(loaded.where(nw.max_horizontal(cs.numeric()) > wa.col("code"))) == 2
+    assert len(loaded.tables._columns["deals"]) == len(loaded.deals.columns)

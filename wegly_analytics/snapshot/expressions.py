@@ -21,6 +21,7 @@ _OPERATORS: Final = {
 }  # fmt: skip
 _COLUMN: Final = re.compile(r"\bcol\(([^()]*)\)")
 _MEMBERS: Final = re.compile(r"\.is_in\(other=\[([^\]]*)\]\)")
+_FUNCTION: Final = re.compile(r"(?<![.\w])(\w+)\(")
 _NOT: Final = ".__invert__()"
 _CALL: Final = re.compile(rf"\.__({'|'.join(_OPERATORS)})__\(([^()]*)\)")
 
@@ -72,6 +73,12 @@ def text_of(expression: nw.Expr) -> str:
 def columns_of(expression: nw.Expr) -> list[str]:
     """List the columns that an expression names."""
     return _COLUMN.findall(repr(expression))
+
+
+def is_plain(expression: nw.Expr) -> bool:
+    """Tell whether an expression is made of named columns and values only, so that `columns_of` lists all it needs."""
+    raw = repr(expression)
+    return "selectors" not in raw and set(_FUNCTION.findall(raw)) <= {"col", "lit"}
 
 
 def functions_of(conditions: Iterable[object], columns: dict[str, object]) -> Iterator[str]:

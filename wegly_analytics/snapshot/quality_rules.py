@@ -152,6 +152,16 @@ RULES: Final = (
 )
 """All rules, in the order in which they are reported."""
 
+COLUMNS: Final = {
+    "deals": [
+        "deal_id", "status", "value", "pipeline", "stage_id", "stage", "created_at", "won_at", "lost_at", "loss_reason",
+        "lost_reason_description", "expected_close", "last_activity_at", "n_proposals",
+    ],
+    "pipeline_stages": ["deal_id", "stage_id"],
+    "proposals": ["deal_id"],
+}  # fmt: skip
+"""The columns that the rules need of each table."""
+
 
 def chosen(names: str | Iterable[str] | None) -> tuple[Rule, ...]:
     """Pick rules by name.

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS
-from wegly_analytics.snapshot.expressions import columns_of, functions_of, named, short
+from wegly_analytics.snapshot.expressions import columns_of, functions_of, is_plain, named, short
 from wegly_analytics.snapshot.filters import Condition
 from wegly_analytics.snapshot.frames import pandas_frame
-from wegly_analytics.snapshot.quality_rules import Moment, breaking, chosen
+from wegly_analytics.snapshot.quality_rules import COLUMNS, Moment, breaking, chosen
 from wegly_analytics.snapshot.sources import count
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def narrowed(
         else:
             exprs.append(Condition.of(schema, column, wanted))
             texts.append(exprs[-1].text)
-    deals = source.frame(DEALS.name, _needed(exprs) if source.in_memory else None)
+    deals = source.frame(DEALS.name, _needed(exprs, schema) if source.in_memory else None)
     _evaluate(deals, exprs, stacklevel + 1)
     if masks:
         table = deals.collect("pyarrow").to_native()
@@ -109,7 +109,11 @@ def without(
     names: Any = [quality] if isinstance(quality, str) else quality
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
         raise SettingError(f"quality={quality!r} is not the name of a rule; 'clean' stands for all contradictions")
-    broken = breaking(source.frame, chosen(quality if isinstance(quality, str) else names), Moment(now)).select(_KEY)
+    broken = breaking(
+        lambda name: source.frame(name, COLUMNS[name]),
+        chosen(quality if isinstance(quality, str) else names),
+        Moment(now),
+    ).select(_KEY)
     n = count(deals)
     deals = source.among(deals, broken, inside=False)
     left = count(deals)
@@ -147,10 +151,14 @@ def _check(source: Source, conditions: Sequence[object], columns: Mapping[str, o
         )
 
 
-def _needed(exprs: Iterable[Condition]) -> list[str] | None:
-    """Tell which columns conditions need; None for all, for an expression does not say."""
-    names = [each.column for each in exprs]
-    return None if None in names else list(dict.fromkeys([_KEY, *(name for name in names if name)]))
+def _needed(exprs: Iterable[Condition], schema: pa.Schema) -> list[str] | None:
+    """Tell which columns conditions need; None for all."""
+    names = [_KEY]
+    for each in exprs:
+        names += columns_of(each.expr)
+        if not is_plain(each.expr):
+            return None
+    return list(dict.fromkeys(names)) if set(names) <= set(schema.names) else None
 
 
 def _evaluate(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], stacklevel: int) -> None:
