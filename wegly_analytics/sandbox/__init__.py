@@ -12,9 +12,9 @@ from typing import Final
 
 from wegly_analytics.sandbox import faults
 from wegly_analytics.sandbox.company import Company
+from wegly_analytics.sandbox.default_company import TRUTH
 from wegly_analytics.sandbox.saved import Saved
 from wegly_analytics.sandbox.server import Server
-from wegly_analytics.sandbox.default_company import TRUTH
 from wegly_analytics.sandbox.truth import Truth
 
 MOMENT: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)

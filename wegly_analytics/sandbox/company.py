@@ -9,10 +9,10 @@ from bisect import bisect_right
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
-from wegly_analytics.sandbox.working_hours import is_open
-from wegly_analytics.sandbox.lifecycle import simulate, rng
-from wegly_analytics.sandbox.response import ResponseBuilder
 from wegly_analytics.sandbox.default_company import TRUTH
+from wegly_analytics.sandbox.lifecycle import rng, simulate
+from wegly_analytics.sandbox.response import ResponseBuilder
+from wegly_analytics.sandbox.working_hours import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

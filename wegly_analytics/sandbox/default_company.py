@@ -1,7 +1,7 @@
-"""The simulated company of the sandbox, declared.
+"""The default simulated company of the sandbox, declared.
 
-Its story: from January 2026 on, paid social media brings more and more deals, few of which are won. No source gets
-worse, and no seller, yet the overall win rate falls.
+From January 2026 on, paid social media brings more and more deals, few of which are won. The chance of
+winning never changes for any source or seller, yet the overall win rate falls.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from wegly_analytics.sandbox.entities import (
     Discount,
     Field,
     Frequencies,
+    Growth,
     Owner,
     Pipeline,
     Reason,
-    Growth,
     Source,
     Stage,
     Tag,

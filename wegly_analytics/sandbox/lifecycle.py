@@ -1,6 +1,6 @@
-"""A deal's whole life, scripted once from the company's seed and the deal's code.
+"""The whole lifecycle of a deal, simulated once from the company's seed and the deal's code.
 
-Nothing here depends on the instant of looking: an instant only says how much of the script has happened.
+Nothing here depends on the time of the request: that only decides how much of the lifecycle has happened.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wegly_analytics.sandbox import names
-from wegly_analytics.sandbox.references import FILES, References, Json
-from wegly_analytics.sandbox.working_hours import DAY
-from wegly_analytics.sandbox.lifecycle import LOST, NEVER, WON, Lifecycle, rng
 from wegly_analytics.sandbox.formatting import format_duration, format_instant, new_id, without_accents
+from wegly_analytics.sandbox.lifecycle import LOST, NEVER, WON, Lifecycle, rng
+from wegly_analytics.sandbox.references import FILES, Json, References
+from wegly_analytics.sandbox.working_hours import DAY
 
 if TYPE_CHECKING:
     from random import Random

@@ -1,8 +1,8 @@
 """Working hours in São Paulo, as a clock that runs only while people work.
 
-Even time flows evenly through the week; `to_working` presses a week of it into five working days, in order, and `to_continuous` is
-the way back. Whole weeks of even time last whole weeks when pressed, and any span keeps its length on average; so a
-median of whole weeks stays exactly where it was declared.
+Continuous time has seven equal days a week. `to_working` maps a week of it to five working days, in order, and
+`to_continuous` is the inverse. Whole weeks stay whole weeks, and other spans keep their length on average; so a median
+of whole weeks stays exactly as declared.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def is_open(instant: float) -> bool:
 
 
 def to_continuous(instant: float) -> float:
-    """Give the even time of an instant in working hours."""
+    """Give the continuous time of an instant in working hours."""
     week, rest = divmod(instant - _MONDAY, WEEK)
     day, second = divmod(rest, DAY)
     return week * WEEK + (day + (second - _OPENS) / _OPEN) * WEEK / 5
 
 
 def to_working(time: float) -> float:
-    """Give the instant in working hours of an even time.
+    """Give the instant in working hours of a continuous time.
 
     Examples
     --------
