@@ -1,4 +1,4 @@
-"""The pretend company's truth is found again by the metrics."""
+"""The simulated company's truth is found again by the metrics."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""The pretend company: always the same, always moving on, and true to what was declared about it."""
+"""The simulated company: always the same, always moving on, and true to what was declared about it."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_loss_reasons_are_the_declared_ones(ended: list[Deal]) -> None:
     lost = [d for d in ended if d["status"] == LOST]
     given_ones = Counter(d["crm_loss_reason"]["name"] for d in lost if d["crm_loss_reason"])
     n = given_ones.total()
-    assert near(1 - n / len(lost), TRUTH.habits.no_reason, len(lost))
+    assert near(1 - n / len(lost), TRUTH.frequencies.no_reason, len(lost))
     for reason, share in TRUTH.loss_reasons().items():
         assert near(given_ones[reason] / n, share, n), reason
 

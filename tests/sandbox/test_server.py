@@ -116,10 +116,12 @@ def test_every_request_is_noted_in_order() -> None:
 def test_too_many_requests_are_told_to_wait_and_may_then_pass() -> None:
     with Server(Few(), clock=lambda: MOMENT, per_second=5) as server, requests.Session() as session:
         session.headers.update(KEY)
+        start = time.monotonic()
         answers = [session.get(f"{server.url}{DEALS}2", timeout=10) for _ in range(8)]
+        elapsed = time.monotonic() - start
         refused = [answer for answer in answers if answer.status_code == 429]
-        assert 2 <= len(refused) <= 3
-        assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+        assert 8 - 5 - 5 * elapsed <= len(refused) <= 3, "a slow machine regains five requests a second"
+        assert not refused or {answer.headers["Retry-After"] for answer in refused} == {"1"}
         time.sleep(0.25)
         assert session.get(f"{server.url}{DEALS}2", timeout=10).status_code == 200
 

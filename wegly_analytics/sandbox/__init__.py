@@ -1,4 +1,4 @@
-"""A pretend company with known truth, and a local server that answers like Wegly.
+"""A simulated company with known truth, and a local server that answers like Wegly.
 
 Nothing here needs a key or a network. `Company` is the company: what it answers depends on its seed and on the moment,
 and `Truth` says which rates it was made with, so that a metric can be held against them. `Server` answers over HTTP on
@@ -12,9 +12,9 @@ from typing import Final
 
 from wegly_analytics.sandbox import faults
 from wegly_analytics.sandbox.company import Company
+from wegly_analytics.sandbox.default_company import TRUTH
 from wegly_analytics.sandbox.saved import Saved
 from wegly_analytics.sandbox.server import Server
-from wegly_analytics.sandbox.story import TRUTH
 from wegly_analytics.sandbox.truth import Truth
 
 MOMENT: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""A pretend company that lives: deals arrive without end, and `at` says how much has happened."""
+"""A simulated company that lives: deals arrive without end, and `at` says how much has happened."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bisect import bisect_right
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
-from wegly_analytics.sandbox.hours import is_open
-from wegly_analytics.sandbox.life import live, rng
-from wegly_analytics.sandbox.shape import Scribe
-from wegly_analytics.sandbox.story import TRUTH
+from wegly_analytics.sandbox.default_company import TRUTH
+from wegly_analytics.sandbox.lifecycle import rng, simulate
+from wegly_analytics.sandbox.response import ResponseBuilder
+from wegly_analytics.sandbox.working_hours import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ _GAP, _MONTH = 2, 3
 
 
 class Company:
-    """A pretend company whose true rates are set.
+    """A simulated company whose true rates are set.
 
     The same seed gives the same company; seen later it has moved on. A deal is the same whichever others were requested
     for. Threads may share it.
@@ -67,7 +67,7 @@ class Company:
         self.truth = truth
         self.seed = seed
         self._deals_per_month = deals_per_month
-        self._scribe = Scribe(truth, seed)
+        self._scribe = ResponseBuilder(truth, seed)
         self._lock = threading.Lock()
         self._month = date(opened.year, opened.month, 1)  # the next one to come
         self._issued: list[int] = []
@@ -131,9 +131,9 @@ class Company:
                 yield code, body
 
     def _write(self, code: int, at: int) -> bytes | None:
-        if rng(self.seed, code, _GAP).random() < self.truth.habits.gaps:
+        if rng(self.seed, code, _GAP).random() < self.truth.frequencies.gaps:
             return None
-        life = live(self.truth, self.seed, code, self._issued[code - 1])
+        life = simulate(self.truth, self.seed, code, self._issued[code - 1])
         return json.dumps(self._scribe.write(life, at), ensure_ascii=False).encode()
 
     def _last(self, at: int) -> int:

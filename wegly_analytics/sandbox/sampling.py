@@ -1,4 +1,4 @@
-"""The pretend company's snapshot without any network."""
+"""The simulated company's snapshot without any network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @cache
 def sample() -> Snapshot:
-    """Give the pretend company's deals, for trying things out: no key, no network, the same every time.
+    """Give the simulated company's deals, for trying things out: no key, no network, the same every time.
 
     Returns
     -------

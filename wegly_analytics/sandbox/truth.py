@@ -1,4 +1,4 @@
-"""What is true about a pretend company: declared as plain data, with what follows from it."""
+"""What is true about a simulated company: declared as plain data, with what follows from it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wegly_analytics.sandbox.parts import (
-        Absent,
+    from wegly_analytics.sandbox.entities import (
+        Absence,
         Discount,
         Field,
-        Habits,
+        Frequencies,
         Owner,
         Pipeline,
         Reason,
@@ -28,7 +28,7 @@ _NEAR = 1e-9
 
 @dataclass(frozen=True)
 class Truth:
-    """A pretend company's true rates; all independent of each other.
+    """A simulated company's true rates; all independent of each other.
 
     A deal is won with the chance of its source plus the deltas of its owner and of its discount. Its value, its
     pipeline and its time in each stage depend on nothing else, so each can be found again in the company's deals.
@@ -45,7 +45,7 @@ class Truth:
         The median value of deals, and the standard deviation of its logarithm.
     retired
         A stage that is gone.
-    habits
+    frequencies
         How often deals do something out of the ordinary.
     tags, fields
         Tags and custom fields.
@@ -70,10 +70,10 @@ class Truth:
     value: float
     value_spread: float
     retired: Stage
-    habits: Habits
+    frequencies: Frequencies
     tags: tuple[Tag, ...]
     fields: tuple[Field, ...]
-    optional: Mapping[str, Absent]
+    optional: Mapping[str, Absence]
     running: bool = True
 
     def __post_init__(self) -> None:
@@ -161,12 +161,14 @@ class Truth:
 
     def cycle_days(self) -> float:
         """Give the mean days from creation to winning, of won deals."""
-        habits = self.habits
-        total = habits.retired * self._mean(self.retired) + habits.reopened * sum(habits.reopened_days) / 2
+        frequencies = self.frequencies
+        total = (
+            frequencies.retired * self._mean(self.retired) + frequencies.reopened * sum(frequencies.reopened_days) / 2
+        )
         for pipeline in self.pipelines:
             means = [self._mean(stage) for stage in pipeline.stages]
             skipped = [means[place] for place in pipeline.skippable]
-            total += pipeline.share * (sum(means) - habits.skips * sum(skipped) / max(len(skipped), 1))
+            total += pipeline.share * (sum(means) - frequencies.skips * sum(skipped) / max(len(skipped), 1))
         return total
 
     def mean_value(self) -> float:

@@ -1,7 +1,7 @@
-"""The pretend company of the sandbox, declared.
+"""The default simulated company of the sandbox, declared.
 
-Its story: from January 2026 on, paid social media brings more and more deals, few of which are won. No source gets
-worse, and no seller, yet the overall win rate falls.
+From January 2026 on, paid social media brings more and more deals, few of which are won. The chance of
+winning never changes for any source or seller, yet the overall win rate falls.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from wegly_analytics.sandbox.parts import (
-    Absent,
+from wegly_analytics.sandbox.entities import (
+    Absence,
     Discount,
     Field,
-    Habits,
+    Frequencies,
+    Growth,
     Owner,
     Pipeline,
     Reason,
-    Rise,
     Source,
     Stage,
     Tag,
@@ -56,7 +56,7 @@ TRUTH: Final = Truth(
         Source("Prospecção ativa", 0.17, win=0.24),
         Source("Tráfego pago (Google Ads)", 0.14, win=0.28),
         Source("Parceiros e integradores", 0.12, win=0.41),
-        Source("Tráfego pago (Meta Ads)", 0.11, win=0.12, rise=Rise(date(2026, 1, 1), date(2026, 7, 1), 5.0)),
+        Source("Tráfego pago (Meta Ads)", 0.11, win=0.12, growth=Growth(date(2026, 1, 1), date(2026, 7, 1), 5.0)),
         Source("Eventos, feiras e congressos regionais do setor", 0.09, win=0.37),
     ),
     owners=(
@@ -89,7 +89,7 @@ TRUTH: Final = Truth(
     value=14_000.0,
     value_spread=0.8,
     retired=Stage("Triagem (etapa antiga)", 7),
-    habits=Habits(),
+    frequencies=Frequencies(),
     tags=(
         Tag("Prioridade", "#D64545", 0.15),
         Tag("Enterprise", "#3D5A98", 0.12),
@@ -105,21 +105,21 @@ TRUTH: Final = Truth(
         Field("Observações", 1),
     ),
     optional={
-        "created_by": Absent(null=0.02),
-        "responsible": Absent(null=0.01),
-        "quality_rating": Absent(null=0.35),
-        "quality_reason": Absent(null=0.55, missing=0.02),
-        "temperature": Absent(null=0.08, missing=0.01),
-        "organization": Absent(null=0.12),
-        "lead": Absent(null=0.25, missing=0.02),
-        "marketing_lead_source": Absent(null=0.35, missing=0.01),
-        "last_activity_at": Absent(null=0.02),
-        "participants": Absent(null=0.01, missing=0.01),
-        "custom_fields": Absent(null=0.02, missing=0.01),
-        "tags": Absent(null=0.01, missing=0.02),
-        "followers": Absent(null=0.02, missing=0.03),
-        "pipeline_stages": Absent(missing=0.005),
-        "views_count": Absent(missing=0.01),
+        "created_by": Absence(null=0.02),
+        "responsible": Absence(null=0.01),
+        "quality_rating": Absence(null=0.35),
+        "quality_reason": Absence(null=0.55, missing=0.02),
+        "temperature": Absence(null=0.08, missing=0.01),
+        "organization": Absence(null=0.12),
+        "lead": Absence(null=0.25, missing=0.02),
+        "marketing_lead_source": Absence(null=0.35, missing=0.01),
+        "last_activity_at": Absence(null=0.02),
+        "participants": Absence(null=0.01, missing=0.01),
+        "custom_fields": Absence(null=0.02, missing=0.01),
+        "tags": Absence(null=0.01, missing=0.02),
+        "followers": Absence(null=0.02, missing=0.03),
+        "pipeline_stages": Absence(missing=0.005),
+        "views_count": Absence(missing=0.01),
     },
 )
-"""The pretend company."""
+"""The simulated company."""

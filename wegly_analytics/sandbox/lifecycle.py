@@ -1,6 +1,6 @@
-"""A deal's whole life, scripted once from the company's seed and the deal's code.
+"""The whole lifecycle of a deal, simulated once from the company's seed and the deal's code.
 
-Nothing here depends on the moment of looking: a moment only says how much of the script has happened.
+Nothing here depends on the time of the request: that only decides how much of the lifecycle has happened.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from wegly_analytics.sandbox.hours import DAY, even, is_open, worked
+from wegly_analytics.sandbox.working_hours import DAY, is_open, to_continuous, to_working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wegly_analytics.sandbox.parts import Discount, Owner, Pipeline, Source
+    from wegly_analytics.sandbox.entities import Discount, Owner, Pipeline, Source
     from wegly_analytics.sandbox.truth import Truth
 
 NEVER: Final = 1 << 62
-"""A moment after all others."""
+"""An instant after all others."""
 
 _T = TypeVar("_T")
 
@@ -30,15 +30,15 @@ RETIRED: Final = -1
 """The place of the stage that the pipeline no longer has."""
 
 
-class Visit(NamedTuple):
-    """A stay in a stage, by the stage's place in the pipeline; moments are seconds since 1970."""
+class StageVisit(NamedTuple):
+    """A stay in a stage, by the stage's place in the pipeline; instants are seconds since 1970."""
 
     place: int
     entered: int
     left: int
 
 
-class Early(NamedTuple):
+class EarlyClose(NamedTuple):
     """A closing that was taken back: when, when it was taken back, and how the deal had been closed."""
 
     closed: int
@@ -46,7 +46,7 @@ class Early(NamedTuple):
     status: int
 
 
-class Offer(NamedTuple):
+class ProposalVersion(NamedTuple):
     """One version of a deal's proposal."""
 
     version: int
@@ -61,12 +61,12 @@ class Offer(NamedTuple):
 class Change(NamedTuple):
     """From when on something has a value."""
 
-    moment: int
+    instant: int
     value: float
 
 
 @dataclass(slots=True)
-class Life:
+class Lifecycle:
     """What happens to a deal, and when."""
 
     code: int
@@ -74,38 +74,38 @@ class Life:
     pipeline: Pipeline
     source: Source | None
     owner: Owner
-    heir: Change
+    new_owner: Change
     """From when on somebody else owns it, and who, by place."""
     discount: Discount
-    visits: list[Visit]
+    visits: list[StageVisit]
     closed: int
     won: bool
-    early: Early | None
+    early_close: EarlyClose | None
     archived: int
     reason: int | None
     values: list[Change]
     has_value: bool
     expected: list[Change]
     """Expected close days, as midnights UTC, each from when on."""
-    offers: list[Offer]
-    moments: list[int]
-    """Every moment at which something happens, in order."""
+    offers: list[ProposalVersion]
+    instants: list[int]
+    """Every instant at which something happens, in order."""
 
     def status(self, at: int) -> int:
-        """Open, won or lost at a moment."""
-        if self.early and self.early.closed <= at < self.early.reopened:
-            return self.early.status
+        """Open, won or lost at an instant."""
+        if self.early_close and self.early_close.closed <= at < self.early_close.reopened:
+            return self.early_close.status
         if at < self.closed:
             return OPEN
         return WON if self.won else LOST
 
-    def visit(self, at: int) -> Visit:
-        """Give the latest visit that has begun at a moment."""
+    def visit(self, at: int) -> StageVisit:
+        """Give the latest visit that has begun at an instant."""
         return next((v for v in reversed(self.visits) if v.entered <= at), self.visits[0])
 
     def updated(self, at: int) -> int:
-        """Give the latest moment up to another at which something happened."""
-        return self.moments[bisect_right(self.moments, at) - 1]
+        """Give the latest instant up to another at which something happened."""
+        return self.instants[bisect_right(self.instants, at) - 1]
 
 
 def rng(seed: int, code: int, use: int = 0) -> Random:
@@ -113,8 +113,8 @@ def rng(seed: int, code: int, use: int = 0) -> Random:
     return Random((seed * 4 + use) << 40 | code)
 
 
-def live(truth: Truth, seed: int, code: int, created: int) -> Life:
-    """Script the life of a deal that is created at a moment.
+def simulate(truth: Truth, seed: int, code: int, created: int) -> Lifecycle:
+    """Script the life of a deal that is created at an instant.
 
     Parameters
     ----------
@@ -127,11 +127,11 @@ def live(truth: Truth, seed: int, code: int, created: int) -> Life:
 
     Returns
     -------
-    Life
+    Lifecycle
         What happens to the deal.
     """
     draw = rng(seed, code)
-    habits = truth.habits
+    frequencies = truth.frequencies
     day = datetime.fromtimestamp(created, UTC).date()
     pipeline = _one(draw, truth.pipelines, [p.share for p in truth.pipelines])
     source = _one(draw, truth.sources, [s.arrivals(day) for s in truth.sources])
@@ -143,71 +143,71 @@ def live(truth: Truth, seed: int, code: int, created: int) -> Life:
 
     # What was created out of hours goes on at any hour; everything else happens while people work.
     busy = is_open(created)
-    start = even(created) if busy else float(created)
+    start = to_continuous(created) if busy else float(created)
 
     def clock(time: float) -> int:
-        return round(worked(time) if busy else time)
+        return round(to_working(time) if busy else time)
 
     path = _path(draw, truth, pipeline, end)
     total = sum(seconds for _, seconds in path)
     fate, share = draw.random(), draw.uniform(0.3, 0.9)
     cut = math.inf
     gap = 0.0
-    if fate < habits.archived:
+    if fate < frequencies.archived:
         cut = share * total
-    elif fate < habits.archived + habits.reopened:
-        cut, gap = share * total, draw.uniform(*habits.reopened_days) * DAY
+    elif fate < frequencies.archived + frequencies.reopened:
+        cut, gap = share * total, draw.uniform(*frequencies.reopened_days) * DAY
 
-    visits: list[Visit] = []
+    visits: list[StageVisit] = []
     time = start
-    early: Early | None = None
+    early_close: EarlyClose | None = None
     archived = NEVER
     for place, seconds in path:
         until = time - start + seconds
         if time - start <= cut < until:
-            moment = clock(start + cut)
+            instant = clock(start + cut)
             if not gap:
-                archived = moment
-                visits.append(Visit(place, clock(time), NEVER))
+                archived = instant
+                visits.append(StageVisit(place, clock(time), NEVER))
                 break
             again = clock(start + cut + gap)
-            early = Early(moment, again, WON if draw.random() < habits.reopened_won else LOST)
-            visits += Visit(place, clock(time), moment), Visit(place, again, clock(time + gap + seconds))
+            early_close = EarlyClose(instant, again, WON if draw.random() < frequencies.reopened_won else LOST)
+            visits += StageVisit(place, clock(time), instant), StageVisit(place, again, clock(time + gap + seconds))
             time += gap + seconds
             cut = math.inf
             continue
-        visits.append(Visit(place, clock(time), clock(time + seconds)))
+        visits.append(StageVisit(place, clock(time), clock(time + seconds)))
         time += seconds
     closed = NEVER if archived < NEVER else visits[-1].left
 
     values = _values(draw, truth, start, total, clock)
-    life = Life(
+    life = Lifecycle(
         code=code,
         created=visits[0].entered,
         pipeline=pipeline,
-        source=None if draw.random() < habits.no_source else source,
+        source=None if draw.random() < frequencies.no_source else source,
         owner=owner,
-        heir=Change(
-            clock(start + draw.random() * total) if draw.random() < habits.handed_over else NEVER,
+        new_owner=Change(
+            clock(start + draw.random() * total) if draw.random() < frequencies.handed_over else NEVER,
             draw.randrange(len(truth.owners)),
         ),
         discount=discount,
         visits=visits,
         closed=closed,
         won=won,
-        early=early,
+        early_close=early_close,
         archived=archived,
         reason=None
-        if draw.random() < habits.no_reason
+        if draw.random() < frequencies.no_reason
         else _one(draw, range(len(truth.reasons)), [reason.share for reason in truth.reasons]),
         values=values,
-        has_value=draw.random() >= habits.no_value,
+        has_value=draw.random() >= frequencies.no_value,
         expected=_expected(draw, truth, visits[0].entered, min(closed, archived)),
         offers=[],
-        moments=[],
+        instants=[],
     )
     life.offers = _offers(draw, truth, life)
-    life.moments = sorted(_moments(life))
+    life.instants = sorted(_instants(life))
     return life
 
 
@@ -217,12 +217,14 @@ def _one(draw: Random, things: Sequence[_T], weights: Sequence[float]) -> _T:
 
 def _path(draw: Random, truth: Truth, pipeline: Pipeline, end: int) -> list[tuple[int, float]]:
     """Draw the stages of a deal up to the one it ends in, and the seconds in each."""
-    habits = truth.habits
+    frequencies = truth.frequencies
     path = [
         (place, draw.lognormvariate(math.log(pipeline.stages[place].days * DAY), truth.spread))
         for place in range(end + 1)
     ]
-    skips, revisits, retired = (draw.random() < share for share in (habits.skips, habits.revisits, habits.retired))
+    skips, revisits, retired = (
+        draw.random() < share for share in (frequencies.skips, frequencies.revisits, frequencies.retired)
+    )
     skipped, again, part = draw.choice(pipeline.skippable or [0]), draw.random(), draw.uniform(0.3, 0.7)
     if revisits and end:
         # Back and forth between two stages, each time parted in two: the totals stay as drawn.
@@ -239,7 +241,7 @@ def _path(draw: Random, truth: Truth, pipeline: Pipeline, end: int) -> list[tupl
 def _values(draw: Random, truth: Truth, start: float, total: float, clock: Callable[[float], int]) -> list[Change]:
     """Draw what the deal is worth, and perhaps what it is worth later: the same on average."""
     worth = round(draw.lognormvariate(math.log(truth.value), truth.value_spread), 2)
-    edited, share, factor = draw.random() < truth.habits.edited, draw.random(), draw.uniform(0.7, 1.3)
+    edited, share, factor = draw.random() < truth.frequencies.edited, draw.random(), draw.uniform(0.7, 1.3)
     values = [Change(0, worth)]
     if edited:
         values.append(Change(clock(start + share * total), round(worth * factor, 2)))
@@ -248,41 +250,41 @@ def _values(draw: Random, truth: Truth, start: float, total: float, clock: Calla
 
 def _expected(draw: Random, truth: Truth, created: int, ended: int) -> list[Change]:
     """Draw the day the deal should close, and the days it is pushed to as each passes."""
-    if draw.random() < truth.habits.unexpected:
+    if draw.random() < truth.frequencies.unexpected:
         return []
     due = created + draw.uniform(0.5, 1.5) * truth.cycle_days() * DAY
     days = [Change(created, due // DAY * DAY)]
-    while due < ended and draw.random() < truth.habits.pushed:
-        moment = int(due)
+    while due < ended and draw.random() < truth.frequencies.pushed:
+        instant = int(due)
         due += draw.uniform(15, 60) * DAY
-        days.append(Change(moment, due // DAY * DAY))
+        days.append(Change(instant, due // DAY * DAY))
     return days
 
 
-def _offers(draw: Random, truth: Truth, life: Life) -> list[Offer]:
+def _offers(draw: Random, truth: Truth, life: Lifecycle) -> list[ProposalVersion]:
     """Draw the proposals that come with the proposal stage."""
     rate = round(draw.uniform(life.discount.low, life.discount.high), 4)
-    revised, refused = draw.random() < truth.habits.revised, draw.random() < truth.habits.rejected
+    revised, refused = draw.random() < truth.frequencies.revised, draw.random() < truth.frequencies.rejected
     stay = next((visit for visit in life.visits if visit.place == life.pipeline.proposal), None)
     if stay is None:
         return []
     # An archived deal's last visit has no end; its proposal comes within the day.
     length = min(stay.left, stay.entered + DAY) - stay.entered if stay.left == NEVER else stay.left - stay.entered
-    moments = [stay.entered + length // 20, *([stay.entered + length // 2] if revised else [])]
+    instants = [stay.entered + length // 20, *([stay.entered + length // 2] if revised else [])]
     rates = [rate / 2, rate] if revised else [rate]
     approved = life.closed - (life.closed - life.visits[-1].entered) // 4 if life.won else NEVER
     rejected = life.closed if refused and not life.won else NEVER
     offers = []
-    for version, (moment, given) in enumerate(zip(moments, rates, strict=True), 1):
-        amount = next(change.value for change in reversed(life.values) if change.moment <= moment)
-        final = version == len(moments)
+    for version, (instant, given) in enumerate(zip(instants, rates, strict=True), 1):
+        amount = next(change.value for change in reversed(life.values) if change.instant <= instant)
+        final = version == len(instants)
         offers.append(
-            Offer(
+            ProposalVersion(
                 version,
                 round(given, 4),
                 amount,
-                moment,
-                replaced=NEVER if final else moments[version],
+                instant,
+                replaced=NEVER if final else instants[version],
                 approved=approved if final and life.closed < NEVER else NEVER,
                 rejected=rejected if final and life.closed < NEVER else NEVER,
             )
@@ -290,11 +292,11 @@ def _offers(draw: Random, truth: Truth, life: Life) -> list[Offer]:
     return offers
 
 
-def _moments(life: Life) -> set[int]:
-    moments = {life.created, life.closed, life.archived, life.heir.moment}
-    moments.update(visit.entered for visit in life.visits)
-    moments.update(change.moment for change in (*life.values, *life.expected))
-    moments.update(moment for offer in life.offers for moment in offer[3:])
-    if life.early:
-        moments |= {life.early.closed, life.early.reopened}
-    return {moment for moment in moments if life.created <= moment < NEVER}
+def _instants(life: Lifecycle) -> set[int]:
+    instants = {life.created, life.closed, life.archived, life.new_owner.instant}
+    instants.update(visit.entered for visit in life.visits)
+    instants.update(change.instant for change in (*life.values, *life.expected))
+    instants.update(instant for offer in life.offers for instant in offer[3:])
+    if life.early_close:
+        instants |= {life.early_close.closed, life.early_close.reopened}
+    return {instant for instant in instants if life.created <= instant < NEVER}

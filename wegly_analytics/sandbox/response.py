@@ -1,19 +1,19 @@
-"""How a deal looks from outside: its life up to a moment, in the shape of the API's answer."""
+"""How a deal looks from outside: its life up to an instant, in the shape of the API's answer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wegly_analytics.sandbox import cast
-from wegly_analytics.sandbox.directory import FILES, Directory, Json
-from wegly_analytics.sandbox.hours import DAY
-from wegly_analytics.sandbox.life import LOST, NEVER, WON, Life, rng
-from wegly_analytics.sandbox.spelling import instant, new_id, plain, readable
+from wegly_analytics.sandbox import names
+from wegly_analytics.sandbox.formatting import format_duration, format_instant, new_id, without_accents
+from wegly_analytics.sandbox.lifecycle import LOST, NEVER, WON, Lifecycle, rng
+from wegly_analytics.sandbox.references import FILES, Json, References
+from wegly_analytics.sandbox.working_hours import DAY
 
 if TYPE_CHECKING:
     from random import Random
 
-    from wegly_analytics.sandbox.parts import Field
+    from wegly_analytics.sandbox.entities import Field
     from wegly_analytics.sandbox.truth import Truth
 
 _SENT, _APPROVED, _REJECTED, _REPLACED = 1, 2, 3, 4
@@ -21,7 +21,7 @@ _SHOWN: Final = 120 * DAY
 """How long a deal draws views, notes and the like after its creation."""
 
 
-class Scribe:
+class ResponseBuilder:
     """Writes the deals of one company.
 
     Parameters
@@ -35,68 +35,70 @@ class Scribe:
     def __init__(self, truth: Truth, seed: int) -> None:
         self._truth = truth
         self._seed = seed
-        self._book = Directory(truth, seed)
+        self._references = References(truth, seed)
 
     def id(self, code: int) -> str:
         """Give the UUID of the deal with a code."""
-        return self._book.given("deal", str(code))
+        return self._references.given("deal", str(code))
 
-    def write(self, life: Life, at: int) -> Json:
-        """Write a deal as it is at a moment.
+    def write(self, life: Lifecycle, at: int) -> Json:
+        """Write a deal as it is at an instant.
 
         Parameters
         ----------
         life
             The deal's life.
         at
-            The moment, in seconds since 1970.
+            The instant, in seconds since 1970.
 
         Returns
         -------
         dict
             The answer, as JSON values.
         """
-        # Draws come in the same order whatever the moment, so what is written of the past never changes.
+        # Draws come in the same order whatever the instant, so what is written of the past never changes.
         draw = rng(self._seed, life.code, use=1)
         status = life.status(at)
-        stages = self._book.stages[life.pipeline.name]
-        stage = self._book.stage(life.pipeline, life.visit(at).place)
-        owner = life.heir.value if life.heir.moment <= at else self._truth.owners.index(life.owner)
-        user = self._book.users[int(owner)]
+        stages = self._references.stages[life.pipeline.name]
+        stage = self._references.stage(life.pipeline, life.visit(at).place)
+        owner = life.new_owner.value if life.new_owner.instant <= at else self._truth.owners.index(life.owner)
+        user = self._references.users[int(owner)]
         activity = _Activity(draw, life, at)
-        company = f"{draw.choice(cast.TRADES)} {draw.choice(cast.BRANDS)} {draw.choice(cast.FORMS)}"
-        offer = draw.choice(cast.OFFERS)
+        company = f"{draw.choice(names.TRADES)} {draw.choice(names.BRANDS)} {draw.choice(names.FORMS)}"
+        offer = draw.choice(names.OFFERS)
         warm, rating = draw.randrange(1, 3), draw.randrange(1, 6)
-        explained = draw.random() < self._truth.habits.described
-        explanation = draw.choice(cast.EXPLANATIONS)
+        explained = draw.random() < self._truth.frequencies.described
+        explanation = draw.choice(names.EXPLANATIONS)
         deal: Json = {
             "id": self.id(life.code),
             "code": life.code,
             "title": f"{offer} – {company}",
             "status": status,
-            "created_by": draw.choice(self._book.users),
+            "created_by": draw.choice(self._references.users),
             "stage": {
                 "id": stage["id"],
                 "name": stage["name"],
-                "pipeline": self._book.named("pipeline", life.pipeline.name),
+                "pipeline": self._references.named("pipeline", life.pipeline.name),
             },
             "pipeline_stages": [each | {"position": place} for place, each in enumerate(stages)],
             "responsible": user,
-            "deal_source": self._book.sources[life.source.name] if life.source else None,
+            "deal_source": self._references.sources[life.source.name] if life.source else None,
             "marketing_lead_source": self._tracking(draw, life),
             "quality_rating": rating,
-            "quality_reason": cast.RATINGS[rating - 1],
+            "quality_reason": names.RATINGS[rating - 1],
             "won_date": _last_closed(life, WON, at),
             "lost_date": _last_closed(life, LOST, at),
-            "crm_loss_reason": self._book.reasons[life.reason] if status == LOST and life.reason is not None else None,
+            "crm_loss_reason": self._references.reasons[life.reason]
+            if status == LOST and life.reason is not None
+            else None,
             "lost_reason_description": explanation if status == LOST and explained else None,
             "visibility": draw.choices((0, 1, 2), (1, 3, 6))[0],
-            "created_at": instant(life.created),
-            "updated_at": instant(life.updated(at)),
+            "created_at": format_instant(life.created),
+            "updated_at": format_instant(life.updated(at)),
             "archived_at": _happened(life.archived, at),
-            "last_activity_at": instant(activity.last),
+            "last_activity_at": format_instant(activity.last),
             "expected_close_date": next(
-                (instant(int(day)) for moment, day in reversed(life.expected) if moment <= at), None
+                (format_instant(int(day)) for instant, day in reversed(life.expected) if instant <= at), None
             ),
             "temperature": warm + (life.visit(at).place >= life.pipeline.proposal),
             "participants": self._participants(draw, life, at),
@@ -108,10 +110,12 @@ class Scribe:
             "lead": {"id": new_id(draw), "title": f"Contato: {company}"},
             "custom_fields": [self._field(draw, field) for field in self._truth.fields],
             "tags": [
-                tag for tag, each in zip(self._book.tags, self._truth.tags, strict=True) if draw.random() < each.share
+                tag
+                for tag, each in zip(self._references.tags, self._truth.tags, strict=True)
+                if draw.random() < each.share
             ],
             "stage_durations": self._durations(life, at),
-            "value": next(v for moment, v in reversed(life.values) if moment <= at) if life.has_value else None,
+            "value": next(v for instant, v in reversed(life.values) if instant <= at) if life.has_value else None,
             "views_count": activity.count(draw, 30),
             "associations_count": {
                 "items": draw.randrange(4),
@@ -138,33 +142,33 @@ class Scribe:
                 del deal["proposals"]
         return deal
 
-    def _tracking(self, draw: Random, life: Life) -> Json:
+    def _tracking(self, draw: Random, life: Lifecycle) -> Json:
         source = life.source.name if life.source else draw.choice(self._truth.sources).name
         paid = "pago" in source
         creative = {
             "id": new_id(draw),
-            "value": draw.choice(cast.CONTENTS),
+            "value": draw.choice(names.CONTENTS),
             "creative_uri": f"{FILES}/ads/{life.code % 17}",
         }
         return {
             "id": new_id(draw),
-            "utm_search_term": draw.choice(cast.TERMS),
-            "lead_source": self._book.sources[source],
+            "utm_search_term": draw.choice(names.TERMS),
+            "lead_source": self._references.sources[source],
             "url_conversion": f"https://www.example.com/landing/{life.code % 9}?utm_medium={'cpc' if paid else 'site'}",
-            "campaing_name": draw.choice(cast.CAMPAIGNS),
-            "ad_set_name": draw.choice(cast.AD_SETS) if paid else None,
-            "content_name": draw.choice(cast.CONTENTS),
-            "displayed_on_name": draw.choice(cast.PLACES) if paid else None,
-            "conversion_tool_name": draw.choice(cast.TOOLS),
+            "campaing_name": draw.choice(names.CAMPAIGNS),
+            "ad_set_name": draw.choice(names.AD_SETS) if paid else None,
+            "content_name": draw.choice(names.CONTENTS),
+            "displayed_on_name": draw.choice(names.PLACES) if paid else None,
+            "conversion_tool_name": draw.choice(names.TOOLS),
             "creative": creative if paid else None,
         }
 
-    def _participants(self, draw: Random, life: Life, at: int) -> list[Json]:
+    def _participants(self, draw: Random, life: Lifecycle, at: int) -> list[Json]:
         people = []
         for number in range(draw.choices((0, 1, 2, 3), (2, 10, 5, 2))[0]):
             joined = life.created + int(number * draw.random() * 30 * DAY)
-            first, last = draw.choice(cast.FIRST_NAMES), draw.choice(cast.SURNAMES)
-            address = plain(f"{first}.{last}@cliente{life.code}.example.com").lower()
+            first, last = draw.choice(names.FIRST_NAMES), draw.choice(names.SURNAMES)
+            address = without_accents(f"{first}.{last}@cliente{life.code}.example.com").lower()
             number_called = f"+55 11 90000-{draw.randrange(10_000):04d}"  # nobody's: such numbers are not given out
             contacts = [
                 {"id": new_id(draw), "type": kind, "value": value, "primary": kind == 1}
@@ -173,8 +177,8 @@ class Scribe:
             ]
             person = {
                 "id": new_id(draw),
-                "role": self._book.named("role", draw.choice(cast.ROLES)) if draw.random() < 0.9 else None,
-                "notes": draw.choice(cast.REMARKS) if draw.random() < 0.4 else None,
+                "role": self._references.named("role", draw.choice(names.ROLES)) if draw.random() < 0.9 else None,
+                "notes": draw.choice(names.REMARKS) if draw.random() < 0.4 else None,
                 "person": {"id": new_id(draw), "name": f"{first} {last}", "contacts": contacts},
             }
             if joined <= at:
@@ -187,23 +191,23 @@ class Scribe:
             answers = [
                 {
                     "id": new_id(draw),
-                    "option_id": self._book.given(f"option of {field.name}", option),
+                    "option_id": self._references.given(f"option of {field.name}", option),
                     "option_value": option,
                     "value": None,
                 }
                 for option in chosen
             ]
         else:
-            text = str(draw.randrange(100, 9_000) * 1_000) if field.type == 2 else draw.choice(cast.REMARKS)
+            text = str(draw.randrange(100, 9_000) * 1_000) if field.type == 2 else draw.choice(names.REMARKS)
             answers = [{"id": new_id(draw), "option_id": None, "option_value": None, "value": text}]
         return {
-            "field_id": self._book.given("field", field.name),
+            "field_id": self._references.given("field", field.name),
             "field_name": field.name,
             "field_type": field.type,
             "answers": answers if draw.random() < 0.85 else [],
         }
 
-    def _durations(self, life: Life, at: int) -> list[Json]:
+    def _durations(self, life: Lifecycle, at: int) -> list[Json]:
         """Add up the time in each stage; who goes back to a stage is not told apart."""
         total: dict[int, int] = {}
         for place, entered, left in life.visits:
@@ -211,29 +215,29 @@ class Scribe:
                 total[place] = total.get(place, 0) + min(left, at) - entered
         rows = []
         for place, seconds in total.items():
-            stage = self._book.stage(life.pipeline, place)
+            stage = self._references.stage(life.pipeline, place)
             rows.append(
                 {
                     "stage_id": stage["id"],
                     "stage_name": stage["name"],
                     "total_seconds": seconds,
-                    "human_readable": readable(seconds),
+                    "human_readable": format_duration(seconds),
                 }
             )
         return rows
 
-    def _proposals(self, draw: Random, life: Life, at: int, title: str) -> list[Json]:
+    def _proposals(self, draw: Random, life: Lifecycle, at: int, title: str) -> list[Json]:
         ids = [new_id(draw), new_id(draw)]
         days, percent = draw.choice((15, 30, 45)), draw.random() < 0.7
-        author = self._book.users[self._truth.owners.index(life.owner)]
-        approver = self._book.named("user", self._truth.owners[0].name)
+        author = self._references.users[self._truth.owners.index(life.owner)]
+        approver = self._references.named("user", self._truth.owners[0].name)
         rows = []
         for offer in life.offers:
             if offer.created > at:
                 break
             subtotal = round(offer.amount / (1 - offer.rate), 2)
             replaced, approved, rejected = (
-                _happened(moment, at) for moment in (offer.replaced, offer.approved, offer.rejected)
+                _happened(instant, at) for instant in (offer.replaced, offer.approved, offer.rejected)
             )
             changes = [m for m in offer[3:] if m <= at]
             rows.append(
@@ -248,9 +252,9 @@ class Scribe:
                     "discount_value": round(offer.rate * 100, 2) if percent else round(subtotal - offer.amount, 2),
                     "subtotal": subtotal,
                     "total": offer.amount,
-                    "valid_until": instant(offer.created + days * DAY),
-                    "created_at": instant(offer.created),
-                    "updated_at": instant(max(changes)),
+                    "valid_until": format_instant(offer.created + days * DAY),
+                    "created_at": format_instant(offer.created),
+                    "updated_at": format_instant(max(changes)),
                     "approved_at": approved,
                     "archived_at": replaced,
                     "rejected_at": rejected,
@@ -260,14 +264,14 @@ class Scribe:
             )
         return rows
 
-    def _followers(self, draw: Random, life: Life, at: int) -> list[Json]:
+    def _followers(self, draw: Random, life: Lifecycle, at: int) -> list[Json]:
         rows = []
-        for user in draw.sample(self._book.users, draw.choices((0, 1, 2), (5, 4, 2))[0]):
+        for user in draw.sample(self._references.users, draw.choices((0, 1, 2), (5, 4, 2))[0]):
             since = life.created + int(draw.random() * 20 * DAY)
             row = {
-                "role": self._book.named("follower role", draw.choice(cast.FOLLOWER_ROLES)),
+                "role": self._references.named("follower role", draw.choice(names.FOLLOWER_ROLES)),
                 "user": user,
-                "notes": draw.choice(cast.REMARKS) if draw.random() < 0.2 else None,
+                "notes": draw.choice(names.REMARKS) if draw.random() < 0.2 else None,
             }
             if since <= at:
                 rows.append(row)
@@ -275,9 +279,9 @@ class Scribe:
 
 
 class _Activity:
-    """What people did about a deal up to a moment: something every few days until it ends."""
+    """What people did about a deal up to an instant: something every few days until it ends."""
 
-    def __init__(self, draw: Random, life: Life, at: int) -> None:
+    def __init__(self, draw: Random, life: Lifecycle, at: int) -> None:
         every = int(draw.uniform(2, 9) * DAY)
         lived = min(at, life.closed, life.archived) - life.created
         self.number = lived // every
@@ -289,13 +293,17 @@ class _Activity:
         return int(draw.randint(0, most) * self._share)
 
 
-def _last_closed(life: Life, status: int, at: int) -> str | None:
+def _last_closed(life: Lifecycle, status: int, at: int) -> str | None:
     """When a deal was last closed in a way, also if it was opened again since."""
     if life.closed <= at and life.status(at) == status:
-        return instant(life.closed)
-    early = life.early
-    return instant(early.closed) if early and early.status == status and early.closed <= at else None
+        return format_instant(life.closed)
+    early_close = life.early_close
+    return (
+        format_instant(early_close.closed)
+        if early_close and early_close.status == status and early_close.closed <= at
+        else None
+    )
 
 
-def _happened(moment: int, at: int) -> str | None:
-    return instant(moment) if moment <= at and moment < NEVER else None
+def _happened(instant: int, at: int) -> str | None:
+    return format_instant(instant) if instant <= at and instant < NEVER else None

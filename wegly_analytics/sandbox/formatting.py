@@ -1,4 +1,4 @@
-"""How answers spell moments, durations, ids and addresses."""
+"""How answers spell instants, durations, ids and addresses."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from wegly_analytics.sandbox.hours import DAY, HOUR
+from wegly_analytics.sandbox.working_hours import DAY, HOUR
 
 if TYPE_CHECKING:
     from random import Random
 
 
-def instant(moment: int) -> str:
-    """Write a moment (seconds since 1970) in UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def format_instant(instant: int) -> str:
+    """Write an instant (seconds since 1970) in UTC."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def readable(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """Say a duration in Portuguese, by its two largest parts.
 
     Examples
     --------
-    >>> readable(90_000)
+    >>> format_duration(90_000)
     '1 dia, 1 hora'
     """
     days, rest = divmod(seconds, DAY)
@@ -38,12 +38,12 @@ def new_id(draw: Random) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-def plain(text: str) -> str:
+def without_accents(text: str) -> str:
     """Leave out accents, as addresses do.
 
     Examples
     --------
-    >>> plain("Patrícia Uchôa")
+    >>> without_accents("Patrícia Uchôa")
     'Patricia Uchoa'
     """
     return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

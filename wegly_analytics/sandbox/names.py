@@ -1,4 +1,4 @@
-"""Names for the people, companies and campaigns of the pretend company: none of them is real."""
+"""Names for the people, companies and campaigns of the simulated company: none of them is real."""
 
 from __future__ import annotations
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from wegly_analytics.sandbox.life import RETIRED
+from wegly_analytics.sandbox.lifecycle import RETIRED
 
 if TYPE_CHECKING:
-    from wegly_analytics.sandbox.parts import Pipeline, Stage
+    from wegly_analytics.sandbox.entities import Pipeline, Stage
     from wegly_analytics.sandbox.truth import Truth
 
 Json: TypeAlias = dict[str, Any]
@@ -16,7 +16,7 @@ Json: TypeAlias = dict[str, Any]
 FILES: Final = "https://files.example.com"
 
 
-class Directory:
+class References:
     """Knows a company's entries by name; ids follow from the seed.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What a pretend company is made of: kinds of plain data."""
+"""What a simulated company is made of: kinds of plain data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class Rise:
+class Growth:
     """A growth of arrivals, straight from 1 at the first day to `times` at the last, and `times` from then on."""
 
     since: date
@@ -57,11 +57,11 @@ class Source:
     name: str
     share: float
     win: float
-    rise: Rise | None = None
+    growth: Growth | None = None
 
     def arrivals(self, day: date) -> float:
         """How much arrives on a day, where 1 is what all sources bring at first."""
-        return self.share * (self.rise.at(day) if self.rise else 1.0)
+        return self.share * (self.growth.at(day) if self.growth else 1.0)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Absent:
+class Absence:
     """How often an optional part of an answer is null, and how often it is not there at all."""
 
     null: float = 0.0
@@ -120,7 +120,7 @@ class Absent:
 
 
 @dataclass(frozen=True)
-class Habits:
+class Frequencies:
     """How often deals do something out of the ordinary; shares of deals unless said otherwise."""
 
     gaps: float = 0.03

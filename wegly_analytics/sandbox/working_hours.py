@@ -1,8 +1,8 @@
 """Working hours in São Paulo, as a clock that runs only while people work.
 
-Even time flows evenly through the week; `worked` presses a week of it into five working days, in order, and `even` is
-the way back. Whole weeks of even time last whole weeks when pressed, and any span keeps its length on average; so a
-median of whole weeks stays exactly where it was declared.
+Continuous time has seven equal days a week. `to_working` maps a week of it to five working days, in order, and
+`to_continuous` is the inverse. Whole weeks stay whole weeks, and other spans keep their length on average; so a median
+of whole weeks stays exactly as declared.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _OPENS: Final = 8.5 * HOUR
 _OPEN: Final = 10 * HOUR
 
 
-def is_open(moment: float) -> bool:
-    """Whether a moment (seconds since 1970) is in working hours.
+def is_open(instant: float) -> bool:
+    """Whether an instant (seconds since 1970) is in working hours.
 
     Examples
     --------
@@ -27,24 +27,24 @@ def is_open(moment: float) -> bool:
     >>> is_open(datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp())
     True
     """
-    day, second = divmod((moment - _MONDAY) % WEEK, DAY)
+    day, second = divmod((instant - _MONDAY) % WEEK, DAY)
     return day < 5 and _OPENS <= second < _OPENS + _OPEN
 
 
-def even(moment: float) -> float:
-    """Give the even time of a moment in working hours."""
-    week, rest = divmod(moment - _MONDAY, WEEK)
+def to_continuous(instant: float) -> float:
+    """Give the continuous time of an instant in working hours."""
+    week, rest = divmod(instant - _MONDAY, WEEK)
     day, second = divmod(rest, DAY)
     return week * WEEK + (day + (second - _OPENS) / _OPEN) * WEEK / 5
 
 
-def worked(time: float) -> float:
-    """Give the moment in working hours of an even time.
+def to_working(time: float) -> float:
+    """Give the instant in working hours of a continuous time.
 
     Examples
     --------
     >>> monday_noon = 4 * DAY + 15 * HOUR
-    >>> round(worked(even(monday_noon))) == monday_noon
+    >>> round(to_working(to_continuous(monday_noon))) == monday_noon
     True
     """
     week, rest = divmod(time, WEEK)
