@@ -28,7 +28,7 @@ class MissingTranslationError(KeyError):
         self.path = path
 
     def __str__(self) -> str:
-        return f"{self.path.parent.parent.name}/{self.path.name} has no {self.args[0]!r}: run `make catalog`"
+        return f"{self.path.parent.name}/{self.path.name} has no {self.args[0]!r}: run `make catalog`"
 
 
 class _Strict(NullTranslations):

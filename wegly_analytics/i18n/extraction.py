@@ -1,7 +1,7 @@
 """How `pybabel extract` finds the messages: the method that `pyproject.toml` names for Python files.
 
-A message is a literal first argument of ``say``, ``note`` or ``N_``; of a conditional expression, both branches. Babel's
-own method joins the two branches of a conditional into one text.
+A message is a literal first argument of ``say``, ``note`` or ``N_``; of a conditional expression, both
+branches. Babel's own method joins the two branches of a conditional into one text.
 """
 
 from __future__ import annotations
