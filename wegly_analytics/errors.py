@@ -10,7 +10,7 @@
     │   ├── AuthError           401 or 403: the token was refused
     │   │   └── OriginError     403 with an origin: probably not the allowed one
     │   └── RateLimitError      429 on every attempt, or a wait that is too long
-    ├── PayloadError            a response that is not a readable deal            (ValueError)
+    ├── PayloadError            a response that is not a readable deal                    (ValueError)
     ├── ArchiveError            an archive of responses that cannot be written or read
     ├── SnapshotError           a snapshot that cannot be written, read or verified
     │   └── IncompleteError         too many deals are missing to publish it by default
