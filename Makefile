@@ -8,7 +8,7 @@ WORKERS ?= 2
 ORACLES := lifelines autograd autograd-gamma formulaic interface-meta wrapt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark lint format notebook dictionary benchmark constraints clean
+.PHONY: help demo test test-spark lint format notebook dictionary catalog benchmark constraints clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ notebook: $(VENV)/.notebook  ## open the notebooks in JupyterLab
 
 dictionary: $(VENV)/.core  ## write data/README.md from the declared tables
 	$(BIN)/python -m wegly_analytics.model.tables > data/README.md
+
+LOCALE := wegly_analytics/i18n/locale
+PO := --no-wrap --omit-header
+catalog: $(VENV)/.core  ## extract the texts of the code into the gettext catalogs
+	$(BIN)/pybabel extract --mapping pyproject.toml $(PO) --sort-output --no-location --output $(LOCALE)/wegly.pot wegly_analytics
+	$(BIN)/pybabel update $(PO) --no-fuzzy-matching --ignore-obsolete --domain wegly --input-file $(LOCALE)/wegly.pot --output-dir $(LOCALE)
 
 benchmark: $(VENV)/.test  ## measure flattener and intake beside what could be
 	$(BIN)/python benchmarks/flatten.py

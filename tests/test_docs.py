@@ -4,6 +4,7 @@ import ast
 import doctest
 import inspect
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,15 +16,16 @@ from scanning import same
 import wegly_analytics as wa
 from wegly_analytics import metrics, plots
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError
-from wegly_analytics.i18n import texts as words
+from wegly_analytics.i18n import catalogs
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "adding-a-metric.md").read_text(encoding="utf-8")
 PIECES = dict(re.findall(r"```python\n# (\S+)\.py\n(.*?)```", PAGE, flags=re.DOTALL))
+MESSAGES = "".join(re.findall(r"```po\n(.*?)```", PAGE, flags=re.DOTALL))
 
 
 @pytest.fixture
-def piece(monkeypatch):
+def piece(monkeypatch, tmp_path_factory):
     """The pieces of the page, as if they had been put where it says."""
 
     def install(path):
@@ -32,10 +34,11 @@ def piece(monkeypatch):
         exec(compile(PIECES[path], f"{path}.py", "exec"), vars(module))
         return module
 
-    for english, portuguese in install("wegly_analytics/i18n/texts").PORTUGUESE.items():
-        assert english not in words.PORTUGUESE
-        monkeypatch.setitem(words.PORTUGUESE, english, portuguese)
-    monkeypatch.setitem(sys.modules, "wegly_analytics.i18n.texts", words)
+    folder = tmp_path_factory.mktemp("i18n") / "locale"
+    shutil.copytree(catalogs.FOLDER, folder)
+    for path in (folder / "wegly.pot", folder / "pt_BR" / "LC_MESSAGES" / "wegly.po"):
+        path.write_text(path.read_text(encoding="utf-8") + "\n" + MESSAGES, encoding="utf-8")
+    monkeypatch.setattr(catalogs, "FOLDER", folder)
     install("wegly_analytics/metrics/following")
     install("wegly_analytics/plots/following")
     return install
@@ -45,14 +48,15 @@ def followed(of):
     return sys.modules[f"wegly_analytics.{of}.following"].followed
 
 
-def test_the_page_has_its_four_pieces_and_no_other_code():
+def test_the_page_has_its_pieces_and_no_other_code():
     assert list(PIECES) == [
         "wegly_analytics/metrics/following",
         "wegly_analytics/plots/following",
-        "wegly_analytics/i18n/texts",
         "tests/metrics/test_following",
     ]
     assert PAGE.count("```python") == len(PIECES)
+    assert PAGE.count("```po") == 1
+    assert MESSAGES.count("msgid") == MESSAGES.count("msgstr") == 5
 
 
 def test_its_metric_is_whole(piece, tmp_path):
@@ -99,7 +103,7 @@ def test_its_examples_hold(piece):
 def test_what_the_page_names_is_there():
     for path in re.findall(r"`([\w/.-]+\.(?:py|md))`", PAGE):
         is_there = any((ROOT / folder / path).exists() for folder in ("", "wegly_analytics/plots"))
-        assert is_there or "following" in path or path in ("words.py", "__init__.py"), path
+        assert is_there or "following" in path or path == "__init__.py", path
     for target in re.findall(r"^make ([\w-]+)|`make ([\w-]+)", PAGE):
         assert f"\n{''.join(target)}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
     for path, code in PIECES.items():

@@ -1,32 +1,32 @@
-"""Everything that can go wrong, in one tree.
+"""All exceptions and warnings of the package, in one tree.
 
 ::
 
-    WeglyError                  catch this to catch them all
+    WeglyError                  base class of every error below
     ├── SettingError            an argument or environment variable that cannot be used   (ValueError)
     │   └── IdError             an id that is neither a UUID nor a positive whole number
-    ├── ApiError                what was requested did not come
-    │   ├── NotFoundError       404: no such deal, or not for this key; a normal answer
-    │   ├── AuthError           401 or 403: the key was refused
-    │   │   └── OriginError     403 although an origin was sent: probably the wrong one
-    │   └── RateLimitError      429 until patience ran out
-    ├── PayloadError            one answer that is not a deal                             (ValueError)
-    ├── ArchiveError            an archive of answers that cannot be written or read
-    ├── SnapshotError           a snapshot that cannot be written, read or trusted
-    │   └── IncompleteError         one that lacks too many deals to be published unasked
+    ├── ApiError                the API, or the connection to it, failed
+    │   ├── NotFoundError       404: no such deal, or not visible to this token
+    │   ├── AuthError           401 or 403: the token was refused
+    │   │   └── OriginError     403 with an origin: probably not the allowed one
+    │   └── RateLimitError      429 on every attempt, or a wait that is too long
+    ├── PayloadError            a response that is not a readable deal                    (ValueError)
+    ├── ArchiveError            an archive of responses that cannot be written or read
+    ├── SnapshotError           a snapshot that cannot be written, read or verified
+    │   └── IncompleteError         too many deals are missing to publish it by default
     └── MissingColumnError      a column that the table does not have                     (KeyError)
 
     KeyboardInterrupt
-    └── StoppedError            Ctrl-C in the middle of a fetch; says what was kept and how to go on
+    └── StoppedError            Ctrl-C during a fetch; says what was kept and how to resume
 
     UserWarning
     ├── IncompleteWarning       some deals are missing for a reason other than 404
-    ├── StaleWarning            answers of an earlier day were taken from the archive
-    ├── DriftWarning            the API sends fields that its documentation does not have
-    └── EmptyScopeWarning       a filter left nothing
+    ├── StaleWarning            responses of an earlier day were taken from the archive
+    ├── DriftWarning            the API sent fields that are not documented
+    └── EmptyScopeWarning       a filter matched no deal
 
-What concerns a whole run is raised. What concerns one deal becomes a row of the ledger and is never raised by
-`fetch`. Every message names the place and the remedy; none ever holds the token.
+A problem with the whole run is raised. A problem with one deal becomes a row of the ledger; `fetch` never raises it.
+Every message names the place and the remedy; no message contains the token.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class WeglyError(Exception):
-    """Something went wrong in `wegly_analytics`; the message says where and what to do."""
+    """Base class of the package's errors; the message names the place and the remedy."""
 
 
 class SettingError(WeglyError, ValueError):
@@ -51,16 +51,16 @@ class IdError(SettingError):
 
 
 class ApiError(WeglyError):
-    """The API, or the way to it, did not give what was requested.
+    """The API, or the connection to it, did not return what was requested.
 
     Parameters
     ----------
     message
         What happened, where, and what to do.
     status
-        The HTTP status, or None if no answer came.
+        The HTTP status, or None if there was no response.
     body
-        What the answer said, as far as it was read; never shown, for it may say anything.
+        The response body, as far as it was read; never shown, because it may contain anything.
     """
 
     def __init__(self, message: str, status: int | None = None, body: bytes = b"") -> None:
@@ -70,26 +70,26 @@ class ApiError(WeglyError):
 
 
 class AuthError(ApiError):
-    """The key is missing or was refused."""
+    """The token is missing or was refused."""
 
 
 class OriginError(AuthError):
-    """The key was refused although an origin was sent: most likely it is not the allowed domain."""
+    """The token was refused although an origin was sent: the origin is probably not the allowed domain."""
 
 
 class NotFoundError(ApiError):
-    """404: there is no such deal, or this key may not see it. A normal answer."""
+    """404: there is no such deal, or this token may not see it; an expected outcome."""
 
 
 class RateLimitError(ApiError):
-    """The API kept answering 429 until every attempt was used up, or asks for more patience than we have.
+    """The API returned 429 on every attempt, or requested a longer wait than a run allows.
 
     Parameters
     ----------
     message, status
         As for `ApiError`.
     wait
-        How many seconds it asks to wait, where that is more than anyone waits within a run.
+        The requested wait in seconds, if it is too long for one run.
     """
 
     def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
@@ -98,14 +98,14 @@ class RateLimitError(ApiError):
 
 
 class PayloadError(WeglyError, ValueError):
-    """One answer that is not a readable deal.
+    """A response that is not a readable deal.
 
     Parameters
     ----------
     path
-        Where in the answer, from its root, for example ``"proposals[2].total"``; ``""`` is the answer itself.
+        The place in the response, from its root, for example ``"proposals[2].total"``; ``""`` is the response itself.
     expected, found
-        What the documentation promises there, and what was there instead.
+        What the documentation specifies there, and what was found instead.
     """
 
     def __init__(self, path: str, expected: str, found: str) -> None:
@@ -115,23 +115,23 @@ class PayloadError(WeglyError, ValueError):
         self.found = found
 
     def __str__(self) -> str:
-        return f"{self.path or 'answer'}: expected {self.expected}, found {self.found}"
+        return f"{self.path or 'response'}: expected {self.expected}, found {self.found}"
 
 
 class ArchiveError(WeglyError):
-    """An archive of answers that cannot be written or read."""
+    """An archive of responses that cannot be written or read."""
 
 
 class SnapshotError(WeglyError):
-    """A snapshot that cannot be written, found, read or trusted."""
+    """A snapshot that cannot be written, found, read or verified."""
 
 
 class IncompleteError(SnapshotError):
-    """A snapshot that lacks too many deals to be published without allowing it."""
+    """A snapshot in which too many deals are missing to publish it by default."""
 
 
 class MissingColumnError(WeglyError, KeyError):
-    """A column that the table does not have, with the nearest name it does have.
+    """A column that the table does not have; the message suggests the nearest name.
 
     Examples
     --------
@@ -152,11 +152,11 @@ class MissingColumnError(WeglyError, KeyError):
 
 
 class StoppedError(KeyboardInterrupt):
-    """Ctrl-C in the middle of a fetch: the message says what was kept and how to go on."""
+    """Ctrl-C during a fetch: the message says what was kept and how to resume."""
 
 
 class StaleWarning(UserWarning):
-    """Answers of an earlier day were taken from the archive instead of being requested."""
+    """Responses of an earlier day were taken from the archive instead of being requested."""
 
 
 class IncompleteWarning(UserWarning):
@@ -168,8 +168,8 @@ class DamagedWarning(UserWarning):
 
 
 class DriftWarning(UserWarning):
-    """The API sends fields that its documentation does not have."""
+    """The API sent fields that are not documented."""
 
 
 class EmptyScopeWarning(UserWarning):
-    """A filter left nothing, most likely because of a name that no deal has."""
+    """A filter matched no deal, probably because of a misspelled value."""

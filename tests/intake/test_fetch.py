@@ -105,16 +105,16 @@ def test_a_single_forbidden_deal_is_a_ledger_row(serve):
 
 
 BAD = {
-    "2": (faults.FAULTS["html"], "unreadable", "answer: expected a JSON object, found '<"),
-    "3": (faults.FAULTS["truncated"], "unreadable", "answer: expected a JSON object"),
+    "2": (faults.FAULTS["html"], "unreadable", "response: expected a JSON object, found '<"),
+    "3": (faults.FAULTS["truncated"], "unreadable", "response: expected a JSON object"),
     "4": (faults.wrong_type("code", "four"), "unreadable", "code: expected a whole number, found 'four'"),
     "5": (faults.wrong_type("status", 9), "fetched", "status: expected one of 1, 2, 3, found 9; read as missing"),
     "6": (faults.with_field("mood", "fine"), "fetched", None),
     "7": (faults.wrong_type("value", "12.5"), "fetched", "value: expected a number, found '12.5'; read as 12.5"),
-    "8": (faults.FAULTS["empty"], "unreadable", "answer: expected a JSON object, found ''"),
+    "8": (faults.FAULTS["empty"], "unreadable", "response: expected a JSON object, found ''"),
     "9": (faults.FAULTS["reset"], "failed", "no answer from …/deals/9"),
-    "11": (faults.FAULTS["bad_utf8"], "unreadable", "answer: expected UTF-8 text"),
-    "12": (faults.FAULTS["gzip_bomb"], "unreadable", "answer: expected at most 32 MiB, found more"),
+    "11": (faults.FAULTS["bad_utf8"], "unreadable", "response: expected UTF-8 text"),
+    "12": (faults.FAULTS["gzip_bomb"], "unreadable", "response: expected at most 32 MiB, found more"),
     "13": (faults.wrong_type("code", 14), "unreadable", "code: expected deal 13, as requested, found deal 14"),
     "14": (faults.FAULTS["error500"], "failed", "500 for …/deals/14: the server failed"),
     "15": (faults.FAULTS["redirect"], "failed", "sent to another address"),

@@ -88,7 +88,7 @@ def flatten(bodies: Sequence[bytes], requested: Sequence[str | None] | None = No
     >>> flat.tables["tags"].column("tag").to_pylist()
     ['vip']
     >>> print(flat.refused[1])
-    answer: expected a JSON object, found '<html>', Expecting value at 0
+    response: expected a JSON object, found '<html>', Expecting value at 0
     """
     flat = Flat()
     answers: dict[int, bytes] = {}
