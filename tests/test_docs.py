@@ -17,6 +17,7 @@ import wegly_analytics as wa
 from wegly_analytics import metrics, plots
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError
 from wegly_analytics.i18n import catalogs
+from wegly_analytics.plots import tables
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "adding-a-metric.md").read_text(encoding="utf-8")
@@ -39,20 +40,24 @@ def piece(monkeypatch, tmp_path_factory):
     for path in (folder / "wegly.pot", folder / "pt_BR" / "LC_MESSAGES" / "wegly.po"):
         path.write_text(path.read_text(encoding="utf-8") + "\n" + MESSAGES, encoding="utf-8")
     monkeypatch.setattr(catalogs, "FOLDER", folder)
-    install("wegly_analytics/metrics/following")
-    install("wegly_analytics/plots/following")
+    names = {"SHAPES": {}, "Shape": tables.Shape}
+    exec(PIECES["wegly_analytics/plots/tables"], names)
+    monkeypatch.setitem(tables.SHAPES, "followed", names["SHAPES"]["followed"])
+    install("wegly_analytics/metrics/_followed")
+    install("wegly_analytics/plots/_followed")
     return install
 
 
 def followed(of):
-    return sys.modules[f"wegly_analytics.{of}.following"].followed
+    return sys.modules[f"wegly_analytics.{of}._followed"].followed
 
 
 def test_the_page_has_its_pieces_and_no_other_code():
     assert list(PIECES) == [
-        "wegly_analytics/metrics/following",
-        "wegly_analytics/plots/following",
-        "tests/metrics/test_following",
+        "wegly_analytics/metrics/_followed",
+        "wegly_analytics/plots/tables",
+        "wegly_analytics/plots/_followed",
+        "tests/metrics/test_followed",
     ]
     assert PAGE.count("```python") == len(PIECES)
     assert PAGE.count("```po") == 1
@@ -87,7 +92,7 @@ def test_its_plot_is_drawn(piece, lang):
 
 
 def test_its_tests_pass(piece, snapshot_of):
-    tests = inspect.getmembers(piece("tests/metrics/test_following"), inspect.isfunction)
+    tests = inspect.getmembers(piece("tests/metrics/test_followed"), inspect.isfunction)
     tests = [test for name, test in tests if name.startswith("test_")]
     assert len(tests) == 2
     for test in tests:
@@ -95,7 +100,7 @@ def test_its_tests_pass(piece, snapshot_of):
 
 
 def test_its_examples_hold(piece):
-    module = sys.modules["wegly_analytics.metrics.following"]
+    module = sys.modules["wegly_analytics.metrics._followed"]
     assert doctest.testmod(module).attempted == 3
     assert doctest.testmod(module).failed == 0
 
@@ -103,7 +108,7 @@ def test_its_examples_hold(piece):
 def test_what_the_page_names_is_there():
     for path in re.findall(r"`([\w/.-]+\.(?:py|md))`", PAGE):
         is_there = any((ROOT / folder / path).exists() for folder in ("", "wegly_analytics/plots"))
-        assert is_there or "following" in path or path == "__init__.py", path
+        assert is_there or "followed" in path or path == "__init__.py", path
     for target in re.findall(r"^make ([\w-]+)|`make ([\w-]+)", PAGE):
         assert f"\n{''.join(target)}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
     for path, code in PIECES.items():

@@ -22,6 +22,7 @@
     UserWarning
     ├── IncompleteWarning       some deals are missing for a reason other than 404
     ├── StaleWarning            responses of an earlier day were taken from the archive
+    ├── DamagedWarning          a damaged snapshot of a root was skipped
     ├── DriftWarning            the API sent fields that are not documented
     └── EmptyScopeWarning       a filter matched no deal
 

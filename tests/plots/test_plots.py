@@ -167,7 +167,7 @@ def test_a_group_without_a_rate_keeps_its_row(table_of):
 
 def test_won_is_up_and_lost_is_down_and_the_unfinished_pale(table_of):
     table = table_of("win_loss", "normal")
-    table.attrs["taken_at"] = f"{table['period'].iloc[-1]:%Y-%m-%d}T12:00:00+00:00"
+    table["unfinished"] = table["period"] == table["period"].iloc[-1]
     ax = plots.win_loss(table)
     won, lost = ax.containers
     assert [bar.get_height() for bar in won] == table["won"].tolist()

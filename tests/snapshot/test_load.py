@@ -276,7 +276,7 @@ def test_one_damaged_manifest_hinders_no_other_snapshot(snap, root):
         load(root)
 
 
-def test_a_filtered_snapshot_is_never_loaded_unasked(snap, root):
+def test_whole_and_filtered_snapshots_of_one_time_are_told_apart(snap, root):
     for _ in range(8):
         whole = snap.save(root, personal="keep")
         part = snap.where(title="A").save(root, personal="keep")

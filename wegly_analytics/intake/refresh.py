@@ -37,7 +37,8 @@ def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:
     -------
     dict
         The id to request, and the `requested` of the ledger row that it settles: open deals, deals that changed
-        recently, kept deals that were missed last time, and ids that failed. A deal with several rows is requested once.
+        recently, kept deals that were missed last time, and ids that failed. A deal with several rows is requested
+        once.
     """
     deals = snap.deals
     since = pd.Timestamp(snap.taken_at) - recent

@@ -121,15 +121,16 @@ class Cohort:
                 "wa.read(...) or wa.load(...)"
             )
         wanted = _names(by)
-        deals = snap.frame("deals")
-        present = deals.collect_schema().names()
+        present = snap.frame("deals").collect_schema().names()
         for name in wanted:
             if name not in (*present, TAG):
                 raise MissingColumnError("deals", name, [*present, TAG])
         names = {f"group_{n}": name for n, name in enumerate(name for name in wanted if name not in without)}
         overlapping = TAG in names.values() and TAG not in present
-        deals = _tagged(snap, deals) if overlapping else deals.with_columns(counts_once=nw.lit(1))
         read = present if columns is None else [name for name in columns if name in present]
+        needed = list(dict.fromkeys([*read, *(name for name in names.values() if name in present)]))
+        deals = snap.frame("deals", needed)
+        deals = _tagged(snap, deals) if overlapping else deals.with_columns(counts_once=nw.lit(1))
         deals = deals.select(*read, "counts_once", **{alias: nw.col(name) for alias, name in names.items()})
         cohort = cls(metric, snap, _flagged(deals), names, archived, overlapping)
         return cohort.excluding(
@@ -276,8 +277,8 @@ def _names(by: By) -> list[str]:
     for name in names:
         if not isinstance(name, str):
             raise SettingError(
-                f"by takes names of columns of deals, such as by='source', not a {type(name).__name__}: assign a column "
-                "of your own with snap.assign(name=...) first"
+                f"by takes names of columns of deals, such as by='source', not a {type(name).__name__}: assign a "
+                "column of your own with snap.assign(name=...) first"
             )
     return list(dict.fromkeys(names))
 

@@ -213,8 +213,8 @@ def begin(
     SettingError
         If anything else cannot be drawn.
     """
-    if lang not in texts.LOCALES:
-        raise SettingError(f"lang={lang!r}: there are {', '.join(map(repr, texts.LOCALES))}")
+    if lang not in texts.languages():
+        raise SettingError(f"lang={lang!r}: there are {', '.join(map(repr, texts.languages()))}")
     if not re.fullmatch("[A-Z]{3}", str(currency)):
         raise SettingError(f"currency={currency!r}: pass an ISO 4217 code, such as 'BRL' or 'USD'")
     if not isinstance(footnote, bool | np.bool_):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from wegly_analytics.plots.chart import Chart
 
 
-def draw_shares(chart: Chart, table: pd.DataFrame, labels: Sequence[str]) -> str:
-    """Draw a share won in each row, with its interval and the deals it rests on; fewer than ten are hollow.
+def draw_shares(chart: Chart, table: pd.DataFrame, labels: Sequence[str], unit: str = "share of deals won") -> str:
+    """Draw a share in each row, with its interval and the deals it rests on; fewer than ten are hollow.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def draw_shares(chart: Chart, table: pd.DataFrame, labels: Sequence[str]) -> str
         said.append(f"{one_line(label)}: {chart.percent(row['rate'])}, {n}")
     ax.set_xlim(0, reach(table["high"], 1.05))
     chart.share_axis()
-    label = chart.say("share of deals won")
+    label = chart.say(unit)
     if (table["n"] < SMALL).any():
         label += f" ({chart.say('hollow: fewer than {n}', n=SMALL)})"
     ax.set_xlabel(label)
