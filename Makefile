@@ -13,7 +13,7 @@ ORACLES := lifelines autograd autograd-gamma formulaic interface-meta wrapt
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.core  ## do the whole job on a pretend company: no key, no network
+demo: $(VENV)/.core  ## do the whole job on a simulated company: no token, no network
 	@$(BIN)/wegly demo
 
 test: $(VENV)/.test  ## run the tests, with coverage

@@ -25,7 +25,7 @@ EVERY |= {
 
 
 def published(folder: Path) -> Path:
-    """Publish the pretend company under a name that is a pattern to many tools, beside others that match it."""
+    """Publish the simulated company under a name that is a pattern to many tools, beside others that match it."""
     root = folder / "a*[b] {c,d} %20é" / "snapshots"
     wa.sample().save(root, personal="keep")
     for decoy in ("axb {c,d} %20é", "axb c %20é"):

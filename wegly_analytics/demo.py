@@ -1,4 +1,4 @@
-"""The whole job on a pretend company: HTTP, tables, snapshot, metrics, charts, and a short account of it."""
+"""The whole job on a simulated company: HTTP, tables, snapshot, metrics, charts, and a short account of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHARTS: Final[dict[str, Callable[[Snapshot], pd.DataFrame]]] = {
 
 
 def run(root: Path, charts: Path, *, now: Callable[[], datetime], lang: str, progress: bool) -> Iterator[str]:
-    """Fetch the pretend company's deals over HTTP, publish a snapshot and draw charts.
+    """Fetch the simulated company's deals over HTTP, publish a snapshot and draw charts.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def run(root: Path, charts: Path, *, now: Callable[[], datetime], lang: str, pro
     """
     company = Company()
     with Server(company, clock=now) as server:
-        yield f"A pretend company answers like Wegly at {server.url}; nothing leaves this machine."
+        yield f"A simulated company responds like Wegly at {server.url}; nothing leaves this machine."
         client = Client(TOKEN, base_url=server.url, per_second=None)
         snap = fetch(company.codes(now()), client=client, progress=progress)
     path = snap.save(root, personal="keep")  # nobody in it lives

@@ -1,3 +1,5 @@
+import re
+
 """A fetch that was stopped, killed or broken off goes on where it was."""
 
 import os
@@ -229,9 +231,13 @@ def test_a_run_whose_requests_fail_stops_and_keeps_everything(serve, tmp_path):
     server = serve(faults=lambda key: faults.Status(500) if int(key) > 60 else None)
     with pytest.raises(ApiError, match=r"of the first \d+ requests failed, more than max_failures=0.05") as stopped:
         fetch(range(1, 2001), client=client(server, attempts=1), archive=tmp_path, progress=False)
-    assert stopped.value.__notes__ == [
-        f"54 deals were received and are kept in {tmp_path}; run the same line again to go on"
-    ]
+    # the workers' responses overtake each other, so the run may stop before the last of the 54 deals is counted
+    note = re.fullmatch(
+        r"(\d+) deals were received and are kept in (.+); run the same line again to go on", *stopped.value.__notes__
+    )
+    assert note[2] == str(tmp_path)
+    kept = sum(record.status == 200 for record in Archive(tmp_path))
+    assert 54 - 8 <= int(note[1]) <= kept <= 54, "what was counted is kept"
     assert len(server.requests) < 150
     server.fault = lambda key: None
     snap = fetch(range(1, 201), client=client(server), archive=tmp_path, progress=False)

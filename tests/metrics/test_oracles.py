@@ -46,7 +46,7 @@ def sample():
 
 
 def check(oracle, sample):
-    """On the pretend company, and on small ones full of gaps and ties."""
+    """On the simulated company, and on small ones full of gaps and ties."""
     oracle(sample)
     settings(max_examples=12)(given(company=companies())(lambda company: oracle(snapshot(company))))()
 

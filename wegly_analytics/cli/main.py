@@ -52,7 +52,7 @@ def demo(
     lang: Annotated[str, typer.Option(help="Language of the charts: en or pt.")] = "en",
     quiet: Quiet = False,
 ) -> None:
-    """Do the whole job on a pretend company: no key, no network beyond this machine."""
+    """Do the whole job on a simulated company: no token, no network beyond this machine."""
     from wegly_analytics.demo import run
 
     for line in run(root, charts, now=_now, lang=lang, progress=not quiet):
@@ -230,7 +230,7 @@ def sandbox(
     latency: Annotated[float, typer.Option(min=0, help="Seconds before each answer.")] = 0.0,
     per_second: Annotated[float | None, typer.Option(help="Answer 429 beyond so many requests a second.")] = None,
     fault: Annotated[str | None, typer.Option(help="Misbehave: a name, or name:share, such as reset:0.01.")] = None,
-    seed: Annotated[int, typer.Option(help="Which pretend company.")] = 7,
+    seed: Annotated[int, typer.Option(help="Which simulated company.")] = 7,
 ) -> None:
     """Run a local server that answers like Wegly, for trying things out."""
     from wegly_analytics.sandbox import Company, Saved, Server, faults
