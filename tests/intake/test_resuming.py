@@ -1,8 +1,8 @@
-import re
 
 """A fetch that was stopped, killed or broken off goes on where it was."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
