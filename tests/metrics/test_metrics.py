@@ -115,8 +115,9 @@ def snapshot(company):
 class Elsewhere(Snapshot):
     """The same snapshot, its frames on another engine."""
 
-    def frame(self, name):
-        return nw.from_native(self.engine(self.tables[name])).lazy()
+    def frame(self, name, columns=None):
+        table = self.tables[name] if columns is None else self.tables[name].select(columns)
+        return nw.from_native(self.engine(table)).lazy()
 
 
 class OnPolars(Elsewhere):

@@ -108,7 +108,7 @@ def _timed(snap: Snapshot, cohort: Cohort) -> nw.LazyFrame[Any]:
     """Give each deal its days under every definition, their squares, and whether they are known."""
     listed = snap.frame("pipeline_stages").group_by("deal_id", "stage_id").agg(listed=nw.len())
     spent = snap.frame("stage_durations").join(listed, on=["deal_id", "stage_id"], how="inner")
-    spent = spent.filter(nw.col("seconds") > 0).group_by("deal_id").agg(stage_seconds=nw.col("seconds").sum())
+    spent = spent.filter(nw.col("seconds") >= 0).group_by("deal_id").agg(stage_seconds=nw.col("seconds").sum())
     lasted = cohort.days("created_at", "closed_at")
     after = nw.col("closed_at") >= nw.col("created_at")
     frame = cohort.frame.join(spent, on="deal_id", how="left").with_columns(
