@@ -1,4 +1,3 @@
-
 """A fetch that was stopped, killed or broken off goes on where it was."""
 
 import os
