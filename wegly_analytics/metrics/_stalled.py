@@ -117,7 +117,8 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
         for name in ranks[::-1]:  # the last one ranks first; groups may be of several types
             table = table.sort_values(name, ascending=ascending, kind="stable", key=comparable)
     columns = ["deal_id", "title", "responsible", "stage", "days", "typical_days", "value", "last_activity_at"]
-    columns = [*groups, *(name for name in columns if name not in cohort.names.values())]
+    grouped = {*cohort.names.values()} & {"deal_id", *_TOLD}  # in the list once, as a group
+    columns = [*groups, *(name for name in columns if name not in grouped)]
     rule = ["open deals that are longer in their stage than the share q of those that left it"]
     return cohort.finish(table[columns], rule, judged, q=q)
 
