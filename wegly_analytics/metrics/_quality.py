@@ -8,6 +8,7 @@ import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort, collect
+from wegly_analytics.snapshot.quality_rules import COLUMNS as RULE_COLUMNS
 from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Moment, breaking, chosen
 
 if TYPE_CHECKING:
@@ -72,11 +73,13 @@ def quality(
     if silent_days < 0:
         raise SettingError(f"silent_days={silent_days!r} must not be negative")
     picked = chosen(rules)
-    cohort = Cohort.of("quality", snap, None, archived, columns=None)
+    cohort = Cohort.of(
+        "quality", snap, None, archived, columns=[*RULE_COLUMNS["deals"], "title", "lost_at", "archived_at"]
+    )
     looked_at = cohort.total("won", "lost", "open")
 
     def tables(name: str) -> nw.LazyFrame[Any]:
-        return cohort.frame if name == "deals" else snap.frame(name)
+        return cohort.frame if name == "deals" else snap.frame(name, RULE_COLUMNS[name])
 
     shown = list(dict.fromkeys(column for rule in picked for column in rule.shows))
     marks = [f"breaks_{n}" for n in range(len(picked))]

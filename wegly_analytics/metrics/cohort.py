@@ -127,7 +127,7 @@ class Cohort:
                 raise MissingColumnError("deals", name, [*present, TAG])
         names = {f"group_{n}": name for n, name in enumerate(name for name in wanted if name not in without)}
         overlapping = TAG in names.values() and TAG not in present
-        read = present if columns is None else [name for name in columns if name in present]
+        read = present if columns is None else [name for name in dict.fromkeys(columns) if name in present]
         needed = list(dict.fromkeys([*read, *(name for name in names.values() if name in present)]))
         deals = snap.frame("deals", needed)
         deals = _tagged(snap, deals) if overlapping else deals.with_columns(counts_once=nw.lit(1))
