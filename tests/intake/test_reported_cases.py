@@ -7,10 +7,12 @@ from threading import Thread
 
 import openpyxl
 import pytest
+from server_side import client
 
 import wegly_analytics as wa
-from wegly_analytics.errors import IdError, IncompleteWarning, SettingError
+from wegly_analytics.errors import ApiError, IdError, IncompleteWarning, SettingError
 from wegly_analytics.intake.archive import Archive, Record
+from wegly_analytics.sandbox import faults
 
 
 def a_deal(code, title, updated_at):
@@ -56,7 +58,6 @@ def test_a_sheet_is_chosen_by_name(tmp_path):
 
 
 def test_fetch_takes_ranges_and_files(serve, tmp_path):
-    from server_side import client
 
     server = serve()
     assert wa.fetch("1-3", client=client(server), progress=False).completeness.requested == 3
@@ -118,3 +119,13 @@ def test_a_wrong_content_length_is_one_failed_deal(tmp_path):
     server.server_close()
     assert snap.ledger["outcome"].tolist() == ["failed", "failed"]
     assert snap.ledger["http_status"].tolist() == [418, 418]
+
+
+@pytest.mark.parametrize("n", [1, 60])
+def test_an_address_that_gives_nothing_but_404_is_an_error_that_names_it(n, serve, tmp_path):
+    server = serve(faults=lambda key: faults.Status(404))
+    for _ in range(2):  # also when the archive has the responses already
+        with pytest.raises(
+            ApiError, match=rf"none of {n} ids was found \(404\) at {server.url}: check the address and the ids"
+        ):
+            wa.fetch(range(1, n + 1), client=client(server), archive=tmp_path / "raw", progress=False)

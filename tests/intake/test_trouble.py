@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from server_side import Numbered, client
 from strategies import body
 
-from wegly_analytics.errors import AuthError, DriftWarning, IncompleteError, IncompleteWarning
+from wegly_analytics.errors import ApiError, AuthError, DriftWarning, IncompleteError, IncompleteWarning
 from wegly_analytics.intake.archive import Archive
 from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.fetch import fetch, read
@@ -173,6 +173,10 @@ def test_whatever_the_answers_are_asked_for_is_ledger_rows(serve, names):
         snap = fetch(range(1, len(names) + 1), client=client(server, attempts=1), progress=False, max_failures=1)
     except AuthError:
         assert set(names[:3]) == {"forbidden"}, "only a key that opens nothing stops a run"
+        return
+    except ApiError as error:
+        assert error.status == 404
+        assert set(names) == {"gap"}, "only a run that finds nothing at all is stopped by a 404"
         return
     finally:
         server.stop()

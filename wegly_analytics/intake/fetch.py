@@ -88,7 +88,8 @@ def fetch(
     AuthError, OriginError
         If the key is refused: at a 401, or when the first deals all answer 403.
     ApiError
-        If more than `max_failures` of the requests fail, or the server asks to wait for longer than ten minutes.
+        If more than `max_failures` of the requests fail, the server asks to wait for longer than ten minutes, or every
+        id is a 404.
     ArchiveError
         If the archive cannot be written.
     StoppedError
@@ -114,6 +115,14 @@ def fetch(
         max_failures=max_failures,
         is_known=lambda record: record.settles and record.at >= oldest,
     )
+    counts = snap.completeness
+    if counts.requested and counts.not_found == counts.requested:
+        where = client.base_url if client is not None else "the base URL (WEGLY_BASE_URL)"
+        raise ApiError(
+            f"none of {counts.requested:,} ids was found (404) at {where}: check the address and the ids; "
+            "a token without permission to see these deals looks the same",
+            404,
+        )
     return warn(snap)
 
 

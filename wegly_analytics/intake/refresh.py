@@ -97,7 +97,8 @@ def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot
         elif row["outcome"] in RECEIVED:
             row["outcome"] = "carried"
         ledger.append(row)
-    ledger += [row for requested, row in news.items() if requested not in {old["requested"] for old in ledger}]
+    known = {row["requested"] for row in ledger}
+    ledger += [row for requested, row in news.items() if requested not in known]
     received = dict.fromkeys(row["deal_id"] for row in ledger if row["outcome"] in RECEIVED)
     anew = pa.array([row["deal_id"] for row in _rows(fresh) if row["outcome"] in RECEIVED], pa.string())
     everything = pa.array(received, pa.string())
