@@ -144,14 +144,15 @@ LEVERS = """
 def test_velocity(sample):
     sql = f"""
         WITH levers AS (
-            SELECT {GROUP} AS source, count(*) FILTER (status = 'open') AS deals, {LEVERS} FROM {SCOPE} GROUP BY ALL)
+            SELECT {GROUP} AS source, count(*) FILTER (status = 'open') AS deals, {LEVERS}
+            FROM {SCOPE} WHERE status = 'open' OR ({CLOSED_AT}) IS NOT NULL GROUP BY ALL)
         SELECT *, deals * win_rate * value / nullif(days, 0) AS velocity FROM levers"""
     table = lambda snap: metrics.velocity(snap, by="source")  # noqa: E731
     check(lambda snap: agree(table(snap), ask(snap, sql), ["source"], rtol=1e-9), sample)
 
 
 def test_velocity_by_month(sample):
-    """Open at a month's end: created before it, and open still, or closed after it."""
+    """Open at a month's end: created before it, and open still, or closed after it; never if closed before created."""
     end = "((period + INTERVAL 1 MONTH) AT TIME ZONE 'America/Sao_Paulo')"
     sql = f"""
         WITH scope AS (
@@ -160,12 +161,12 @@ def test_velocity_by_month(sample):
             FROM {SCOPE}),
         known AS (SELECT * FROM scope WHERE status = 'open' OR closed_at IS NOT NULL),
         periods AS (SELECT unnest(generate_series(
-            (SELECT min(least(created_in, closed_in)) FROM scope),
-            (SELECT max(greatest(created_in, closed_in)) FROM scope), INTERVAL 1 MONTH)) AS period),
+            (SELECT min(least(created_in, closed_in)) FROM known),
+            (SELECT max(greatest(created_in, closed_in)) FROM known), INTERVAL 1 MONTH)) AS period),
         levers AS (SELECT closed_in AS period, {LEVERS} FROM known WHERE status <> 'open' GROUP BY ALL)
         SELECT period, win_rate, value, days,
-            (SELECT count(*) FROM known WHERE created_at < {end}) - (SELECT count(*) FROM known
-                WHERE created_at IS NOT NULL AND status <> 'open' AND closed_at < {end}) AS deals
+            (SELECT count(*) FROM known WHERE created_at < {end}
+                AND (status = 'open' OR created_at <= closed_at AND closed_at >= {end})) AS deals
         FROM periods LEFT JOIN levers USING (period)"""
     check(lambda snap: agree(metrics.velocity(snap, every="month"), ask(snap, sql), ["period"], rtol=1e-9), sample)
 

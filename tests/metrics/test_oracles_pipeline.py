@@ -27,7 +27,7 @@ def test_proposals(sample):
                 count(*) FILTER (NOT {decided} AND p.archived_at IS NULL AND p.valid_until < $now) AS expired,
                 1 - sum(p.total) FILTER (p.subtotal > 0 AND p.total >= 0)
                     / sum(p.subtotal) FILTER (p.subtotal > 0 AND p.total >= 0) AS discount,
-                quantile_disc(epoch(p.approved_at) - epoch(p.created_at), 0.5)
+                quantile_cont(epoch(p.approved_at) - epoch(p.created_at), 0.5)
                     FILTER ({approved} AND p.approved_at >= p.created_at) / 86400 AS days_to_approval
             FROM {SCOPE} d LEFT JOIN proposals p USING (deal_id) GROUP BY 1
             """,
@@ -73,7 +73,7 @@ def test_pipeline_value(sample):
             ), history AS (
                 SELECT t.stage_id, count(DISTINCT t.deal_id) AS closed,
                     count(DISTINCT t.deal_id) FILTER (d.status = 'won') AS won
-                FROM stage_durations t JOIN {SCOPE} d USING (deal_id) WHERE d.status <> 'open' AND t.seconds >= 0
+                FROM stage_durations t JOIN {SCOPE} d USING (deal_id) WHERE d.status <> 'open' AND t.seconds > 0
                 GROUP BY 1
             ), waiting AS (
                 SELECT stage_id, count(*) AS deals, coalesce(sum(value), 0) AS value,
@@ -95,6 +95,10 @@ def test_coverage(sample):
     # the snapshots are of 1 July 2026: the year is that, the quarter begins at midnight in São Paulo, 3:00 UTC
     begins, ends = "TIMESTAMPTZ '2026-07-01 03:00:00+00'", "TIMESTAMPTZ '2026-10-01 03:00:00+00'"
 
+    year = "$now - INTERVAL 365 DAY"
+    won, lost = (f"status = '{end}' AND {end}_at > {year} AND {end}_at <= $now" for end in ("won", "lost"))
+    recent = f"({won} OR {lost})"
+
     def oracle(snap):
         answer = ask(
             snap,
@@ -104,8 +108,9 @@ def test_coverage(sample):
                     AND won_at <= $now), 0) AS booked,
                 coalesce(sum(value) FILTER (status = 'open' AND expected_close >= DATE '2026-07-01'
                     AND expected_close < DATE '2026-10-01'), 0) AS open,
-                count(*) FILTER (status = 'won' AND won_at > $now - INTERVAL 365 DAY AND won_at <= $now
-                    OR status = 'lost' AND lost_at > $now - INTERVAL 365 DAY AND lost_at <= $now) AS n
+                count(*) FILTER (value >= 0 AND {recent}) AS n,
+                coalesce(sum(value) FILTER (value >= 0 AND status = 'won' AND {recent}), 0)
+                    / nullif(sum(value) FILTER (value >= 0 AND {recent}), 0) AS win_rate
             FROM {SCOPE} GROUP BY 1
             """,
         )
@@ -133,7 +138,7 @@ def test_funnel(sample, rule):
                 FROM pipeline_stages s JOIN {SCOPE} d USING (deal_id) GROUP BY 1
             ), visits AS (
                 SELECT deal_id, stage_id FROM stage_durations WHERE seconds > 0
-                UNION SELECT deal_id, stage_id FROM deals WHERE status = 'open'
+                UNION SELECT deal_id, stage_id FROM deals
             ), paths AS (
                 SELECT deal_id, max(position) AS furthest, list(DISTINCT position) AS been
                 FROM visits JOIN stages USING (stage_id) GROUP BY 1
