@@ -299,7 +299,7 @@ def _publish(snap: Snapshot, root: Path, personal: str, allow_incomplete: bool, 
 
 def _ids(words: list[str], column: str | None) -> Iterator[str]:
     """Take ids out of words, files, tables and standard input."""
-    from wegly_analytics.intake.id_sources import TABLES, ids_from
+    from wegly_analytics.intake.id_sources import ids_in
 
     for word in words:
         if word == "-":
@@ -311,11 +311,7 @@ def _ids(words: list[str], column: str | None) -> Iterator[str]:
             file = Path(word)
             if not file.is_file():
                 raise IdError(f"{word!r} is no deal id, no range such as 1-500, and no file") from None
-            if column is not None or file.suffix.lower() in TABLES:
-                yield from ids_from(file, column)
-                continue
-            with file.open(encoding="utf-8-sig") as lines:
-                yield from read_ids(lines, word)
+            yield from ids_in(file, column)
 
 
 def _now() -> datetime:

@@ -63,11 +63,25 @@ def ids_of(ids: object) -> object:
         except IdError:
             if not Path(ids).is_file():
                 raise IdError(f"{ids!r} is not a deal id, a range such as '1-500', or a file") from None
-    file = Path(ids)
-    if file.suffix.lower() in TABLES:
-        return ids_from(file)
+    return ids_in(Path(ids))
+
+
+def ids_in(file: Path, column: str | None = None) -> list[str]:
+    """Read the ids in a file: in a column of a table, or listed in a text file.
+
+    Raises
+    ------
+    SettingError
+        If the file cannot be read, or no column is an obvious choice.
+    MissingColumnError
+        If there is no such column.
+    IdError
+        If a cell or a word is not an id.
+    """
+    if column is not None or file.suffix.lower() in TABLES:
+        return ids_from(file, column)
     try:
-        return list(read_ids(_text(file).splitlines(), file.name))
+        return list(read_ids(_text(file).splitlines(), str(file)))
     except OSError as error:
         raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import narwhals as nw
 import numpy as np
@@ -100,7 +100,7 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     )
     table = cohort.count(per_deal, "deals", "with_proposal")
     groups = cohort.groups
-    found = _by_group(offers, groups, sums)
+    found = cohort.count(offers, *sums)
     table = table.merge(found, how="left", on=cohort.groups) if groups else table.join(found)
     table[sums] = table[sums].astype(float).fillna(0.0)
     table = table.astype(dict.fromkeys(["deals", "with_proposal", *counts], "int64"))
@@ -122,11 +122,6 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     ]  # fmt: skip
     rule = ["proposals by their dates", "approved ÷ (approved + rejected + expired)", "Wilson interval, 95 %"]
     return cohort.finish(table[columns], rule, once["sent"])
-
-
-def _by_group(frame: nw.LazyFrame[Any], groups: list[str], columns: list[str]) -> pd.DataFrame:
-    sums = nw.col(*columns).sum()
-    return informed(collect(frame.group_by(*groups).agg(sums) if groups else frame.select(sums)), groups)
 
 
 def _medians(table: pd.DataFrame, taken: pd.DataFrame, groups: list[str]) -> list[float]:

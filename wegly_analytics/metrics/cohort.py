@@ -89,7 +89,7 @@ class Cohort:
         archived: bool = False,
         *,
         without: Sequence[str] = (),
-        columns: Iterable[str] | None = COLUMNS,
+        columns: Iterable[str] = COLUMNS,
     ) -> Cohort:
         """Select the deals of a metric.
 
@@ -106,7 +106,7 @@ class Cohort:
         without
             Groups that each row of the result has anyway.
         columns
-            The columns of deals to read; None for all.
+            The columns of deals to read.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class Cohort:
                 raise MissingColumnError("deals", name, [*present, TAG])
         names = {f"group_{n}": name for n, name in enumerate(name for name in wanted if name not in without)}
         overlapping = TAG in names.values() and TAG not in present
-        read = present if columns is None else [name for name in dict.fromkeys(columns) if name in present]
+        read = [name for name in dict.fromkeys(columns) if name in present]
         needed = list(dict.fromkeys([*read, *(name for name in names.values() if name in present)]))
         deals = snap.frame("deals", needed)
         deals = _tagged(snap, deals) if overlapping else deals.with_columns(counts_once=nw.lit(1))
@@ -149,8 +149,9 @@ class Cohort:
         marks: dict[str, str] = {}
         for n, (reason, condition) in enumerate(pair for each in reasons for pair in each.items()):
             marks[f"excluded_{n}"] = reason
-            frame = frame.with_columns(**{f"excluded_{n}": flag(condition & ~before)})
-            before = before | condition
+            holds = flag(condition) == 1  # what is unknown does not exclude, nor hide a later reason
+            frame = frame.with_columns(**{f"excluded_{n}": flag(holds & ~before)})
+            before = before | holds
         for mark, n in self.once(frame, *marks).items():
             self.note(marks[mark], n)
         for mark in marks:

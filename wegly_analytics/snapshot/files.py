@@ -36,7 +36,7 @@ class Files(Source):
     """
 
     def __init__(self, paths: Mapping[str, Sequence[Path]], rows: Mapping[str, int], counted: Completeness) -> None:
-        self._paths = paths
+        self.paths = paths
         self._rows = rows
         self._counted = counted
         self._schemas: dict[str, pa.Schema] = {}
@@ -49,7 +49,7 @@ class Files(Source):
         all_there(name, wanted, schema)
         if missing := [column for column in wanted if column not in held]:
             try:
-                parts = [pq.read_table(path, columns=missing, partitioning=None) for path in self._paths[name]]
+                parts = [pq.read_table(path, columns=missing, partitioning=None) for path in self.paths[name]]
                 held |= zip(missing, pa.concat_tables(parts).select(missing).columns, strict=True)
             except (OSError, pa.ArrowException) as error:
                 raise self._unreadable(name, error) from error
@@ -60,7 +60,7 @@ class Files(Source):
         """Tell a table's columns from the footer of its first file."""
         if name not in self._schemas:
             try:
-                self._schemas[name] = pq.read_schema(self._paths[name][0])
+                self._schemas[name] = pq.read_schema(self.paths[name][0])
             except (OSError, pa.ArrowException) as error:
                 raise self._unreadable(name, error) from error
         return self._schemas[name]
@@ -74,7 +74,7 @@ class Files(Source):
         return self._counted
 
     def _unreadable(self, name: str, error: Exception) -> SnapshotError:
-        return SnapshotError(f"{self._paths[name][0].parent} cannot be read: {error}")
+        return SnapshotError(f"{self.paths[name][0].parent} cannot be read: {error}")
 
 
 class Queries(Source):

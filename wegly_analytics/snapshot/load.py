@@ -143,9 +143,9 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
     True
     """
     folder, manifest, about = _published(Path(root), at)
-    paths = {name: parquet.files(folder, name, manifest) for name in ALL_TABLES}
-    frames, held = opened(engine, paths)
-    return Snapshot(tables=Queries(_files(folder, manifest), frames, held), **about)
+    files = _files(folder, manifest)
+    frames, held = opened(engine, files.paths)
+    return Snapshot(tables=Queries(files, frames, held), **about)
 
 
 def verify(root: str | Path) -> list[str]:

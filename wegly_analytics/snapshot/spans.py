@@ -70,9 +70,7 @@ class Span:
             return cls(at, at, closed=True)
         days = days_of(value)
         if days is None:
-            raise SettingError(
-                f"{column} holds instants; {value!r} is neither an instant nor a period such as {PERIODS}"
-            )
+            raise _neither(column, value)
         try:
             return cls(_midnight(days[0]), _midnight(days[1] + timedelta(days=1)), closed=False)
         except OverflowError:

@@ -26,7 +26,7 @@ from wegly_analytics.store.manifest import NAME as MANIFEST
 from wegly_analytics.store.manifest import Manifest, PublishedFile, PublishedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 PREFIX: Final = "snapshot="
 _STAMP: Final = "%Y%m%dT%H%M%S.%fZ"
@@ -123,22 +123,6 @@ def _sweep(root: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def read_table(folder: Path, name: str, manifest: Manifest) -> pa.Table:
-    """Read one table of a snapshot, and hold its rows against the manifest.
-
-    Raises
-    ------
-    SnapshotError
-        If a file is missing, damaged, or holds another number of rows than it was published with.
-    """
-    try:
-        table = pa.concat_tables([pq.read_table(p, partitioning=None) for p in _listed(folder, name, manifest)])
-    except (OSError, pa.ArrowException) as error:
-        raise SnapshotError(f"{folder / name} cannot be read: {error}") from error
-    _hold_against(table.num_rows, folder, name, manifest)
-    return table
-
-
 def files(folder: Path, name: str, manifest: Manifest) -> list[Path]:
     """List the files of one table, and hold the rows that their footers promise against the manifest.
 
@@ -154,11 +138,6 @@ def files(folder: Path, name: str, manifest: Manifest) -> list[Path]:
         raise SnapshotError(f"{folder / name} cannot be read: {error}") from error
     _hold_against(rows, folder, name, manifest)
     return paths
-
-
-def schema(paths: Sequence[Path]) -> pa.Schema:
-    """Read what columns the files of a table have."""
-    return pq.read_schema(paths[0])
 
 
 def _listed(folder: Path, name: str, manifest: Manifest) -> list[Path]:
