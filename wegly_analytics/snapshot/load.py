@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from wegly_analytics.errors import DamagedWarning, SettingError, SnapshotError
-from wegly_analytics.parsing.repair import Drift
+from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored

@@ -10,12 +10,12 @@ import pandas as pd
 
 from wegly_analytics import settings
 from wegly_analytics.errors import IncompleteError, SettingError, SnapshotError
-from wegly_analytics.parsing.repair import Drift
+from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.assigned import assigned
 from wegly_analytics.snapshot.consistency import disagreements
 from wegly_analytics.snapshot.display import card
 from wegly_analytics.snapshot.frames import TableAsPandas, pandas_frame
-from wegly_analytics.snapshot.privacy import Mode, Protection, read_secret
+from wegly_analytics.snapshot.privacy import Protection, read_secret
 from wegly_analytics.snapshot.scope import narrowed, without
 from wegly_analytics.snapshot.sources import Memory, Source
 from wegly_analytics.store import parquet
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import narwhals as nw
     import pyarrow as pa
 
+    from wegly_analytics.model.schema import Mode, Treatment
     from wegly_analytics.snapshot.completeness import Completeness
 
 MOST_MISSING: Final = 0.05
@@ -241,7 +242,7 @@ class Snapshot:
         root: str | Path,
         *,
         personal: Mode = "hash",
-        columns: Mapping[str, Mode] | None = None,
+        columns: Mapping[str, Treatment] | None = None,
         allow_incomplete: bool = False,
     ) -> Path:
         """Publish the snapshot as a new folder of Parquet files under `root`.
@@ -251,12 +252,14 @@ class Snapshot:
         root
             The folder of snapshots, such as ``"data/snapshots"``; made if it is not there.
         personal
-            What becomes of personal data. ``"hash"``: names and contacts become pseudonyms, equal for equal people, by
-            a secret that lies outside the data; notes are left out. ``"drop"``: all of it is left out, with it what was
-            written about the reasons of a loss. ``"keep"``: it stays. What was done stands in the manifest and in the
-            files, and cannot be undone.
+            How personal data is treated. ``"hash"``: customers' names, contacts and ids become pseudonyms, equal for
+            equal people, made with a secret that is stored outside the data; free text such as titles and notes is
+            dropped. ``"hash-all"``: staff become pseudonyms, too. ``"drop"``: every column that may hold personal data
+            is emptied. ``"keep"``: nothing is changed. `data/README.md` lists the columns. The treatment is recorded in
+            the manifest and in the files, and cannot be undone.
         columns
-            Columns that are to be treated otherwise, such as ``{"deals.title": "drop"}``.
+            Treatments of single text columns, such as ``{"deals.title": "keep"}``: ``"hash"``, ``"drop"`` or
+            ``"keep"``.
         allow_incomplete
             Publish although more than 5 % of the deals requested are missing for a reason other than 404.
 
@@ -272,10 +275,13 @@ class Snapshot:
         SnapshotError
             If it cannot be written whole; nothing is left behind then.
         SettingError
-            If a mode is unknown, or the secret cannot be read or made.
+            If a mode or treatment is unknown, or the secret cannot be read or created.
         MissingColumnError
-            If one of `columns` is no text column.
+            If one of `columns` is not a text column.
         """
+        protection = self.personal.further(
+            personal, columns, self._source.schema("deals"), lambda: read_secret(settings.salt_file())
+        )
         self.check()
         counts = self.completeness
         if counts.missing > MOST_MISSING * counts.requested and not allow_incomplete:
@@ -283,7 +289,6 @@ class Snapshot:
                 f"{counts}: more than {MOST_MISSING:.0%} are missing, so nothing was published. Fetch again, or pass "
                 "allow_incomplete=True if every figure may rest on what was received"
             )
-        protection = self.personal.further(personal, columns or {}, lambda: read_secret(settings.salt_file()))
         tables = protection.rest(self.personal).apply(self.tables)
         marked = {name: protection.marked(name, table) for name, table in tables.items()}
         return parquet.write(
@@ -294,7 +299,7 @@ class Snapshot:
                 taken_at=self.taken_at,
                 published_at=published_at,
                 completeness=counts.as_dict(),
-                filters=self.filters,
+                filters=protection.without_values(self.filters),
                 personal=protection.as_dict(),
                 drift=self.drift_seen.as_dict(),
             ),
