@@ -126,17 +126,24 @@ def read_ids(lines: Iterable[str], place: str) -> Iterator[str]:
             if not word:
                 continue
             try:
-                if span := _RANGE.fullmatch(word):
-                    first, last = int(span[1]), int(span[2])
-                    if not 0 < first <= last:
-                        raise IdError(f"the range {word!r} is reversed or starts at 0")
-                    _check_size(last - first + 1, repr(word))
-                    yield from map(str, range(first, last + 1))
-                else:
-                    yield deal_key(word)
+                yield from _ids_in(word)
             except IdError as error:
-                hint = "" if span else ", or a range such as 1-500"
-                raise IdError(f"{place}, line {number}: {error}{hint}") from None
+                raise IdError(f"{place}, line {number}: {error}") from None
+
+
+def _ids_in(word: str) -> Iterable[str]:
+    """Read an id or a range."""
+    span = _RANGE.fullmatch(word)
+    if span is None:
+        try:
+            return [deal_key(word)]
+        except IdError as error:
+            raise IdError(f"{error}, or a range such as 1-500") from None
+    first, last = int(span[1]), int(span[2])
+    if not 0 < first <= last:
+        raise IdError(f"the range {word!r} is reversed or starts at 0")
+    _check_size(last - first + 1, repr(word))
+    return map(str, range(first, last + 1))
 
 
 def _check_size(size: int, name: str) -> None:

@@ -390,7 +390,7 @@ def data_dictionary() -> str:
     head = (
         "# Data dictionary\n\n"
         "Generated from `wegly_analytics/model/tables.py` by `make dictionary`; do not edit by hand.\n\n"
-        "`data/` is the default folder for raw responses and snapshots. Git ignores everything in it except this page.\n"
+        "`data/` is the default folder for raw responses and snapshots. Git ignores everything else in it.\n"
         "A snapshot is a folder of Parquet files, one folder per table, and every row carries `deal_id`. Instants are\n"
         "UTC. Text columns whose name ends in `_id` are the API's own ids.\n\n"
         "## Personal data\n\n"

@@ -80,7 +80,7 @@ def flatten(bodies: Sequence[bytes], requested: Sequence[str | None] | None = No
     Returns
     -------
     Flat
-        The tables and the outcome of each response: every number below ``len(bodies)`` is in `deal_ids` or in `refused`.
+        The tables and the outcomes: every number below ``len(bodies)`` is in `deal_ids` or in `refused`.
 
     Examples
     --------
