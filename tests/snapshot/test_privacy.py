@@ -15,11 +15,11 @@ from server_side import Numbered, client, uuid_of
 from wegly_analytics import metrics, settings
 from wegly_analytics.errors import SettingError, SnapshotError
 from wegly_analytics.intake.fetch import fetch, refresh
-from wegly_analytics.model.schema import Kind
+from wegly_analytics.model.schema import Kind, Personal
 from wegly_analytics.model.tables import DOCUMENTED, TABLES
 from wegly_analytics.sandbox import faults
 from wegly_analytics.snapshot.load import load
-from wegly_analytics.snapshot.privacy import fingerprint, read_secret
+from wegly_analytics.snapshot.privacy import fingerprint, read_secret, treatment_of
 
 NAMES = ["Maria Aparecida da Conceição", "João Öztürk-Nuñez"]
 PHONES = ["+55 11 98765-4321", "(21) 3333-0001"]
@@ -229,7 +229,7 @@ def test_a_published_snapshot_holds_exactly_the_names_that_the_declarations_keep
             if column.kind is not Kind.TEXT:
                 continue
             name = LEAVES[column.path]
-            treatment = column.personal.treatment(mode) if column.personal else "keep"
+            treatment = treatment_of(column.personal, mode) if column.personal else "keep"
             if treatment == "keep":
                 kept.add(name)
             pseudonym = hmac.new(secret, name.encode(), "sha256").hexdigest()[:32]
@@ -315,3 +315,11 @@ def test_a_manifest_with_an_unknown_mode_is_refused(snap, tmp_path):
     manifest.write_text(manifest.read_text().replace('"mode": "hash"', '"mode": "hidden"'))
     with pytest.raises(SnapshotError, match=r"_manifest\.json cannot be trusted"):
         load(folder)
+
+
+def test_each_mode_treats_a_column_at_least_as_strongly_as_the_weaker_modes():
+    strength = ["keep", "hash", "drop"]
+    for each in Personal:
+        treatments = [strength.index(treatment_of(each, mode)) for mode in ("keep", "hash", "hash-all", "drop")]
+        assert treatments == sorted(treatments)
+        assert (treatments[0], treatments[-1]) == (0, 2)

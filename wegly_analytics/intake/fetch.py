@@ -395,7 +395,7 @@ def _saved(file: Path) -> Iterator[bytes]:
         whole = stream.read()
     try:
         deals = json.loads(whole)
-    except ValueError:
+    except (ValueError, RecursionError):
         yield whole  # flatten says what is wrong with it
         return
     if isinstance(deals, list):

@@ -94,7 +94,7 @@ def deal_keys(ids: object) -> list[str]:
         raise IdError(f"ids is a {type(ids).__name__}: pass a list of ids, such as list(ids.values())")
     if isinstance(ids, range):
         _check_size(abs(ids.stop - ids.start) // abs(ids.step), repr(ids))
-    if not isinstance(ids, Iterable):
+    if not isinstance(ids, Iterable) or getattr(ids, "ndim", 1) == 0:
         raise IdError(f"{ids!r} is not a list of deal ids: give an id, or a list, a range or a column of ids")
     return list(dict.fromkeys(map(deal_key, ids)))
 
