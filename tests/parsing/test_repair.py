@@ -85,8 +85,8 @@ def test_what_loses_nothing_is_repaired_and_noted(response, read, note):
         (b'{"won_date": "2024-02-30"}', "won_date: expected a date and time, found '2024-02-30'"),
         (b'{"won_date": 1700000000}', "won_date: expected a date and time, found 1700000000"),
         (b'{"proposals": [{"is_primary": "yes"}]}', "proposals[0].is_primary: expected true or false, found 'yes'"),
-        (b'{"code": 1, "code": 2}', "code: expected one value, found two different values"),
-        (b'{"stage": {"id": "a", "id": "b"}}', "stage.id: expected one value, found two different values"),
+        (b'{"code": 1, "code": 2}', "code: expected one value, found two different ones"),
+        (b'{"stage": {"id": "a", "id": "b"}}', "stage.id: expected one value, found two different ones"),
         (b'["Maria"]', "response: expected a JSON object, found list"),
         (b'"Maria"', "response: expected a JSON object, found text"),
         (b'Maria {"id": "a"}', "response: expected a JSON object, found Expecting value at 0"),
@@ -118,7 +118,10 @@ def test_half_a_surrogate_pair_is_replaced_also_in_undocumented_fields():
 
 
 def test_a_key_repeated_with_the_same_value_is_kept_once():
-    assert repair(b'{"id": "a", "id": "a", "x": 1, "x": 2}') == (b'{"id": "a"}', ["id: repeated with the same value"])
+    assert repair(b'{"id": "a", "id": "a", "x": 1, "x": 2}') == (
+        b'{"id": "a"}',
+        ["id: given twice, with the same value"],
+    )
 
 
 def test_messages_never_quote_personal_data():

@@ -113,13 +113,23 @@ def parse(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise PayloadError("", "a JSON object", "lists or objects nested too deeply") from None
     except ValueError as error:  # a JSONDecodeError, or a whole number with thousands of digits
-        where = f"{error.msg} at {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)
-        # only an HTML page, or nothing, may be quoted: anything else may contain a name
-        start = f"{_show(text)}, " if text.lstrip()[:1] in ("", "<") else ""
-        raise PayloadError("", "a JSON object", f"{start}{where}") from None
+        raise PayloadError("", "a JSON object", _problem(text, error)) from None
     if not isinstance(value, _Object):
         raise PayloadError("", "a JSON object", JSON_TYPES[type(value).__name__])
     return value
+
+
+def _problem(text: str, error: ValueError) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    where = f"{error.msg} at {error.pos}"
+    if text.lstrip()[:1] in ("", "<"):  # only an HTML page, or nothing, is quoted: other text may contain a name
+        return f"{_show(text)}, {where}"
+    if text[error.pos :].startswith("{") and text.startswith("{"):
+        return f"a second object at {error.pos}: a file with one object per line needs the suffix .ndjson or .jsonl"
+    if text.startswith("{") and "\n" not in text.rstrip("\r\n") and error.pos >= len(text.rstrip()):
+        return f"{where}: the object is cut off, or a file of indented JSON has the suffix .ndjson or .jsonl"
+    return where
 
 
 def _object(pairs: list[tuple[str, Any]]) -> _Object:
@@ -162,8 +172,8 @@ def _walk(node: Node, value: Any, path: str, notes: list[str]) -> Any:
     for key, same in value.repeated.items():
         if key in node.fields:
             if not same:
-                raise PayloadError(below(path, key), "one value", "two different values")
-            notes.append(f"{below(path, key)}: repeated with the same value")
+                raise PayloadError(below(path, key), "one value", "two different ones")
+            notes.append(f"{below(path, key)}: given twice, with the same value")
     fields = node.fields.items()
     return {k: _walk(child, value[k], below(path, k), notes) for k, child in fields if k in value}
 
