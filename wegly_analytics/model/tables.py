@@ -382,10 +382,16 @@ DOCUMENTED: Final = tree(TABLES.values(), IGNORED)
 """Everything that a response may hold according to the documentation."""
 
 
+def marked(personal: Personal) -> list[str]:
+    """List the columns with one mark, as ``"`table.column`"``."""
+    return [f"`{t.name}.{c.name}`" for t in TABLES.values() for c in t.columns if c.personal is personal]
+
+
 def data_dictionary() -> str:
     """Write `data/README.md`: every table and column, and the paths that are not kept."""
     modes = "".join(
-        f"| {each.whose} | {each.in_hash} | {each.in_hash_all} | drop | {each.reason} |\n" for each in Personal
+        f"| {each.whose} | {', '.join(marked(each))} | {each.in_hash} | {each.in_hash_all} | drop | {each.reason} |\n"
+        for each in Personal
     )
     head = (
         "# Data dictionary\n\n"
@@ -398,12 +404,13 @@ def data_dictionary() -> str:
         "`snap.save(personal=...)` does with it: *hash* replaces each value by a pseudonym (equal values get equal\n"
         'pseudonyms), *drop* removes the values, *keep* leaves them. `personal="keep"` keeps every column. A saved\n'
         "snapshot is pseudonymised, not anonymous: it remains personal data under the LGPD.\n\n"
-        "| whose | `hash` | `hash-all` | `drop` | reason |\n"
-        "| --- | --- | --- | --- | --- |\n"
+        "| whose | columns | `hash` | `hash-all` | `drop` | reason |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
         f"{modes}\n"
         "Columns without a mark are kept in every mode: numbers and dates, the ids and codes of deals and proposals,\n"
         "and the lists that the company maintains (pipelines, stages, sources, loss reasons, roles, names of custom\n"
-        "fields). Anyone with access to Wegly can look up a deal, and so its customer, by its id or code.\n\n"
+        "fields). Anyone with access to Wegly can look up a deal, and so its customer, by its id or code. Text columns\n"
+        "that `snap.assign` added are treated like labels.\n\n"
     )
     return head + dictionary([*TABLES.values(), LEDGER], IGNORED)
 

@@ -184,14 +184,18 @@ def treatment_of(personal: Personal, mode: Mode) -> Treatment:
 
 
 def _requested(mode: Mode, columns: Mapping[str, Treatment], deals: pa.Schema) -> dict[str, Treatment]:
-    """Return the treatment of each column, or refuse what cannot be used."""
+    """Return the treatment of each column, or refuse what cannot be used. Assigned columns count as labels."""
     if mode not in _MODES:
         raise SettingError(f"personal={mode!r} is none of {', '.join(map(repr, get_args(Mode)))}")
     if not isinstance(columns, Mapping):
         raise SettingError(f"columns={columns!r}: give a dictionary such as {{'deals.title': 'keep'}}")
+    assigned = {
+        f"deals.{f.name}": treatment_of(Personal.LABEL, mode)
+        for f in deals
+        if f.name not in DEALS.names and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
+    }
     texts = {f"{t.name}.{c.name}" for t in TABLES.values() for c in t.columns if c.kind is Kind.TEXT}
-    texts |= {f"deals.{f.name}" for f in deals if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)}
-    texts -= {f"{name}.{DEAL_ID.name}" for name in TABLES}
+    texts = texts.union(assigned) - {f"{name}.{DEAL_ID.name}" for name in TABLES}
     for place, treatment in columns.items():
         if place not in texts:
             raise MissingColumnError("the list of text columns", str(place), sorted(texts))
@@ -200,7 +204,7 @@ def _requested(mode: Mode, columns: Mapping[str, Treatment], deals: pa.Schema) -
     declared = {
         f"{t.name}.{c.name}": treatment_of(c.personal, mode) for t in TABLES.values() for c in t.columns if c.personal
     }
-    return declared | dict(columns)
+    return declared | assigned | dict(columns)
 
 
 def _treated(table: pa.Table, name: str, treatment: Treatment, secret: bytes | None) -> pa.Table:
