@@ -408,8 +408,8 @@ def data_dictionary() -> str:
         "| --- | --- | --- | --- | --- | --- |\n"
         f"{modes}\n"
         "Columns without a mark are kept in every mode: numbers and dates, the ids and codes of deals and proposals,\n"
-        "and the lists that the company maintains (pipelines, stages, sources, loss reasons, roles, names of custom\n"
-        "fields). Anyone with access to Wegly can look up a deal, and so its customer, by its id or code. Text columns\n"
+        "and the lists that the company maintains (pipelines, stages, sources, loss reasons, roles, custom field\n"
+        "names). Anyone with access to Wegly can look up a deal, and so its customer, by id or code. Text columns\n"
         "that `snap.assign` added are treated like labels.\n\n"
     )
     return head + dictionary([*TABLES.values(), LEDGER], IGNORED)
