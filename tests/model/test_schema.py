@@ -55,3 +55,11 @@ def test_the_dictionary_shows_labels_units_and_the_treatment_of_personal_data():
 def test_only_text_can_be_personal():
     with pytest.raises(ValueError, match="a: only a TEXT column can be marked as personal"):
         column(kind=Kind.INTEGER, personal=Personal.CUSTOMER)
+
+
+def test_each_mode_treats_a_column_at_least_as_strongly_as_the_weaker_modes():
+    strength = ["keep", "hash", "drop"]
+    for each in Personal:
+        treatments = [strength.index(each.treatment(mode)) for mode in ("keep", "hash", "hash-all", "drop")]
+        assert treatments == sorted(treatments)
+        assert (treatments[0], treatments[-1]) == (0, 2)

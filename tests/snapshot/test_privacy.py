@@ -14,11 +14,11 @@ from server_side import client
 from wegly_analytics import settings
 from wegly_analytics.errors import SnapshotError
 from wegly_analytics.intake.fetch import fetch
-from wegly_analytics.model.schema import Kind, Personal
+from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DOCUMENTED, TABLES
 from wegly_analytics.sandbox import faults
 from wegly_analytics.snapshot.load import load
-from wegly_analytics.snapshot.privacy import read_secret, treatment_of
+from wegly_analytics.snapshot.privacy import read_secret
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_published_snapshot_holds_exactly_the_names_that_the_declarations_keep
             if column.kind is not Kind.TEXT:
                 continue
             name = LEAVES[column.path]
-            treatment = treatment_of(column.personal, mode) if column.personal else "keep"
+            treatment = column.personal.treatment(mode) if column.personal else "keep"
             if treatment == "keep":
                 kept.add(name)
             pseudonym = hmac.new(secret, name.encode(), "sha256").hexdigest()[:32]
@@ -140,11 +140,3 @@ def test_a_manifest_with_an_unknown_mode_is_refused(snap, tmp_path):
     manifest.write_text(manifest.read_text().replace('"mode": "hash"', '"mode": "hidden"'))
     with pytest.raises(SnapshotError, match=r"_manifest\.json cannot be trusted"):
         load(folder)
-
-
-def test_each_mode_treats_a_column_at_least_as_strongly_as_the_weaker_modes():
-    strength = ["keep", "hash", "drop"]
-    for each in Personal:
-        treatments = [strength.index(treatment_of(each, mode)) for mode in ("keep", "hash", "hash-all", "drop")]
-        assert treatments == sorted(treatments)
-        assert (treatments[0], treatments[-1]) == (0, 2)

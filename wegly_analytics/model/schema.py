@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 TIMESTAMP = pa.timestamp("us", "UTC")
 """The type of instants: microseconds, because Spark refuses nanoseconds."""
 
+Mode = Literal["hash", "hash-all", "drop", "keep"]
+"""What happens to personal data when a snapshot is saved."""
+
 Treatment = Literal["hash", "drop", "keep"]
-"""What happens to one column when a snapshot is saved."""
+"""What happens to one column."""
 
 
 class Personal(Enum):
-    """Why a column is personal data: whose data it holds, its treatment in two privacy modes, and the reason.
+    """Why a column is personal data: whose data it holds, and what each mode does with it.
 
-    `in_hash` and `in_hash_all` are the treatments in the modes ``hash`` and ``hash-all``. The mode ``drop`` drops every
-    marked column, and ``keep`` keeps it.
+    ``keep`` keeps every column and ``drop`` removes every personal one; `in_hash` and `in_hash_all` are the treatments
+    in the other two modes.
     """
 
     CUSTOMER = (
@@ -68,6 +71,22 @@ class Personal(Enum):
         self.in_hash = in_hash
         self.in_hash_all = in_hash_all
         self.reason = reason
+
+    def treatment(self, mode: Mode) -> Treatment:
+        """Return what a mode does with such a column.
+
+        Examples
+        --------
+        >>> Personal.STAFF.treatment("hash"), Personal.STAFF.treatment("hash-all")
+        ('keep', 'hash')
+        """
+        match mode:
+            case "hash":
+                return self.in_hash
+            case "hash-all":
+                return self.in_hash_all
+            case _:
+                return mode
 
 
 class Kind(Enum):

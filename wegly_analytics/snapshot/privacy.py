@@ -15,20 +15,17 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import pyarrow as pa
 
 from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.model.schema import Kind, Personal, Treatment
+from wegly_analytics.model.schema import Kind, Mode, Personal, Treatment
 from wegly_analytics.model.tables import DEAL_ID, DEALS, TABLES, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
-
-Mode = Literal["hash", "hash-all", "drop", "keep"]
-"""How personal data is treated when a snapshot is saved."""
 
 _MODES: Final[tuple[Mode, ...]] = ("keep", "hash", "hash-all", "drop")
 """From weakest to strongest: a stronger mode cannot be undone."""
@@ -80,9 +77,9 @@ class Protection:
     def further(
         self,
         mode: Mode,
-        columns: Mapping[str, Treatment],
-        secret: Callable[[], bytes],
+        columns: Mapping[str, Treatment] | None,
         deals: pa.Schema,
+        secret: Callable[[], bytes],
     ) -> Protection:
         """Combine this treatment with a further one; the stronger of the two holds.
 
@@ -94,10 +91,10 @@ class Protection:
             The further mode.
         columns
             Treatments of single columns that differ from the mode.
-        secret
-            Reads the secret.
         deals
             The columns of deals, including assigned ones.
+        secret
+            Reads the secret.
 
         Raises
         ------
@@ -166,45 +163,28 @@ class Protection:
         return tuple(texts)
 
 
-def treatment_of(personal: Personal, mode: Mode) -> Treatment:
-    """Return what a mode does with a column.
-
-    Examples
-    --------
-    >>> treatment_of(Personal.STAFF, "hash"), treatment_of(Personal.STAFF, "hash-all")
-    ('keep', 'hash')
-    """
-    match mode:
-        case "hash":
-            return personal.in_hash
-        case "hash-all":
-            return personal.in_hash_all
-        case _:
-            return mode
-
-
-def _requested(mode: Mode, columns: Mapping[str, Treatment], deals: pa.Schema) -> dict[str, Treatment]:
+def _requested(mode: Mode, columns: Mapping[str, Treatment] | None, deals: pa.Schema) -> dict[str, Treatment]:
     """Return the treatment of each column, or refuse what cannot be used. Assigned columns count as labels."""
     if mode not in _MODES:
         raise SettingError(f"personal={mode!r} is none of {', '.join(map(repr, get_args(Mode)))}")
-    if not isinstance(columns, Mapping):
+    if columns is not None and not isinstance(columns, Mapping):
         raise SettingError(f"columns={columns!r}: give a dictionary such as {{'deals.title': 'keep'}}")
     assigned = {
-        f"deals.{f.name}": treatment_of(Personal.LABEL, mode)
+        f"deals.{f.name}": Personal.LABEL.treatment(mode)
         for f in deals
         if f.name not in DEALS.names and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
     }
     texts = {f"{t.name}.{c.name}" for t in TABLES.values() for c in t.columns if c.kind is Kind.TEXT}
     texts = texts.union(assigned) - {f"{name}.{DEAL_ID.name}" for name in TABLES}
-    for place, treatment in columns.items():
+    for place, treatment in (columns or {}).items():
         if place not in texts:
             raise MissingColumnError("the list of text columns", str(place), sorted(texts))
         if treatment not in _TREATMENTS:
             raise SettingError(f"columns={{{place!r}: {treatment!r}}} is none of {', '.join(map(repr, _TREATMENTS))}")
     declared = {
-        f"{t.name}.{c.name}": treatment_of(c.personal, mode) for t in TABLES.values() for c in t.columns if c.personal
+        f"{t.name}.{c.name}": c.personal.treatment(mode) for t in TABLES.values() for c in t.columns if c.personal
     }
-    return declared | assigned | dict(columns)
+    return declared | assigned | dict(columns or {})
 
 
 def _treated(table: pa.Table, name: str, treatment: Treatment, secret: bytes | None) -> pa.Table:

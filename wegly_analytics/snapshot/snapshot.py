@@ -15,7 +15,7 @@ from wegly_analytics.snapshot.assigned import assigned
 from wegly_analytics.snapshot.consistency import disagreements
 from wegly_analytics.snapshot.display import card
 from wegly_analytics.snapshot.frames import TableAsPandas, pandas_frame
-from wegly_analytics.snapshot.privacy import Mode, Protection, read_secret
+from wegly_analytics.snapshot.privacy import Protection, read_secret
 from wegly_analytics.snapshot.scope import narrowed, without
 from wegly_analytics.snapshot.sources import Memory, Source
 from wegly_analytics.store import parquet
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import narwhals as nw
     import pyarrow as pa
 
-    from wegly_analytics.model.schema import Treatment
+    from wegly_analytics.model.schema import Mode, Treatment
     from wegly_analytics.snapshot.completeness import Completeness
 
 MOST_MISSING: Final = 0.05
@@ -280,10 +280,7 @@ class Snapshot:
             If one of `columns` is not a text column.
         """
         protection = self.personal.further(
-            personal,
-            {} if columns is None else columns,
-            lambda: read_secret(settings.salt_file()),
-            self._source.schema("deals"),
+            personal, columns, self._source.schema("deals"), lambda: read_secret(settings.salt_file())
         )
         self.check()
         counts = self.completeness
