@@ -34,7 +34,7 @@ def test_no_customer_is_in_any_published_file(snap, tmp_path, mode):
     assert found_in(tmp_path / "root", REASON) == [], "an owner's note on a loss may name the customer"
 
 
-def test_no_name_phone_or_mail_is_in_any_log_message_or_ledger(serve, tmp_path, caplog):
+def test_no_customer_is_in_any_log_message_or_ledger(serve, tmp_path, caplog):
     """Not even if the responses are broken in every way."""
     caplog.set_level(logging.DEBUG)
     below = "participants[].person.name", "participants[].person", "participants[].notes", "participants"
