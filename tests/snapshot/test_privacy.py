@@ -140,3 +140,10 @@ def test_a_manifest_with_an_unknown_mode_is_refused(snap, tmp_path):
     manifest.write_text(manifest.read_text().replace('"mode": "hash"', '"mode": "hidden"'))
     with pytest.raises(SnapshotError, match=r"_manifest\.json cannot be trusted"):
         load(folder)
+
+
+def test_a_column_that_was_assigned_after_loading_is_treated_when_it_is_saved_again(snap, tmp_path):
+    hashed = load(snap.save(tmp_path / "one"))
+    named = hashed.assign(organization="Acme Ltda", title="Acme Ltda")
+    named.save(tmp_path / "two")
+    assert found_in(tmp_path / "two", "Acme Ltda") == []

@@ -132,6 +132,11 @@ class Protection:
             )
         return replace(self, secret=secret)
 
+    def without(self, columns: Iterable[str]) -> Protection:
+        """Return the treatment of the other columns; these columns of deals were assigned and are untreated."""
+        assigned = {f"{DEALS.name}.{name}" for name in columns}
+        return replace(self, columns={place: each for place, each in self.columns.items() if place not in assigned})
+
     def rest(self, done: Protection) -> Protection:
         """Return the part of this treatment that is not yet done."""
         left = {place: treatment for place, treatment in self.columns.items() if done.columns.get(place) != treatment}

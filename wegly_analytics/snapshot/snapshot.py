@@ -217,7 +217,7 @@ class Snapshot:
         MissingColumnError
             If an expression names a column that deals do not have.
         """
-        return replace(self, tables=assigned(self._source, columns))
+        return replace(self, tables=assigned(self._source, columns), personal=self.personal.without(columns))
 
     def check(self) -> Snapshot:
         """Make sure that the tables agree with each other and with the ledger.
