@@ -1,6 +1,7 @@
 # Works with GNU make 3.81 and newer. `make help` lists what there is.
 PYTHON ?= python3
 VENV ?= .venv
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
@@ -8,7 +9,7 @@ WORKERS ?= 2
 ORACLES := lifelines autograd autograd-gamma formulaic interface-meta wrapt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark lint format notebook dictionary catalog benchmark constraints clean
+.PHONY: help demo test test-lowest test-spark lint format notebook dictionary catalog benchmark constraints clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +19,9 @@ demo: $(VENV)/.core  ## do the whole job on a simulated company: no token, no ne
 
 test: $(VENV)/.test  ## run the tests, with coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=95
+
+test-lowest: $(LOWEST)/.test  ## run the tests on the lowest versions that pyproject.toml declares
+	@$(LOWEST)/bin/python -m pytest -n $(WORKERS) -W ignore::DeprecationWarning
 
 test-spark: $(VENV)/.test $(VENV)/.spark  ## run every metric on Spark; needs Java 17, installs pyspark (500 MB)
 	@$(BIN)/python -m pytest -m spark tests/engines
@@ -50,11 +54,20 @@ benchmark: $(VENV)/.test  ## measure flattener and intake beside what could be
 	$(BIN)/python benchmarks/flatten.py
 	$(BIN)/python benchmarks/intake.py
 
+# old releases meet newer versions of what they need, hence their deprecations are ignored
+$(LOWEST)/.test: $(BIN)/python pyproject.toml .ci/floors.py
+	@echo "Installing the lowest declared versions into $(LOWEST) …"
+	@$(BIN)/python -m venv $(LOWEST)
+	@$(BIN)/python .ci/floors.py > $(LOWEST)/floors.txt
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint $(LOWEST)/floors.txt --editable '.[test]'
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps $(ORACLES)
+	@touch $@
+
 constraints: $(VENV)/.core $(VENV)/.test $(VENV)/.lint $(VENV)/.notebook $(VENV)/.spark  ## pin what is installed now
 	$(PIP) freeze --exclude-editable --exclude wegly-analytics > constraints.txt
 
 clean:  ## remove the virtual environment and all caches
-	rm -rf $(VENV) build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
