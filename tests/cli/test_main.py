@@ -86,7 +86,7 @@ def test_snapshots_are_listed(wegly, serve, tmp_path):
     assert out.count("\n") == 2
     code, _, err = wegly("snapshots", "elsewhere")
     assert code == 1
-    assert "elsewhere is no folder of snapshots" in err
+    assert "elsewhere does not exist" in err
 
 
 def test_without_words_it_explains_itself(wegly):
