@@ -11,7 +11,7 @@ from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored
-from wegly_analytics.snapshot.root import checked_root, chosen, folders, name_of, readable
+from wegly_analytics.snapshot.root import checked_root, chosen, folders, name_of, no_snapshot, readable
 from wegly_analytics.snapshot.snapshot import Snapshot
 from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store import parquet
@@ -191,7 +191,7 @@ def verify(root: str | Path) -> pd.DataFrame:
     path = checked_root(root, "verify")
     present = folders(path, with_manifest=False)
     if not present:
-        raise SnapshotError(f"{path} holds no snapshot")
+        raise no_snapshot(path)
     rows = [
         (name_of(folder), problem.table, problem.problem, str(problem.path), problem.detail)
         for folder in present

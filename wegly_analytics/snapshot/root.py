@@ -133,6 +133,17 @@ def chosen(root: Path, at: str | datetime | None, stacklevel: int) -> Published:
     raise _none(root, at, present, snapshots)
 
 
+def no_snapshot(root: Path) -> SnapshotError:
+    """Say that a folder holds no snapshot, and where one may be."""
+    if (root.parent / MANIFEST).exists():
+        hint = f"it is a table of the snapshot {root.parent}"
+    elif nested := next(root.glob(f"*/{PREFIX}*"), None):
+        hint = f"did you mean {nested.parent}?"
+    else:
+        hint = "Snapshot.save or `wegly fetch` publishes one there"
+    return SnapshotError(f"{root} holds no snapshot; {hint}")
+
+
 def _by_publication(each: Published) -> Any:
     return each.manifest.published_at, each.folder.name
 
@@ -143,7 +154,7 @@ def _by_time(each: Published) -> Any:
 
 def _none(root: Path, at: object, present: list[Path], snapshots: list[Published]) -> SnapshotError:
     if not present:
-        return SnapshotError(f"{root} holds no snapshot; {_hint(root)}")
+        return no_snapshot(root)
     whole = [each for each in snapshots if each.is_whole]
     if not whole:
         return SnapshotError(
@@ -152,14 +163,6 @@ def _none(root: Path, at: object, present: list[Path], snapshots: list[Published
         )
     first = min(each.manifest.taken_at for each in whole)
     return SnapshotError(f"{root} holds no snapshot taken by {at}; the first was taken at {first:%Y-%m-%dT%H:%M:%SZ}")
-
-
-def _hint(root: Path) -> str:
-    if (root.parent / MANIFEST).exists():
-        return f"it is a table of the snapshot {root.parent}"
-    if nested := next(root.glob(f"*/{PREFIX}*"), None):
-        return f"did you mean {nested.parent}?"
-    return "Snapshot.save or `wegly fetch` publishes one there"
 
 
 def _instant(at: Any) -> datetime:

@@ -225,7 +225,9 @@ def _require_personal(personal: Any) -> None:
 
 
 def _require_keys(values: Any, names: Iterable[str]) -> None:
-    values, names = _mapping("it", values), tuple(names)
+    names = tuple(names)
+    if not isinstance(values, Mapping):
+        raise SnapshotError(f"{values!r:.80} is not an object")
     if missing := [name for name in names if name not in values]:
         raise SnapshotError(f"{missing[0]!r} is missing")
     if unknown := [name for name in values if name not in names]:

@@ -69,7 +69,9 @@ def problems(folder: Path, required: Iterable[str] = ()) -> Iterator[Problem]:
     try:
         manifest = Manifest.read(folder, required)
     except SnapshotError as error:
-        yield Problem("damaged manifest", path, str(error).removeprefix(f"{path}: ").removeprefix(f"{path} is damaged: "))
+        yield Problem(
+            "damaged manifest", path, str(error).removeprefix(f"{path}: ").removeprefix(f"{path} is damaged: ")
+        )
         return
     for name, table in manifest.tables.items():
         for file, published in table.files.items():
