@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from wegly_analytics.errors import SnapshotError
 from wegly_analytics.model.enums import OUTCOMES
-from wegly_analytics.store.manifest import MODES, NAME, Manifest, PublishedFile, PublishedTable
+from wegly_analytics.model.schema import Mode, Treatment
+from wegly_analytics.store.manifest import NAME, Manifest, PublishedFile, PublishedTable
 
 AT = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SHA = "0123456789abcdef" * 4
@@ -33,7 +35,7 @@ published_files = st.builds(PublishedFile, st.integers(0, 2**60), st.binary(min_
 published_tables = st.builds(
     PublishedTable, st.integers(0, 2**60), st.dictionaries(names, published_files, min_size=1, max_size=2)
 )
-modes = st.sampled_from(MODES)
+modes, treatments = (st.sampled_from(get_args(kind)) for kind in (Mode, Treatment))
 
 
 @st.composite
@@ -46,7 +48,7 @@ def manifests(draw):
         published_at=draw(instants),
         completeness={"requested": sum(counts.values()), **counts, "in_scope": draw(st.integers(0, 9))},
         filters=tuple(draw(st.lists(st.text(st.characters(codec="utf-8"), max_size=8), max_size=3))),
-        personal={"mode": draw(modes), "columns": draw(st.dictionaries(names, modes, max_size=2)), "key": None},
+        personal={"mode": draw(modes), "columns": draw(st.dictionaries(names, treatments, max_size=2)), "key": None},
         drift={"looked_at": draw(st.integers(0, 9)), "unknown": {draw(names): [1, "str"]}, "seen": [draw(names)]},
         tables=draw(st.dictionaries(names, published_tables, max_size=3)),
     )
@@ -63,7 +65,7 @@ INVALID = {
     "a day for an instant": ({"published_at": "2026-07-01"}, "'published_at' is 2026-07-01T.*without a time zone"),
     "an instant in words": ({"taken_at": "soon"}, "'taken_at' is 'soon', not an instant such as 2026-11-23T"),
     "an instant as a number": ({"taken_at": 1}, "'taken_at' is 1, not an instant"),
-    "a mode in words": ({"personal": {"mode": "hide", "columns": {}}}, "'personal.mode' is 'hide', not one of keep"),
+    "a mode in words": ({"personal": {"mode": "hide", "columns": {}}}, "'personal.mode' is 'hide', not one of "),
     "no mode": ({"personal": {"columns": {}}}, "'personal.mode' is None"),
     "personal as a text": ({"personal": "hash"}, "'personal' is 'hash', not an object"),
     "columns as a list": ({"personal": {"mode": "hash", "columns": []}}, r"'personal.columns' is \[\], not an object"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wegly_analytics.intake.client import Client
-    from wegly_analytics.snapshot.privacy import Mode
+    from wegly_analytics.model.schema import Mode
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 FAILED: Final = 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from wegly_analytics.errors import SnapshotError
-from wegly_analytics.parsing.repair import Drift
+from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored

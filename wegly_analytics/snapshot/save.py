@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from wegly_analytics import settings
 from wegly_analytics.errors import IncompleteError
-from wegly_analytics.snapshot.privacy import Mode, Protection, read_secret
+from wegly_analytics.snapshot.privacy import Protection, read_secret
 from wegly_analytics.store import parquet
 from wegly_analytics.store.manifest import Manifest
 from wegly_analytics.store.publish import writable_root
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from wegly_analytics.parsing.repair import Drift
+    from wegly_analytics.model.schema import Mode, Treatment
+    from wegly_analytics.parsing.drift import Drift
     from wegly_analytics.snapshot.completeness import Completeness
 
 MOST_MISSING: Final = 0.05
@@ -61,10 +62,17 @@ class Publishable(Protocol):
 
 
 def publish(
-    snap: Publishable, root: str | Path, personal: Mode, columns: Mapping[str, Mode], *, allow_incomplete: bool
+    snap: Publishable,
+    root: str | Path,
+    personal: Mode,
+    columns: Mapping[str, Treatment] | None,
+    *,
+    deals: pa.Schema,
+    allow_incomplete: bool,
 ) -> Path:
-    """Publish a snapshot; see `Snapshot.save`."""
+    """Publish a snapshot whose deals have these columns; see `Snapshot.save`."""
     writable_root(root)
+    protection = snap.personal.further(personal, columns, deals, lambda: read_secret(settings.salt_file()))
     snap.check()
     counts = snap.completeness
     if counts.missing > MOST_MISSING * counts.requested and not allow_incomplete:
@@ -72,7 +80,6 @@ def publish(
             f"{counts}: more than {MOST_MISSING:.0%} are missing, so nothing was published. Fetch again, or pass "
             "allow_incomplete=True if every figure may rest on what was received"
         )
-    protection = snap.personal.further(personal, columns, lambda: read_secret(settings.salt_file()))
     tables = protection.rest(snap.personal).apply(snap.tables)
     return parquet.write(
         root,
@@ -82,7 +89,7 @@ def publish(
             taken_at=snap.taken_at,
             published_at=published_at,
             completeness=counts.as_dict(),
-            filters=snap.filters,
+            filters=protection.without_values(snap.filters),
             personal=protection.as_dict(),
             drift=snap.drift_seen.as_dict(),
             tables=files,

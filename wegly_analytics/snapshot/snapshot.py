@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from wegly_analytics.errors import SettingError, SnapshotError
-from wegly_analytics.parsing.repair import Drift
+from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.assigned import assigned
 from wegly_analytics.snapshot.consistency import disagreements
 from wegly_analytics.snapshot.display import card
 from wegly_analytics.snapshot.frames import TableAsPandas, pandas_frame
-from wegly_analytics.snapshot.privacy import Mode, Protection
+from wegly_analytics.snapshot.privacy import Protection
 from wegly_analytics.snapshot.save import publish
 from wegly_analytics.snapshot.scope import narrowed, without
 from wegly_analytics.snapshot.sources import Memory, Source
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import narwhals as nw
     import pyarrow as pa
 
+    from wegly_analytics.model.schema import Mode, Treatment
     from wegly_analytics.snapshot.completeness import Completeness
 
 
@@ -128,9 +129,7 @@ class Snapshot:
         """
         self._require_table(name)
         if isinstance(columns, str):
-            raise SettingError(
-                f"frame takes a list of columns, not the text {columns!r}: frame({name!r}, [{columns!r}])"
-            )
+            raise SettingError(f"frame takes a list of columns: frame({name!r}, [{columns!r}])")
         return self._source.frame(name, columns)
 
     def where(
@@ -234,7 +233,7 @@ class Snapshot:
         root: str | Path,
         *,
         personal: Mode = "hash",
-        columns: Mapping[str, Mode] | None = None,
+        columns: Mapping[str, Treatment] | None = None,
         allow_incomplete: bool = False,
     ) -> Path:
         """Publish the snapshot as a new folder of Parquet files under `root`.
@@ -244,11 +243,12 @@ class Snapshot:
         root
             The folder of snapshots, such as ``"data/snapshots"``; made if it does not exist.
         personal
-            What is done with personal data. ``"hash"``: customers' names and contacts become pseudonyms, equal for
-            equal people, made with a secret that is stored outside the data; notes are removed. ``"hash-all"``: staff,
-            too. ``"drop"``: all of it is removed. ``"keep"``: nothing changes. The manifest records it for good.
+            How personal data is treated. ``"hash"``: customers' names, contacts and ids become pseudonyms, equal for
+            equal people, made with a secret that is stored outside the data; free text such as titles and notes is
+            dropped. ``"hash-all"``: staff become pseudonyms, too. ``"drop"``: every column that may hold personal data
+            is emptied. ``"keep"``: nothing is changed. The manifest and the files record it; it cannot be undone.
         columns
-            Columns that are treated differently, such as ``{"deals.title": "drop"}``.
+            Treatments of single text columns, such as ``{"deals.title": "keep"}``.
         allow_incomplete
             Publish although more than 5 % of the deals requested are missing for a reason other than 404.
 
@@ -264,11 +264,12 @@ class Snapshot:
         SnapshotError
             If it cannot be written completely; nothing is left behind then.
         SettingError
-            If `root` cannot be a folder of snapshots, a mode is unknown, or the secret cannot be read or made.
+            If `root` cannot be a folder of snapshots, a mode is unknown, or the secret cannot be read or created.
         MissingColumnError
             If one of `columns` is not a text column.
         """
-        return publish(self, root, personal, columns or {}, allow_incomplete=allow_incomplete)
+        schema = self._source.schema("deals")
+        return publish(self, root, personal, columns, deals=schema, allow_incomplete=allow_incomplete)
 
     def _require_table(self, name: str) -> None:
         if name not in self._source:
@@ -284,9 +285,8 @@ class Snapshot:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Snapshot):
             return NotImplemented
-        both = self, other
-        mine, theirs = ((s.taken_from, s.taken_at, s.filters, s.drift_seen, s.personal, set(s.tables)) for s in both)
-        return mine == theirs and all(self.tables[name].equals(other.tables[name]) for name in self.tables)
+        both = [(s.taken_from, s.taken_at, s.filters, s.drift_seen, s.personal, set(s.tables)) for s in (self, other)]
+        return both[0] == both[1] and all(self.tables[name].equals(other.tables[name]) for name in self.tables)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from wegly_analytics.errors import SnapshotError
 from wegly_analytics.model.enums import OUTCOMES
+from wegly_analytics.model.schema import Mode, Treatment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +23,6 @@ SCHEMA_VERSION: Final = 1
 
 COUNTS: Final = ("requested", *OUTCOMES, "in_scope")
 """The keys of `Manifest.completeness`."""
-
-MODES: Final = ("keep", "hash", "hash-all", "drop")
-"""What may have been done to personal data, as a whole or to one column."""
 
 _INSTANTS: Final = ("taken_from", "taken_at", "published_at")
 _SHA256: Final = re.compile("[0-9a-f]{64}")
@@ -216,10 +214,11 @@ def _require_completeness(counts: Any) -> None:
 def _require_personal(personal: Any) -> None:
     personal = _mapping("personal", personal)
     columns = _mapping("personal.columns", personal.get("columns"))
-    modes = {"personal.mode": personal.get("mode")} | {f"personal.columns.{name}": m for name, m in columns.items()}
-    for name, mode in modes.items():
-        if mode not in MODES:
-            raise SnapshotError(f"{name!r} is {mode!r:.80}, not one of {', '.join(MODES)}")
+    known = [("mode", personal.get("mode"), get_args(Mode))]
+    known += [(f"columns.{name}", treatment, get_args(Treatment)) for name, treatment in columns.items()]
+    for name, value, choices in known:
+        if value not in choices:
+            raise SnapshotError(f"'personal.{name}' is {value!r:.80}, not one of {', '.join(choices)}")
     if not isinstance(key := personal.get("key"), str | None):
         raise SnapshotError(f"'personal.key' is {key!r:.80}, not a text or null")
 
