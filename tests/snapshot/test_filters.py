@@ -111,7 +111,7 @@ def test_several_expressions_must_all_hold(snap):
     assert snap.where(wa.col("value") > 10, wa.col("value") < 40, tag=None).deals["title"].tolist() == ["D"]
 
 
-def test_a_filter_is_remembered_briefly(snap):
+def test_the_text_of_a_filter_is_short(snap):
     names = [f"Ana {n}" for n in range(50)]
     some = snap.where((wa.col("title") == "A" * 100) | (wa.col("value") > 0), responsible=names, code=range(1, 99, 2))
     assert all(len(text) <= 80 for text in some.filters)

@@ -112,7 +112,7 @@ def test_the_list_says_when_how_many_and_how_complete(snap, root):
     assert load(table["path"][0]).filters == ("title = A",)
 
 
-def test_a_filtered_snapshot_is_never_loaded_unasked(snap, root):
+def test_a_filtered_snapshot_is_loaded_only_by_name(snap, root):
     for _ in range(5):
         path = snap.where(title="A").save(root, personal="keep")
     with pytest.raises(SnapshotError, match="no whole snapshot, only 5 filtered .* as in at='2026"):
@@ -124,7 +124,7 @@ def test_a_filtered_snapshot_is_never_loaded_unasked(snap, root):
     assert json.loads((path / MANIFEST).read_text())["filters"] == ["title = A"]
 
 
-def held(snap):
+def columns_read(snap):
     """The columns that were read so far."""
     return {name: sorted(columns) for name, columns in snap.tables._columns.items() if columns}
 
@@ -133,16 +133,16 @@ def test_a_table_is_read_when_it_is_first_needed_and_then_kept(snap, root):
     loaded = load(snap.save(root, personal="keep"))
     assert (len(loaded), loaded.rows["tags"], loaded.completeness) == (2, 1, snap.completeness)
     assert "2 of 2" in repr(loaded) + loaded._repr_html_()
-    assert held(loaded) == {}, "the manifest knows all that"
+    assert columns_read(loaded) == {}, "the manifest knows all that"
     assert loaded.frame("deals", ["deal_id", "value"]).collect().shape == (2, 2)
-    assert held(loaded) == {"deals": ["deal_id", "value"]}
+    assert columns_read(loaded) == {"deals": ["deal_id", "value"]}
     some = loaded.where(title="A", tag="x")
     assert len(some) == 1
-    assert held(loaded) == {"deals": ["deal_id", "title", "value"], "tags": ["deal_id", "tag"]}
+    assert columns_read(loaded) == {"deals": ["deal_id", "title", "value"], "tags": ["deal_id", "tag"]}
     assert some == snap.where(title="A", tag="x")
 
 
-def test_a_file_that_is_damaged_after_loading_is_named_when_it_is_needed(snap, root):
+def test_a_file_that_is_damaged_after_loading_is_reported_when_it_is_read(snap, root):
     path = snap.save(root, personal="keep")
     loaded = load(path)
     (path / "tags/part-00000.parquet").unlink()
@@ -151,7 +151,7 @@ def test_a_file_that_is_damaged_after_loading_is_named_when_it_is_needed(snap, r
         _ = loaded.tags
 
 
-def test_drift_and_scope_are_saved(snap, root):
+def test_drift_is_saved(snap, root):
     again = load(snap.save(root, personal="keep"))
     assert again.drift["path"][0] == "mood"
     assert again.drift.attrs["looked_at"] == 2
@@ -227,7 +227,7 @@ def test_a_snapshot_that_does_not_agree_with_itself_is_not_published(snap, root)
     assert not Path(root).exists()
 
 
-def test_one_damaged_manifest_hinders_no_other_snapshot(snap, root):
+def test_one_damaged_manifest_does_not_affect_other_snapshots(snap, root):
     old, new = snap.save(root, personal="keep"), later(snap, 1).save(root, personal="keep")
     (old / MANIFEST).write_text("{")
     with pytest.warns(DamagedWarning, match=f"skipped: {re.escape(str(old / MANIFEST))} is damaged") as caught:

@@ -44,7 +44,7 @@ def snapshots(root: str | Path) -> pd.DataFrame:
     pandas.DataFrame
         One row per snapshot: `snapshot`, its name; `taken_at` (UTC); `deals`, rows in its deals table; of the ids
         `requested`, those `received`, those `not_found` (404), and those `missing` for another reason; `filters`,
-        what was kept where the snapshot is not whole; `bytes` on disk; `path`.
+        what `Snapshot.where` kept; `bytes` on disk; `path`.
 
     Raises
     ------
@@ -78,22 +78,22 @@ def snapshots(root: str | Path) -> pd.DataFrame:
 
 
 def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
-    """Load a snapshot: the newest whole one, or the one that was newest at some time.
+    """Load a snapshot: the one published last, or the last one taken by some time.
 
     Parameters
     ----------
     root
         The folder of snapshots, or the folder of one snapshot.
     at
-        An instant (a text without a time zone is UTC; a bare day means its end), or a snapshot's name as `snapshots`
+        An instant (a text without a time zone is UTC; a day means its end), or the name of a snapshot as `snapshots`
         lists it. None is the one that was published last. A snapshot that `Snapshot.where` filtered before it was saved
         is loaded only by its name or its own folder.
 
     Returns
     -------
     Snapshot
-        Equal to the one that was saved, but for what `Snapshot.save` did to personal data. A table is read when it is
-        first needed, so the folder must stay where it is.
+        Equal to the saved one, except for the personal data that `Snapshot.save` replaced or dropped. A table is read
+        when it is first needed, so the folder must not be moved.
 
     Raises
     ------
@@ -113,22 +113,23 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
 
 
 def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> Snapshot:
-    """Open a snapshot that is larger than memory, and let an engine do the work of the metrics.
+    """Open a snapshot that is larger than memory, and let an engine compute the metrics.
 
     Parameters
     ----------
     root
         The folder of snapshots, or the folder of one snapshot.
     engine
-        ``"duckdb"`` or ``"polars"``, for more than memory holds; or a Spark session, for more than one machine does.
+        ``"duckdb"`` or ``"polars"``, for more deals than fit in memory; or a Spark session, for more than fit on one
+        machine.
     at
         As for `load`.
 
     Returns
     -------
     Snapshot
-        Its tables are queries of the engine: a metric reads only its columns. A function of yours needs the deals in
-        memory; write an expression instead.
+        Its tables are queries of the engine: a metric reads only its columns. Write expressions instead of functions,
+        which need the deals in memory.
 
     Raises
     ------
@@ -213,7 +214,7 @@ def _files(snapshot: Published) -> Files:
 
 
 def _about(snapshot: Published) -> dict[str, Any]:
-    """Give what the manifest states about a snapshot, as `Snapshot` takes it."""
+    """Return what the manifest states about a snapshot, as arguments of `Snapshot`."""
     manifest = snapshot.manifest
     try:
         return {

@@ -1,4 +1,4 @@
-"""A folder of snapshots: which it holds, and which of them to load."""
+"""A folder of snapshots: what it contains, and which snapshot to load."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Published:
 
 
 def name_of(folder: Path) -> str:
-    """Give the name of the snapshot in a folder."""
+    """Return the name of the snapshot in a folder."""
     return folder.name.removeprefix(PREFIX)
 
 
@@ -96,7 +96,7 @@ def folders(root: Path, *, with_manifest: bool = True) -> list[Path]:
 
 
 def readable(root: Path, stacklevel: int) -> list[Published]:
-    """Read the manifests under a root; one that is damaged is named in a warning and hinders no other snapshot."""
+    """Read the manifests under a root; a warning names one that is damaged, and the others are read."""
     found = []
     for folder in folders(root):
         try:
@@ -134,7 +134,7 @@ def chosen(root: Path, at: str | datetime | None, stacklevel: int) -> Published:
 
 
 def no_snapshot(root: Path) -> SnapshotError:
-    """Say that a folder holds no snapshot, and where one may be."""
+    """Return the error for a folder without snapshots, with a hint where one may be."""
     if (root.parent / MANIFEST).exists():
         hint = f"it is a table of the snapshot {root.parent}"
     elif nested := next(root.glob(f"*/{PREFIX}*"), None):

@@ -91,7 +91,7 @@ class Snapshot:
 
     @property
     def rows(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """The number of rows of each table."""
         return {name: self._source.n_rows(name) for name in self._source}
 
     @property
@@ -109,7 +109,7 @@ class Snapshot:
         return frame
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> nw.LazyFrame[Any]:
-        """Give a table as a narwhals lazy frame, the form that metrics work on.
+        """Return a table as a narwhals lazy frame, the form that metrics use.
 
         Keep a reference to the snapshot while you use it: older versions of DuckDB close their connection without one.
 
@@ -276,7 +276,7 @@ class Snapshot:
             raise SettingError(f"there is no table {name!r}; there are {', '.join(self._source)}")
 
     def as_pandas(self, name: str) -> pd.DataFrame:
-        """Give the pandas frame that every copy of a table is made from; it must not be changed."""
+        """Return the pandas frame that every copy of a table is made from; it must not be changed."""
         self._require_table(name)
         if name not in self._frames:
             self._frames[name] = pandas_frame(self._source.table(name))
