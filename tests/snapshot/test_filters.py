@@ -19,8 +19,8 @@ CREATED = {
 }
 
 
-@pytest.fixture(params=["memory", "files", "duckdb", "polars"])
-def snap(request, snapshot_of, tmp_path):
+@pytest.fixture(scope="module")
+def in_memory(snapshot_of):
     deals = [
         {
             "title": title,
@@ -35,10 +35,14 @@ def snap(request, snapshot_of, tmp_path):
             zip(CREATED.items(), [["vip"], ["vip", "old"], ["old"], [], []], strict=True)
         )
     ]
-    snap = snapshot_of(*deals)
+    return snapshot_of(*deals)
+
+
+@pytest.fixture(scope="module", params=["memory", "files", "duckdb", "polars"])
+def snap(request, in_memory, tmp_path_factory):
     if request.param == "memory":
-        return snap
-    path = snap.save(tmp_path / "snapshots", personal="keep")
+        return in_memory
+    path = in_memory.save(tmp_path_factory.mktemp("snapshots"), personal="keep")
     return wa.load(path) if request.param == "files" else wa.scan(path, request.param)
 
 
