@@ -1,0 +1,62 @@
+"""Commands about published snapshots: list and verify them."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from typing import Annotated
+
+import typer
+
+from wegly_analytics.cli import options
+from wegly_analytics.cli.exit_codes import FAILED
+from wegly_analytics.errors import SettingError
+
+
+def snapshots(
+    root: Annotated[
+        Path,
+        typer.Argument(
+            help="The folder of snapshots.",
+            default_factory=options.snapshots_folder,
+            show_default=options.SNAPSHOTS,
+        ),
+    ],
+) -> None:
+    """List the snapshots, oldest first."""
+    from wegly_analytics.snapshot.load import snapshots as list_snapshots
+
+    table = list_snapshots(root)
+    if table.empty:
+        typer.echo(f"{root} holds no snapshot yet")
+        return
+    table["taken_at"] = table["taken_at"].dt.strftime("%Y-%m-%d %H:%M")
+    typer.echo(table.drop(columns="path").to_string(index=False))
+
+
+def verify(
+    *,
+    root: options.Root,
+    at: Annotated[
+        str | None, typer.Option(help="Only this snapshot, by its name in `wegly snapshots`.", show_default=False)
+    ] = None,
+) -> None:
+    """Find missing or changed files in snapshots.
+
+    Every file is compared with the SHA-256 it was published with. The exit code is 1 if one differs.
+    """
+    from wegly_analytics.snapshot.load import verify as damage
+    from wegly_analytics.store.manifest import NAME
+    from wegly_analytics.store.parquet import PREFIX
+
+    folders = sorted(root.glob(f"{PREFIX}*"))
+    if at is not None:
+        folders = [folder for folder in folders if folder.name in (at, f"{PREFIX}{at}")]
+        if not folders:
+            raise SettingError(f"--at: there is no snapshot {at!r} in {root}; `wegly snapshots {root}` lists them")
+    problems = [f"{folder} has no {NAME}" for folder in folders if not (folder / NAME).is_file()]
+    problems += damage(root) if at is None else [] if problems else damage(folders[0])
+    for problem in problems:
+        typer.echo(f"damaged: {problem}", err=True)
+    if problems:
+        raise typer.Exit(FAILED)
+    typer.echo(f"{len(folders)} snapshot{'s' * (len(folders) != 1)} verified in {root}: no file is missing or changed")
