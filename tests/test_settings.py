@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
@@ -81,3 +83,46 @@ def test_the_secret_for_pseudonyms_lies_where_it_is_told_or_in_the_users_configu
     assert settings.salt_file() == tmp_path / "key"
     monkeypatch.delenv("WEGLY_SALT_FILE")
     assert settings.salt_file().parts[-2:] == ("wegly_analytics", "personal.key")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Work in a notebooks folder of a project."""
+    below = tmp_path / "project/notebooks"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    return below.parent
+
+
+def test_the_nearest_file_is_found_upward(project):
+    assert settings.nearest("data") == Path("data"), "what does not exist yet belongs in the working folder"
+    (project.parent / "data").mkdir()
+    assert settings.nearest("data") == project.parent / "data"
+    (project / "data").mkdir()
+    assert settings.nearest("data") == project / "data"
+    (project / "notebooks/data").mkdir()
+    assert settings.nearest("data") == Path("data")
+
+
+def test_the_env_file_of_the_project_is_read_below_it(project):
+    (project / ".env").write_text("WEGLY_TOKEN=of the project\n")
+    assert settings.token() == "of the project"
+
+
+def test_the_search_stops_before_the_home_folder(project, monkeypatch):
+    monkeypatch.setenv("HOME", str(project))
+    (project / ".env").write_text("WEGLY_TOKEN=of another project\n")
+    assert settings.token() is None
+    monkeypatch.chdir(project)
+    assert settings.token() == "of another project", "the working folder is searched in any case"
+
+
+def test_the_search_stops_before_a_folder_that_others_may_write_to(project):
+    (project / ".env").write_text("WEGLY_BASE_URL=https://somebody.example.com\n")
+    project.chmod(0o777)
+    assert settings.setting("WEGLY_BASE_URL") is None
+
+
+def test_a_working_folder_that_was_removed_holds_no_settings(project):
+    (project / "notebooks").rmdir()
+    assert settings.token() is None

@@ -196,10 +196,11 @@ def _ids(words: list[str], column: str | None) -> Iterator[str]:
             continue
         try:
             yield from list(read_ids([word], "arguments"))
-        except IdError:
+        except IdError as error:
             file = Path(word)
             if not file.is_file():
-                raise IdError(f"{word!r} is not a deal id, a range such as 1-500, or a file") from None
+                why = str(error).removeprefix("arguments, line 1: ")
+                raise IdError(f"{why}; there is no file of that name either") from None
             try:
                 yield from ids_in(file, column)
             except MissingColumnError as error:

@@ -14,8 +14,8 @@ import typer
 
 from wegly_analytics import __version__
 from wegly_analytics.cli import archive, demo, intake, sandbox, snapshots
-from wegly_analytics.cli.exit_codes import FAILED, INTERRUPTED, USAGE
-from wegly_analytics.errors import SettingError, StoppedError, WeglyError
+from wegly_analytics.cli.exit_codes import FAILED, USAGE
+from wegly_analytics.errors import IncompleteWarning, SettingError, WeglyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,28 +80,29 @@ def unsupported(platform: str) -> str | None:
 
 def main() -> None:
     """Run the command; an error becomes a sentence on stderr and an exit code, never a traceback."""
-    warnings.showwarning = _show_warning
     if why := unsupported(sys.platform):
         _end(why, FAILED)
-    try:
-        app()
-    except SettingError as error:
-        _end(error, USAGE)
-    except WeglyError as error:
-        _end(error, FAILED)
-    except StoppedError as error:
-        _end(error, INTERRUPTED)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        # the summary of the command says the same, with the causes
+        warnings.filterwarnings("ignore", ".*requested deals received", IncompleteWarning)
+        try:
+            app(prog_name="wegly")
+        except SettingError as error:
+            _end(error, USAGE)
+        except WeglyError as error:
+            _end(error, FAILED)
 
 
-def _end(error: WeglyError | StoppedError | str, code: int) -> None:
-    typer.echo(f"error: {error}", err=True)
+def _end(error: WeglyError | str, code: int) -> None:
+    typer.echo(f"Error: {error}", err=True)
     for note in getattr(error, "__notes__", ()):
         typer.echo(note, err=True)
     sys.exit(code)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    typer.echo(f"warning: {message}", err=True)
+    typer.echo(f"Warning: {message}", err=True)
 
 
 if __name__ == "__main__":

@@ -76,8 +76,8 @@ class Publication:
             typer.echo(sentence, err=True)
         if is_refused:
             typer.echo(
-                "error: nothing was published, because more than 5 % of the deals are missing. Run the command again "
-                "(with --archive only the missing deals are requested), or accept the gaps with --allow-incomplete",
+                "Error: nothing was published, because more than 5 % of the deals are missing; "
+                "run the command again when the cause is mended, or accept the gaps with --allow-incomplete",
                 err=True,
             )
         if snap.completeness.missing or (changes and changes.failed):

@@ -39,6 +39,8 @@ def sandbox(
     """
     from wegly_analytics.sandbox import Company, Saved, Server, faults
 
+    if source is not None and not source.is_file():
+        raise SettingError(f"--from: {source} is not a file")
     try:
         deals = Company(seed) if source is None else Saved(source)
         server = Server(
@@ -52,8 +54,9 @@ def sandbox(
             faults=faults.parse(fault) if fault else None,
         )
     except OSError as error:
-        place = f"--port {port}" if error.filename is None else f"--from {error.filename}"
-        raise SettingError(f"{place}: {error.strerror or error}") from None
+        raise SettingError(
+            f"--port {port}: {error.strerror or error}; choose another one, or 0 for a free one"
+        ) from None
     except ValueError as error:
         raise SettingError(str(error)) from None
     codes = deals.codes(_now())

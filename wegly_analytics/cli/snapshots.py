@@ -9,7 +9,7 @@ import typer
 
 from wegly_analytics.cli import options
 from wegly_analytics.cli.exit_codes import FAILED
-from wegly_analytics.errors import SettingError
+from wegly_analytics.errors import SettingError, SnapshotError
 
 
 def snapshots(
@@ -48,13 +48,16 @@ def verify(
     from wegly_analytics.store.manifest import NAME
     from wegly_analytics.store.parquet import PREFIX
 
-    folders = sorted(root.glob(f"{PREFIX}*"))
+    folders = [root] if (root / NAME).is_file() else sorted(root.glob(f"{PREFIX}*"))
     if at is not None:
         folders = [folder for folder in folders if folder.name in (at, f"{PREFIX}{at}")]
         if not folders:
             raise SettingError(f"--at: there is no snapshot {at!r} in {root}; `wegly snapshots {root}` lists them")
-    problems = [f"{folder} has no {NAME}" for folder in folders if not (folder / NAME).is_file()]
-    problems += damage(root) if at is None else [] if problems else damage(folders[0])
+    elif root.is_dir() and not folders:
+        raise SnapshotError(f"{root} holds no snapshot to verify")
+    found = damage(root) if at is None else damage(folders[0])
+    without = [folder for folder in folders if not (folder / NAME).is_file()]
+    problems = found + [f"{folder} has no {NAME}" for folder in without if folder.name not in " ".join(found)]
     for problem in problems:
         typer.echo(f"damaged: {problem}", err=True)
     if problems:
