@@ -69,8 +69,8 @@ def run(root: Path, charts: Path, *, now: Callable[[], datetime], lang: str, pro
     yield ""
     yield f"deals      {snap.completeness}"
     yield f"win rate   {rate['rate']:.1%} of {rate['n']:,.0f} closed deals ({rate['low']:.1%} to {rate['high']:.1%})"
-    yield f"velocity   {velocity['velocity']:,.0f} a day: {velocity['deals']:,.0f} open deals × "
-    yield f"           {velocity['win_rate']:.1%} × {velocity['value']:,.0f} ÷ {velocity['days']:.0f} days"
+    yield f"velocity   {velocity['velocity']:,.0f} a day = {velocity['deals']:,.0f} open deals × win rate "
+    yield f"           {velocity['win_rate']:.1%} × value {velocity['value']:,.0f} ÷ {velocity['days']:.0f} days"
     yield f"snapshot   {path}"
     for picture in drawn:
         yield f"chart      {picture}"
