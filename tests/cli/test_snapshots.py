@@ -20,7 +20,7 @@ def test_snapshots_are_listed(wegly, published, tmp_path):
     assert out.count("\n") == 3
 
 
-def test_a_folder_without_snapshots_is_said_so(wegly, tmp_path):
+def test_a_folder_without_snapshots_is_reported(wegly, tmp_path):
     (tmp_path / "empty").mkdir()
     assert wegly("snapshots", "empty") == (0, "empty holds no snapshot yet\n", "")
     assert wegly("verify", "--root", "empty") == (1, "", "Error: empty holds no snapshot to verify\n")
