@@ -179,7 +179,7 @@ def test_too_many_failures_stop_the_run_with_cause_address_and_remedy(wegly, ser
     server = serve(Numbered(), faults=lambda key: faults.Status(500))
     code, _, err = wegly(*FETCH, "1-200", "--attempts", 1, "--archive", "raw", server=server)
     assert code == 1
-    assert "max_failures=0.05" in err
+    assert "more than --max-failures 0.05" in err
     assert "kept in raw" in err
     assert f"the address was {server.url} (--base-url or WEGLY_BASE_URL)" in err
 

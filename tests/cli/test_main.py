@@ -11,6 +11,7 @@ import typer
 from wegly_analytics import __version__
 from wegly_analytics.cli import checks
 from wegly_analytics.cli.main import app, unsupported
+from wegly_analytics.cli.messages import _ARGUMENTS, with_options
 
 COMMANDS = typer.main.get_command(app).commands
 
@@ -85,3 +86,11 @@ def test_a_refused_token_is_exit_code_1_with_cause_and_address(wegly, serve):
     assert err.startswith("Error: 401 ")
     assert f"the address was {server.url}" in err
     assert "Traceback" not in err
+
+
+def test_messages_name_options_instead_of_arguments():
+    options = {param.name for name in ("fetch", "refresh") for param in COMMANDS[name].params}
+    assert set(_ARGUMENTS) <= options
+    message = "lower Client(per_second=...), or read on with max_age='1d'; personal='drop' needs no secret (here)"
+    expected = "lower --per-second, or read on with --max-age 1d; --personal drop needs no secret (here)"
+    assert with_options(message) == expected

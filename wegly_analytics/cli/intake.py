@@ -11,6 +11,7 @@ import typer
 
 from wegly_analytics.cli import checks, options
 from wegly_analytics.cli.exit_codes import INTERRUPTED
+from wegly_analytics.cli.messages import with_options
 from wegly_analytics.cli.publication import Publication
 from wegly_analytics.errors import ApiError, IdError, MissingColumnError, SettingError, StoppedError
 from wegly_analytics.model.ids import read_ids
@@ -165,7 +166,7 @@ def _explained(client: Client) -> Iterator[None]:
             error.add_note(f"the address was {client.base_url} (--base-url or WEGLY_BASE_URL)")
         raise
     except StoppedError as error:
-        typer.echo(f"\n{error}", err=True)
+        typer.echo(f"\n{with_options(str(error))}", err=True)  # the progress bar has no line end
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -15,6 +15,7 @@ import typer
 from wegly_analytics import __version__
 from wegly_analytics.cli import archive, demo, intake, sandbox, snapshots
 from wegly_analytics.cli.exit_codes import FAILED, USAGE
+from wegly_analytics.cli.messages import with_options
 from wegly_analytics.errors import IncompleteWarning, SettingError, WeglyError
 
 if TYPE_CHECKING:
@@ -95,14 +96,14 @@ def main() -> None:
 
 
 def _end(error: WeglyError | str, code: int) -> None:
-    typer.echo(f"Error: {error}", err=True)
+    typer.echo(f"Error: {with_options(str(error))}", err=True)
     for note in getattr(error, "__notes__", ()):
-        typer.echo(note, err=True)
+        typer.echo(with_options(note), err=True)
     sys.exit(code)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    typer.echo(f"Warning: {message}", err=True)
+    typer.echo(f"Warning: {with_options(str(message))}", err=True)
 
 
 if __name__ == "__main__":
