@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import wegly_analytics as wa
 from wegly_analytics.cli import checks, options
 from wegly_analytics.cli.exit_codes import INTERRUPTED
 from wegly_analytics.cli.messages import with_options
@@ -18,8 +19,6 @@ from wegly_analytics.model.ids import read_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from wegly_analytics.intake.client import Client
 
 
 def fetch(
@@ -70,10 +69,8 @@ def fetch(
         checks.writable(archive, "--archive")
     wanted = _wanted(ids or [], column, walk, misses, webhooks)
     client = _client(base_url, origin, timeout, attempts, per_second)
-    from wegly_analytics.intake import fetch as intake
-
     with _explained(client):
-        snap = intake.fetch(
+        snap = wa.fetch(
             wanted,
             client=client,
             archive=archive,
@@ -112,14 +109,12 @@ def refresh(
     publication = Publication(root, personal, allow_incomplete, as_json)
     if archive is not None:
         checks.writable(archive, "--archive")
-    from wegly_analytics.intake import fetch as intake
     from wegly_analytics.intake.changes import Changes
-    from wegly_analytics.snapshot.load import load
 
-    before = load(root)
+    before = wa.load(root)
     client = _client(base_url, origin, timeout, attempts, per_second)
     with _explained(client):
-        snap = intake.refresh(
+        snap = wa.refresh(
             before,
             client=client,
             archive=archive,
@@ -145,19 +140,17 @@ def read(
     It needs neither token nor network.
     """
     publication = Publication(root, personal, allow_incomplete, as_json)
-    from wegly_analytics.intake import fetch as intake
-
-    publication.publish(intake.read(paths))
+    publication.publish(wa.read(paths))
 
 
-def _client(base_url: str | None, origin: str | None, timeout: float, attempts: int, per_second: float) -> Client:
-    from wegly_analytics.intake.client import Client
-
-    return Client(base_url=base_url, origin=origin, timeout=timeout, attempts=attempts, per_second=per_second or None)
+def _client(base_url: str | None, origin: str | None, timeout: float, attempts: int, per_second: float) -> wa.Client:
+    return wa.Client(
+        base_url=base_url, origin=origin, timeout=timeout, attempts=attempts, per_second=per_second or None
+    )
 
 
 @contextmanager
-def _explained(client: Client) -> Iterator[None]:
+def _explained(client: wa.Client) -> Iterator[None]:
     """Name the address in an error of the API; keep what Ctrl-C has to say from the command line's own handling."""
     try:
         yield
@@ -176,14 +169,12 @@ def _wanted(ids: list[str], column: str | None, walk: int | None, misses: int | 
         raise SettingError("--misses ends a walk: use it together with --walk")
     if column is not None and not any(Path(word).is_file() for word in ids):
         raise SettingError("--column names a column of a CSV, Parquet or Excel file: give such a file, too")
-    from wegly_analytics.intake import fetch as intake
-    from wegly_analytics.intake.id_sources import webhook_ids
     from wegly_analytics.settings import WEBHOOK_SECRET, setting
 
     if walk is not None:
-        return intake.walk(walk, misses=misses or 100)
+        return wa.walk(walk, misses=misses or 100)
     if webhooks is not None:
-        return webhook_ids(webhooks, setting(WEBHOOK_SECRET))
+        return wa.webhook_ids(webhooks, setting(WEBHOOK_SECRET))
     return list(_ids(ids, column))
 
 

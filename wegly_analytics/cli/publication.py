@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import wegly_analytics as wa
     from wegly_analytics.intake.changes import Changes
     from wegly_analytics.snapshot.privacy import Mode
-    from wegly_analytics.snapshot.snapshot import Snapshot
 
 _MISSING: Final = ("forbidden", "failed", "unreadable")
 _SHOWN: Final = 5
@@ -54,7 +54,7 @@ class Publication:
 
             read_secret(salt_file())
 
-    def publish(self, snap: Snapshot, address: str | None = None, changes: Changes | None = None) -> None:
+    def publish(self, snap: wa.Snapshot, address: str | None = None, changes: Changes | None = None) -> None:
         """Publish a snapshot and print the summary; leave with 3 if deals are missing for a reason other than 404.
 
         Parameters
@@ -84,7 +84,7 @@ class Publication:
             raise typer.Exit(INCOMPLETE)
 
 
-def _as_json(snap: Snapshot, path: Path | None, changes: Changes | None) -> str:
+def _as_json(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> str:
     counts = snap.completeness
     summary: dict[str, Any] = counts.as_dict() | {"received": counts.received, "missing": counts.missing}
     summary |= {"deals": len(snap), "taken_from": snap.taken_from.isoformat(), "taken_at": snap.taken_at.isoformat()}
@@ -93,7 +93,7 @@ def _as_json(snap: Snapshot, path: Path | None, changes: Changes | None) -> str:
     return json.dumps(summary | {"snapshot": str(path) if path else None})
 
 
-def _as_text(snap: Snapshot, path: Path | None, changes: Changes | None) -> str:
+def _as_text(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> str:
     lines = [str(snap.completeness)]
     if changes:
         lines.append(f"refresh   {changes}")
@@ -102,7 +102,7 @@ def _as_text(snap: Snapshot, path: Path | None, changes: Changes | None) -> str:
     return "\n".join(lines)
 
 
-def _failures(snap: Snapshot, address: str | None) -> Iterator[str]:
+def _failures(snap: wa.Snapshot, address: str | None) -> Iterator[str]:
     """Give a sentence for each kind of failure, the most frequent first, with an example."""
     columns = ["requested", "outcome", "http_status", "message", "missed_at"]
     kinds: dict[tuple[str, int | None], list[dict[str, Any]]] = {}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import wegly_analytics as wa
 from wegly_analytics.cli import options
 from wegly_analytics.cli.exit_codes import FAILED
 from wegly_analytics.errors import SettingError, SnapshotError
@@ -23,9 +24,7 @@ def snapshots(
     ],
 ) -> None:
     """List the snapshots, oldest first."""
-    from wegly_analytics.snapshot.load import snapshots as list_snapshots
-
-    table = list_snapshots(root)
+    table = wa.snapshots(root)
     if table.empty:
         typer.echo(f"{root} holds no snapshot yet")
         return
@@ -44,7 +43,6 @@ def verify(
 
     Every file is compared with the SHA-256 it was published with. The exit code is 1 if one differs.
     """
-    from wegly_analytics.snapshot.load import verify as damage
     from wegly_analytics.store.manifest import NAME
     from wegly_analytics.store.parquet import PREFIX
 
@@ -55,7 +53,7 @@ def verify(
             raise SettingError(f"--at: there is no snapshot {at!r} in {root}; `wegly snapshots {root}` lists them")
     elif root.is_dir() and not folders:
         raise SnapshotError(f"{root} holds no snapshot to verify")
-    found = damage(root) if at is None else damage(folders[0])
+    found = wa.verify(root if at is None else folders[0])
     without = [folder for folder in folders if not (folder / NAME).is_file()]
     problems = found + [f"{folder} has no {NAME}" for folder in without if folder.name not in " ".join(found)]
     for problem in problems:
