@@ -4,7 +4,7 @@ import pytest
 from server_side import Numbered, client
 
 from wegly_analytics.intake.changes import Changes
-from wegly_analytics.intake.fetch import fetch, refresh
+from wegly_analytics import fetch, refresh
 from wegly_analytics.sandbox import faults
 
 COUNTS = {"requested": 4, "carried": 0, "new": 0, "changed": 0, "not_found": 0, "failed": 0}
