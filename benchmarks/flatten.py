@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.parsing.flatten import flatten
-from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.sandbox import Company
 
 if TYPE_CHECKING:

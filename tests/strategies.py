@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wegly_analytics.model.schema import Kind, Node
 from wegly_analytics.model.tables import DOCUMENTED, TABLES
 
-WORDS = {column.path: column.words for table in TABLES.values() for column in table.columns if column.words}
+LABELS = {column.path: column.labels for table in TABLES.values() for column in table.columns if column.labels}
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2099, 1, 1)).map(
@@ -29,8 +29,8 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
 
 def present(node: Node) -> st.SearchStrategy[Any]:
     """Anything the documentation allows at one place."""
-    if node.kind is Kind.WORD:
-        return st.sampled_from(list(WORDS[node.path]))
+    if node.kind is Kind.ENUM:
+        return st.sampled_from(list(LABELS[node.path]))
     if node.kind:
         return VALUES[node.kind]
     if node.item:

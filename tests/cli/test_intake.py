@@ -119,11 +119,11 @@ def test_the_same_command_again_requests_nothing(wegly, serve):
 
 def test_a_refresh_counts_what_it_brought(wegly, serve, tmp_path):
     status = {4: 2, 5: 3}  # won and lost long ago: not requested again
-    company = Numbered(9, status=lambda code: status.get(code, 1), title=lambda code: titles.get(code, "as before"))
-    titles = {}
+    company = Numbered(9, status=lambda code: status.get(code, 1), value=lambda code: values.get(code, 5))
+    values = {}
     server = serve(company)
     wegly(*FETCH, "1-9", server=server)
-    titles[2] = "another"
+    values[2] = 6
     company.last = 13
     server = serve(company, faults={"3": faults.Status(418), "1": faults.Status(404)})
     code, out, err = wegly("refresh", "-q", "--per-second", 0, "--misses", 2, "--json", server=server)

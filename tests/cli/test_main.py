@@ -89,7 +89,7 @@ def test_a_refused_token_is_exit_code_1_with_cause_and_address(wegly, serve):
 
 
 def test_messages_name_options_instead_of_arguments():
-    options = {param.name for name in ("fetch", "refresh") for param in COMMANDS[name].params}
+    options = {param.name for name in ("fetch", "refresh", "verify") for param in COMMANDS[name].params}
     assert set(_ARGUMENTS) <= options
     message = "lower Client(per_second=...), or read on with max_age='1d'; personal='drop' needs no secret (here)"
     expected = "lower --per-second, or read on with --max-age 1d; --personal drop needs no secret (here)"

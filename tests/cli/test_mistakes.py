@@ -45,9 +45,9 @@ MISTAKES = {
     "a demo for a file": (["demo", "--root", "file"], 2, "--root: "),
     "French": (["demo", "--lang", "fr"], 2, UNTIL + "'--lang': 'fr' is not one of en, pt"),
     "a locale": (["demo", "--lang", "pt-BR"], 2, "'pt-BR' is not one of en, pt"),
-    "a refresh of nothing": (["refresh"], 1, "data/snapshots is "),
+    "a refresh of nothing": (["refresh"], 1, "data/snapshots does not exist"),
     "nothing to read": (["read", "none.json"], 2, "none.json cannot be read: No such file or directory"),
-    "a snapshot by another name": (["verify", "--at", "yesterday"], 2, "--at: there is no snapshot 'yesterday' in data/snapshots; `wegly snapshots"),
+    "a snapshot of no folder": (["verify", "--at", "yesterday"], 1, "data/snapshots does not exist"),
     "no archive": (["archive", "raw"], 2, "raw is not an archive: `wegly fetch --archive raw` makes one"),
     "an age to erase": (["archive", "raw", "--erase-older-than", "90"], 2, "'90' is not a length of time"),
     "an unknown fault": (["sandbox", "--fault", "sleepy"], 2, "'sleepy'"),
@@ -82,3 +82,11 @@ def test_a_port_that_is_taken_is_named(wegly, serve):
         2,
         f"Error: --port {port}: Address already in use; choose another one, or 0 for a free one\n",
     )
+
+
+def test_a_snapshot_that_does_not_exist_is_wrong_usage(wegly, tmp_path, snapshot_of):
+    snapshot_of({}).save(tmp_path / "data/snapshots", personal="keep")
+    code, _, err = wegly("verify", "--at", "yesterday")
+    assert code == 2
+    assert "--at yesterday is neither " in err
+    assert wegly("verify", "--at", "2020-01-01")[0] == 1

@@ -23,9 +23,10 @@ def test_snapshots_are_listed(wegly, published, tmp_path):
 def test_a_folder_without_snapshots_is_reported(wegly, tmp_path):
     (tmp_path / "empty").mkdir()
     assert wegly("snapshots", "empty") == (0, "empty holds no snapshot yet\n", "")
-    assert wegly("verify", "--root", "empty") == (1, "", "Error: empty holds no snapshot to verify\n")
+    code, _, err = wegly("verify", "--root", "empty")
+    assert (code, err.startswith("Error: empty holds no snapshot; ")) == (1, True)
     code, _, err = wegly("snapshots", "elsewhere")
-    assert (code, err.startswith("Error: elsewhere is ")) == (1, True)
+    assert (code, err.startswith("Error: elsewhere does not exist")) == (1, True)
 
 
 def test_whole_snapshots_are_verified(wegly, published):
@@ -35,6 +36,7 @@ def test_whole_snapshots_are_verified(wegly, published):
     expected = "1 snapshot verified in data/snapshots: no file is missing or changed\n"
     assert wegly("verify", "--at", name) == (0, expected, "")
     assert wegly("verify", "--root", published[0])[0] == 0
+    assert wegly("verify", "--at", "2100-01-01")[0] == 0
 
 
 def test_a_changed_file_is_found_and_named(wegly, published):
@@ -52,7 +54,7 @@ def test_a_snapshot_without_its_manifest_is_damaged_too(wegly, published):
     for words in ([], ["--at", published[1].name]):
         code, _, err = wegly("verify", *words)
         assert code == 1
-        assert f"{published[1].name} has no _manifest.json" in err
+        assert f"damaged: data/snapshots/{published[1].name}/_manifest.json: no manifest" in err
 
 
 def test_commands_below_a_project_use_its_data_folder(wegly, published, tmp_path):

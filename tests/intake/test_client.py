@@ -48,7 +48,7 @@ def test_a_deal_comes_as_the_bytes_that_were_sent(serve):
 
 def test_a_bad_id_is_refused_before_anything_is_asked(serve):
     server = serve()
-    with pytest.raises(IdError, match="'7/../8' is no deal id"):
+    with pytest.raises(IdError, match="'7/../8' is not a deal id"):
         client(server).deal("7/../8")
     assert server.requests == []
 

@@ -291,5 +291,5 @@ def test_a_walk_finds_all_codes_records_the_gaps_and_asks_for_no_more(serve, tmp
 def test_a_walk_is_no_list_of_ids():
     from wegly_analytics.model.ids import deal_keys
 
-    with pytest.raises(SettingError, match="is no list of deal ids"):
+    with pytest.raises(SettingError, match="is not a list of deal ids"):
         deal_keys(walk())

@@ -41,7 +41,7 @@ def test_one_id_is_a_list_of_one_and_never_its_letters():
     assert deal_keys(7) == ["7"]
     one = uuid.uuid4()
     assert deal_keys(one) == [str(one)]
-    with pytest.raises(IdError, match="no list of deal ids"):
+    with pytest.raises(IdError, match="is not a list of deal ids"):
         deal_keys(None)
 
 

@@ -1,7 +1,8 @@
 from collections import Counter
 from pathlib import Path
 
-from wegly_analytics.model import enums as vocabulary
+from wegly_analytics.model import enums
+from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DOCUMENTED, IGNORED, LEDGER, READ, TABLES, data_dictionary
 
 HERE = Path(__file__).parents[1]
@@ -38,10 +39,10 @@ def test_no_column_is_called_id_and_none_twice():
         assert max(Counter(table.names).values()) == 1
 
 
-def test_names_follow_the_house():
+def test_column_names_follow_the_conventions():
     for table in TABLES.values():
         for column in table.columns:
-            assert (str(column.kind.keep) == "timestamp[us, tz=UTC]") == (
+            assert (str(column.kind.arrow_type) == "timestamp[us, tz=UTC]") == (
                 column.name.endswith("_at") or column.name == "valid_until"
             )
             assert (column.kind.name == "FLAG") == column.name.startswith("is_")
@@ -55,9 +56,36 @@ def test_undocumented_numbers_stay_numbers():
         assert str(TABLES[table].schema.field(column).type) == "int64"
 
 
-def test_names_and_contacts_of_people_are_personal():
-    personal = {(t.name, c.name) for t in TABLES.values() for c in t.columns if c.personal == "identity"}
-    assert personal == {("participants", "person"), ("contacts", "value")}
+def test_every_column_that_may_hold_a_person_is_marked_with_whose_it_is():
+    marked = {whose: set() for whose in ("customer", "staff", "anyone")}
+    for table in TABLES.values():
+        for column in table.columns:
+            if column.personal:
+                marked[column.personal.whose].add(f"{table.name}.{column.name}")
+    assert marked["customer"] == {
+        "deals.organization_id", "deals.organization", "deals.lead_id", "deals.lead", "deals.tracking_id",
+        "participants.participant_id", "participants.person_id", "participants.person",
+        "contacts.participant_id", "contacts.person_id", "contacts.contact_id", "contacts.value",
+    }  # fmt: skip
+    assert marked["staff"] == {
+        "deals.responsible_id", "deals.responsible", "deals.created_by_id", "deals.created_by",
+        "proposals.created_by_id", "proposals.created_by", "proposals.approved_by_id", "proposals.approved_by",
+        "followers.user_id", "followers.user",
+    }  # fmt: skip
+    assert marked["anyone"] == {
+        "deals.title", "proposals.title", "deals.lost_reason_description", "deals.quality_reason",
+        "participants.notes", "followers.notes", "deals.url_conversion", "custom_fields.value",
+        "custom_fields.option", "tags.tag", "deals.utm_search_term", "deals.campaign", "deals.ad_set", "deals.content",
+        "deals.displayed_on", "deals.conversion_tool", "deals.creative", "deals.creative_uri",
+    }  # fmt: skip
+
+
+def test_text_without_a_mark_is_an_id_or_a_list_that_the_company_maintains():
+    lists = {"pipeline", "stage", "source", "lead_source", "loss_reason", "role", "field", "color"}
+    for table in TABLES.values():
+        for column in table.columns:
+            if column.kind is Kind.TEXT and column.personal is None:
+                assert column.name in lists or column.name.endswith("_id"), f"{table.name}.{column.name}"
 
 
 def test_the_data_dictionary_is_up_to_date():
@@ -67,5 +95,5 @@ def test_the_data_dictionary_is_up_to_date():
 
 def test_the_ledger_explains_every_outcome():
     meaning = next(c.meaning for c in LEDGER.columns if c.name == "outcome")
-    assert all(outcome in meaning for outcome in vocabulary.OUTCOMES)
-    assert set(vocabulary.RECEIVED) <= vocabulary.OUTCOMES.keys()
+    assert all(outcome in meaning for outcome in enums.OUTCOMES)
+    assert set(enums.RECEIVED) <= enums.OUTCOMES.keys()

@@ -13,7 +13,7 @@ from wegly_analytics.parsing.flatten import flatten
 
 
 def follow(thing, path):
-    """All objects at a path of an answer, with the ones they lie in: slow, and plain enough to be believed."""
+    """All objects at a path of a response, with their parents: slow, but simple enough to be obviously right."""
     found = [{"": thing}]
     walked = ""
     for hop in path.split("[]")[:-1]:
@@ -43,8 +43,8 @@ def expected(table, deal):
         for column in table.columns:
             level = max((p for p in around if column.path.startswith(p)), key=len)
             value = reach(around[level], column.path[len(level) :].lstrip("."))
-            if column.kind is Kind.WORD and value is not None:
-                value = column.words[value]
+            if column.kind is Kind.ENUM and value is not None:
+                value = column.labels[value]
             elif column.kind is Kind.INSTANT and value is not None:
                 value = datetime.fromisoformat(value)
             elif column.kind is Kind.DAY and value is not None:
@@ -54,7 +54,7 @@ def expected(table, deal):
 
 
 @given(companies())
-def test_tables_hold_exactly_what_the_answers_hold(company):
+def test_tables_hold_exactly_what_the_responses_hold(company):
     flat = flatten([body(deal) for deal in company])
     assert not flat.refused
     assert not flat.notes
@@ -76,7 +76,7 @@ def test_tables_have_their_declared_schema_also_when_empty(company):
 @given(
     companies(max_size=4), st.integers(0, 4), st.sampled_from([b"", b"null", b"[]", b"<html>", b'{"id": ', b"\xff{}"])
 )
-def test_one_bad_answer_costs_no_other_deal(company, place, bad):
+def test_one_bad_response_affects_no_other_deal(company, place, bad):
     bodies = [body(deal) for deal in company]
     place = min(place, len(bodies))
     flat = flatten([*bodies[:place], bad, *bodies[place:]])
@@ -85,7 +85,7 @@ def test_one_bad_answer_costs_no_other_deal(company, place, bad):
 
 
 @given(deals())
-def test_pretty_printed_answers_are_the_same(deal):
+def test_pretty_printed_responses_give_the_same_tables(deal):
     pretty = json.dumps(deal, indent=2).replace("\n", "\r\n").encode()
     for name, table in flatten([b"\xef\xbb\xbf" + pretty]).tables.items():
         assert table.equals(flatten([body(deal)]).tables[name])
@@ -102,24 +102,24 @@ def test_pretty_printed_answers_are_the_same(deal):
         ([b'{"wegly_analytics:row": 7, "id": "a"}', b'{"id": "b"}'], {0}),
     ],
 )
-def test_halves_and_doubles_never_pass_for_their_neighbours(bodies, refused):
+def test_half_or_double_responses_are_never_mistaken_for_their_neighbours(bodies, refused):
     flat = flatten(bodies)
     assert set(flat.refused) == refused
     assert flat.tables["deals"].num_rows == len(bodies) - len(refused)
 
 
-def test_depth_that_would_end_the_process_is_survived():
+def test_deep_nesting_does_not_end_the_process():
     deep = b'{"id": "a", "x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     assert flatten([deep, b'{"id": "b"}']).tables["deals"].num_rows == 2
 
 
-def test_an_undocumented_status_is_missing_and_said():
+def test_an_undocumented_status_is_read_as_missing_and_noted():
     flat = flatten([b'{"id": "a", "status": 9}', b'{"id": "b", "status": 2}'])
     assert flat.tables["deals"].column("status").to_pylist() == [None, "won"]
     assert flat.notes == {0: ["status: expected one of 1, 2, 3, found 9; read as missing"]}
 
 
-def test_nan_is_no_number():
+def test_nan_is_not_a_number():
     flat = flatten([b'{"id": "a", "value": NaN, "proposals": [{"total": 1}, {"total": -Infinity}]}'])
     assert flat.tables["proposals"].column("total").to_pylist() == [1.0, None]
     assert flat.notes == {
@@ -130,7 +130,7 @@ def test_nan_is_no_number():
     }
 
 
-def test_a_null_element_is_no_row():
+def test_a_null_element_is_not_a_row():
     assert flatten([b'{"id": "a", "tags": [null, {"name": "x"}]}']).tables["tags"].num_rows == 1
 
 
@@ -145,11 +145,11 @@ def test_a_field_without_answers_keeps_a_row():
 
 
 @pytest.mark.parametrize("bad", [b"{}", b'{"id": null}', b'{"id": " "}', b'{"error": "x"}'])
-def test_an_answer_without_an_id_is_no_deal(bad):
+def test_a_response_without_an_id_is_not_a_deal(bad):
     assert str(flatten([bad]).refused[0]) == "id: expected the deal's id, found nothing"
 
 
-def test_an_answer_about_another_deal_is_set_aside():
+def test_a_response_with_another_deal_is_refused():
     flat = flatten(
         [b'{"id": "A", "code": 1}', b'{"id": "b", "code": 9}', b'{"id": "c"}', b'{"id": "d"}'], ["a", "2", "3", "e"]
     )
@@ -169,7 +169,7 @@ def test_of_two_versions_of_a_deal_the_newest_is_kept_with_its_children():
         assert len(flat.deal_ids) == len(order)
 
 
-def test_years_beyond_pythons_are_kept():
+def test_years_that_python_does_not_have_are_kept():
     table = flatten([b'{"id": "a", "updated_at": "0000-01-01T00:00:00Z", "won_date": "9999-12-31T23:59:59Z"}']).tables
     assert table["deals"].column("updated_at").cast(pa.int64()).to_pylist() == [-62167219200000000]
 
@@ -184,7 +184,7 @@ def test_instants_with_an_offset_become_utc():
     assert flat.tables["deals"].column("created_at").to_pylist() == [datetime(2026, 3, 2, 1, 30, tzinfo=UTC)]
 
 
-def test_a_repaired_answer_that_is_no_deal_has_no_notes():
+def test_a_repaired_response_that_is_not_a_deal_has_no_notes():
     flat = flatten([b'{"code": "12"}'])
     assert list(flat.refused) == [0]
     assert not flat.notes

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 import wegly_analytics as wa
-from wegly_analytics.errors import MissingColumnError, SettingError, SnapshotError
+from wegly_analytics.errors import MissingColumnError, SettingError
 
 MISTAKES = {
     "a range of money": (
@@ -67,17 +67,3 @@ def test_a_natural_mistake_is_refused_with_the_remedy(call, error, message, engi
     snap = wa.sample() if engine is None else wa.scan(root, engine)
     with pytest.raises(error, match=message):
         call(snap)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda root: wa.load(root / "nowhere"), SnapshotError, "nowhere"),
-        (lambda root: wa.load(root, at="yesterday"), SettingError, "neither an instant such as '2026-11-23'"),
-        (lambda root: wa.load(root, at=2026), SettingError, "neither an instant such as"),
-        (lambda root: wa.scan(root, "pandas"), SettingError, "none of 'duckdb', 'polars', or a Spark session"),
-    ],
-)
-def test_a_snapshot_that_cannot_be_opened_is_refused_with_the_remedy(call, error, message, root):
-    with pytest.raises(error, match=message):
-        call(root)

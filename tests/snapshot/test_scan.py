@@ -5,6 +5,7 @@ import subprocess
 import sys
 from copy import copy
 from dataclasses import replace
+from functools import cache
 
 import pandas as pd
 import polars as pl
@@ -32,6 +33,18 @@ def loaded(root):
     return wa.load(root)
 
 
+@pytest.fixture(scope="module")
+def expected(loaded):
+    """Each metric in memory, computed once for all engines."""
+    return cache(lambda name: EVERY[name](loaded))
+
+
+@pytest.fixture(scope="module")
+def filtered(loaded):
+    """The deals of each filter in memory, chosen once for all engines."""
+    return cache(lambda name: loaded.where(**SCOPES[name]))
+
+
 def unread(snap):
     """The same, but whoever reads a table as a whole fails."""
     source = copy(snap.tables)
@@ -45,9 +58,9 @@ def test_every_metric_is_tried():
 
 
 @on_every_engine
-@pytest.mark.parametrize("metric", EVERY.values(), ids=EVERY)
-def test_a_metric_gives_the_same_table_and_reads_no_table_as_a_whole(metric, engine, root, loaded):
-    same(metric(unread(wa.scan(root, engine))), metric(loaded))
+@pytest.mark.parametrize("name", EVERY)
+def test_a_metric_gives_the_same_table_and_reads_no_table_as_a_whole(name, engine, root, expected):
+    same(EVERY[name](unread(wa.scan(root, engine))), expected(name))
 
 
 SCOPES = {
@@ -66,17 +79,15 @@ SCOPES = {
 
 
 @on_every_engine
-@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
-def test_a_filter_stays_on_the_engine_and_keeps_the_same_deals(scope, engine, root, loaded):
-    scanned, expected = wa.scan(root, engine).where(**scope), loaded.where(**scope)
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_filter_stays_on_the_engine_and_keeps_the_same_deals(scope, engine, root, filtered):
+    scanned, expected = wa.scan(root, engine).where(**SCOPES[scope]), filtered(scope)
     lazy = unread(scanned)
     assert (lazy.filters, lazy.completeness, lazy.rows, len(lazy)) == (
         expected.filters, expected.completeness, expected.rows, len(expected)
     )  # fmt: skip
     assert str(lazy) == str(expected)
     assert lazy._repr_html_() == expected._repr_html_()
-    same(metrics.win_rate(lazy, by="tag"), metrics.win_rate(expected, by="tag"))
-    same(metrics.time_in_stage(lazy), metrics.time_in_stage(expected))
     for name in ALL_TABLES:
         frame = lazy.frame(name).collect("pyarrow").to_native()
         kept = [c for c in frame.column_names if c in ("deal_id", "requested", "in_scope", "tag", "stage_id")]
@@ -110,7 +121,8 @@ def test_an_expression_filters_and_makes_columns_everywhere(engine, root, loaded
 def test_filters_add_up(engine, root, loaded):
     both = wa.scan(root, engine).where(pipeline="Vendas").where(status=["won", "lost"], quality="clean")
     expected = loaded.where(pipeline="Vendas").where(status=["won", "lost"], quality="clean")
-    same(metrics.win_rate(unread(both)), metrics.win_rate(expected))
+    same(metrics.win_rate(unread(both), by="tag"), metrics.win_rate(expected, by="tag"))
+    same(metrics.time_in_stage(unread(both)), metrics.time_in_stage(expected))
     assert both == expected
 
 
@@ -201,7 +213,7 @@ def test_what_needs_the_deals_in_memory_names_the_expression_to_write_instead(ro
 
 @pytest.mark.parametrize("engine", ["dukdb", "spark", None, pl, 3])
 def test_an_unknown_engine_is_named_with_the_choices(engine, root):
-    with pytest.raises(SettingError, match="is none of 'duckdb', 'polars', or a Spark session"):
+    with pytest.raises(SettingError, match="is not 'duckdb', 'polars' or a Spark session"):
         wa.scan(root, engine)
 
 
@@ -222,8 +234,8 @@ def test_a_scan_is_held_against_what_was_published(tmp_path):
     for change, message in [
         (('"rows": 1195', '"rows": 1194'), "deals has 1195 rows, published were 1194"),
         (('"schema_version": 1', '"schema_version": 99'), "newer version"),
-        (('"requested"', '"aksed"'), "cannot be trusted"),
-        (('"tags"', '"tgas"'), "has no table 'tags'"),
+        (('"requested"', '"aksed"'), "'completeness': 'requested' is missing"),
+        (('"tags"', '"tgas"'), "'tables' lists .*, without 'tags'"),
     ]:
         assert change[0] in manifest
         (path / MANIFEST).write_text(manifest.replace(*change), encoding="utf-8")
@@ -248,15 +260,13 @@ def test_duckdb_works_on_a_connection_of_its_own(root):
         duckdb.execute("DROP VIEW deals")
 
 
-@on_every_engine
-def test_instants_are_utc_wherever_the_machine_stands(engine, root):
+def test_instants_are_utc_wherever_the_machine_stands(root):
     program = (
-        "import sys, wegly_analytics as wa;"
-        "snap = wa.scan(sys.argv[1], sys.argv[2]);"
-        "print(snap.frame('deals').collect_schema()['created_at'])"
+        "import sys, wegly_analytics as wa\n"
+        "for engine in sys.argv[2:]:\n"
+        "    print(wa.scan(sys.argv[1], engine).frame('deals').collect_schema()['created_at'])"
     )
     elsewhere = {**os.environ, "TZ": "Asia/Tokyo"}
-    done = subprocess.run(
-        [sys.executable, "-c", program, root, engine], env=elsewhere, check=True, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == "Datetime(time_unit='us', time_zone='UTC')"
+    command = [sys.executable, "-c", program, root, *ENGINES]
+    done = subprocess.run(command, env=elsewhere, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["Datetime(time_unit='us', time_zone='UTC')"] * len(ENGINES)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import MOMENT, body, companies
 
@@ -286,7 +286,8 @@ def test_completeness_counts_every_outcome():
 outcomes = st.sampled_from(["fetched", "not_found", "forbidden", "failed", "unreadable", "rubbish"])
 
 
-@given(companies(max_size=5), st.lists(outcomes, max_size=12), st.randoms(use_true_random=False))
+@given(companies(max_size=4), st.lists(outcomes, max_size=10), st.randoms(use_true_random=False))
+@settings(max_examples=20)
 def test_requested_is_always_the_rows_of_the_ledger(company, kinds, random):
     answers = []
     for place, kind in enumerate(kinds):

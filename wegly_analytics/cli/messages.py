@@ -8,6 +8,7 @@ from typing import Final
 _ARGUMENTS: Final = (
     "allow_incomplete",
     "archive",
+    "at",
     "attempts",
     "base_url",
     "column",

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 import wegly_analytics as wa
-from wegly_analytics.cli import options
+from wegly_analytics.cli import checks, options
 from wegly_analytics.cli.exit_codes import FAILED
-from wegly_analytics.errors import SettingError, SnapshotError
 
 
 def snapshots(
@@ -36,28 +35,30 @@ def verify(
     *,
     root: options.Root,
     at: Annotated[
-        str | None, typer.Option(help="Only this snapshot, by its name in `wegly snapshots`.", show_default=False)
+        str | None,
+        typer.Option(
+            callback=checks.not_empty,
+            help="Only this snapshot: its name in `wegly snapshots`, or a time such as 2026-11-23.",
+        ),
     ] = None,
 ) -> None:
     """Find missing or changed files in snapshots.
 
     Every file is compared with the SHA-256 it was published with. The exit code is 1 if one differs.
     """
-    from wegly_analytics.store.manifest import NAME
-    from wegly_analytics.store.parquet import PREFIX
-
-    folders = [root] if (root / NAME).is_file() else sorted(root.glob(f"{PREFIX}*"))
-    if at is not None:
-        folders = [folder for folder in folders if folder.name in (at, f"{PREFIX}{at}")]
-        if not folders:
-            raise SettingError(f"--at: there is no snapshot {at!r} in {root}; `wegly snapshots {root}` lists them")
-    elif root.is_dir() and not folders:
-        raise SnapshotError(f"{root} holds no snapshot to verify")
-    found = wa.verify(root if at is None else folders[0])
-    without = [folder for folder in folders if not (folder / NAME).is_file()]
-    problems = found + [f"{folder} has no {NAME}" for folder in without if folder.name not in " ".join(found)]
-    for problem in problems:
-        typer.echo(f"damaged: {problem}", err=True)
-    if problems:
+    problems = wa.verify(root if at is None else _published(root, at))
+    for path, problem, detail in zip(problems["path"], problems["problem"], problems["detail"], strict=True):
+        typer.echo(f"damaged: {path}: {problem}" + (f" ({detail})" if detail else ""), err=True)
+    if len(problems):
         raise typer.Exit(FAILED)
-    typer.echo(f"{len(folders)} snapshot{'s' * (len(folders) != 1)} verified in {root}: no file is missing or changed")
+    n = problems.attrs["snapshots"]
+    typer.echo(f"{n} snapshot{'s' * (n != 1)} verified in {root}: no file is missing or changed")
+
+
+def _published(root: Path, at: str) -> Path:
+    """Find the folder of one snapshot, also if its manifest is damaged."""
+    from wegly_analytics.snapshot.root import checked_root, chosen, folders, name_of
+
+    present = folders(checked_root(root, "verify"), with_manifest=False)
+    named = [folder for folder in present if at in (folder.name, name_of(folder))]
+    return named[0] if named else chosen(root, at, stacklevel=2).folder

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from wegly_analytics.errors import DriftWarning, IncompleteWarning
 from wegly_analytics.model.tables import LEDGER, TABLES
+from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.parsing.flatten import flatten
-from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:

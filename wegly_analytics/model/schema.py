@@ -1,9 +1,9 @@
-"""What a table is: columns that know where in an answer they come from.
+"""What a table is: columns that know their path in a response.
 
-A `Column` is declared with its absolute path in the API's answer, such as ``participants[].person.contacts[].value``.
-Everything else follows from those declarations: the schema the JSON reader is given (`reader_schema`), the tree that
-answers are compared with (`tree`), the Arrow and Parquet schema (`Table.schema`), and the data dictionary
-(`dictionary`).
+A `Column` is declared with its absolute path in the API's response, such as
+``participants[].person.contacts[].value``. Everything else is derived from those declarations: the schema for the JSON
+reader and the tree that responses are compared with (`tree`), the Arrow and Parquet schema (`Table.schema`), what each
+privacy mode does with a column (`Personal`), and the data dictionary (`dictionary`).
 """
 
 from __future__ import annotations
@@ -18,35 +18,92 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-MOMENT = pa.timestamp("us", "UTC")
-"""How moments are kept: microseconds, because Spark refuses nanoseconds."""
+TIMESTAMP = pa.timestamp("us", "UTC")
+"""The type of instants: microseconds, because Spark refuses nanoseconds."""
 
-Personal = Literal["identity", "text", "reason"]
-"""Why a column is personal data: it names or reaches a person, it is free text about one, or free text that may be but
-that the analysis of losses lives on."""
+Mode = Literal["hash", "hash-all", "drop", "keep"]
+"""What happens to personal data when a snapshot is saved."""
 
-PERSONAL: dict[Personal, str] = {
-    "identity": "**Personal data.**",
-    "text": "**Free text about a person.**",
-    "reason": "**Free text that may name a person.**",
-}
+Treatment = Literal["hash", "drop", "keep"]
+"""What happens to one column."""
+
+
+class Personal(Enum):
+    """Why a column is personal data: whose data it holds, and what each mode does with it.
+
+    ``keep`` keeps every column and ``drop`` removes every personal one; `in_hash` and `in_hash_all` are the treatments
+    in the other two modes.
+    """
+
+    CUSTOMER = (
+        "customer",
+        "hash",
+        "hash",
+        "A customer: a name, a contact or an id. Pseudonyms still count and join.",
+    )
+    STAFF = (
+        "staff",
+        "keep",
+        "hash",
+        "A colleague: a name or an id. Reports are grouped by it, so only `hash-all` replaces it.",
+    )
+    FREE_TEXT = (
+        "anyone",
+        "drop",
+        "drop",
+        "Free text that often names someone. Hardly any two are equal, so a pseudonym would be of no use.",
+    )
+    REPEATED_TEXT = (
+        "anyone",
+        "hash",
+        "hash",
+        "Text that may name or reach someone, but repeats. Pseudonyms still form groups.",
+    )
+    LABEL = (
+        "anyone",
+        "keep",
+        "keep",
+        "A short label that names someone only if it is misused. Metrics are grouped by it, so it stays readable.",
+    )
+
+    def __init__(self, whose: str, in_hash: Treatment, in_hash_all: Treatment, reason: str) -> None:
+        self.whose = whose
+        self.in_hash = in_hash
+        self.in_hash_all = in_hash_all
+        self.reason = reason
+
+    def treatment(self, mode: Mode) -> Treatment:
+        """Return what a mode does with such a column.
+
+        Examples
+        --------
+        >>> Personal.STAFF.treatment("hash"), Personal.STAFF.treatment("hash-all")
+        ('keep', 'hash')
+        """
+        match mode:
+            case "hash":
+                return self.in_hash
+            case "hash-all":
+                return self.in_hash_all
+            case _:
+                return mode
 
 
 class Kind(Enum):
-    """What a value is: how the JSON says it, how the reader takes it, how the table keeps it."""
+    """What a value is: how messages call it, its type for the JSON reader, and its type in the table."""
 
     TEXT = ("text", pa.string(), pa.string())
     INTEGER = ("a whole number", pa.int64(), pa.int64())
     NUMBER = ("a number", pa.float64(), pa.float64())
     FLAG = ("true or false", pa.bool_(), pa.bool_())
-    INSTANT = ("a date and time", MOMENT, MOMENT)
-    DAY = ("a date", MOMENT, pa.date32())
-    WORD = ("a documented number", pa.int64(), pa.string())
+    INSTANT = ("a date and time", TIMESTAMP, TIMESTAMP)
+    DAY = ("a date", TIMESTAMP, pa.date32())
+    ENUM = ("a documented number", pa.int64(), pa.string())
 
-    def __init__(self, says: str, read: pa.DataType, keep: pa.DataType) -> None:
-        self.says = says
-        self.read = read
-        self.keep = keep
+    def __init__(self, description: str, json_type: pa.DataType, arrow_type: pa.DataType) -> None:
+        self.description = description
+        self.json_type = json_type
+        self.arrow_type = arrow_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,57 +115,59 @@ class Column:
     name
         The name in the table.
     path
-        The absolute path in the answer; ``[]`` stands for "each of".
+        The absolute path in the response; ``[]`` stands for "each of".
     kind
         What the value is.
     meaning
         One line for the data dictionary.
-    words
-        For `Kind.WORD`: the documented number to its word.
+    labels
+        For `Kind.ENUM`: the documented numbers and their labels.
     personal
-        Set where the column is personal data under the LGPD.
+        Set if the column may hold personal data in the sense of the LGPD.
     unit
-        The unit, where the value has one.
+        The unit, if the value has one.
     required
-        An answer without it is not a deal.
+        Whether a response without it is not a deal.
     """
 
     name: str
     path: str
     kind: Kind
     meaning: str
-    words: Mapping[int, str] | None = None
+    labels: Mapping[int, str] | None = None
     personal: Personal | None = None
     unit: str | None = None
     required: bool = False
 
     def __post_init__(self) -> None:
-        if (self.kind is Kind.WORD) != (self.words is not None):
-            raise ValueError(f"{self.name}: a WORD column has words, and only a WORD column has")
+        if (self.kind is Kind.ENUM) != (self.labels is not None):
+            raise ValueError(f"{self.name}: an ENUM column needs labels, and no other column may have them")
+        if self.personal and self.kind is not Kind.TEXT:
+            raise ValueError(f"{self.name}: only a TEXT column can be marked as personal")
 
     @property
     def field(self) -> pa.Field:
         """The Arrow field, with meaning and path as metadata."""
-        notes = {"meaning": self.meaning, "path": self.path}
+        metadata = {"meaning": self.meaning, "path": self.path}
         if self.unit:
-            notes["unit"] = self.unit
+            metadata["unit"] = self.unit
         if self.personal:
-            notes["personal"] = self.personal
-        return pa.field(self.name, self.kind.keep, nullable=not self.required, metadata=notes)
+            metadata["personal"] = self.personal.whose
+        return pa.field(self.name, self.kind.arrow_type, nullable=not self.required, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its name, what one row is, and its columns.
+    """One table: its name, its grain and its columns.
 
     Parameters
     ----------
     name
         The name in the snapshot.
     rows
-        The path whose elements become rows; ``""`` is the answer itself.
+        The path whose elements become rows; ``""`` is the response itself.
     grain
-        A sentence that says what one row is.
+        One sentence: what one row is.
     columns
         The columns, in order.
     keep_empty
@@ -134,9 +193,9 @@ class Table:
 
 @dataclass
 class Node:
-    """One place of the answer: a value (`kind`), an object (`fields`), or a list (`item`).
+    """One place in the response: a value (`kind`), an object (`fields`), or a list (`item`).
 
-    `personal` marks values that are personal data, and what holds them.
+    `personal` marks personal values and everything that contains them.
     """
 
     path: str
@@ -146,23 +205,23 @@ class Node:
     item: Node | None = None
 
     @property
-    def says(self) -> str:
-        """What the documentation promises at this place."""
+    def description(self) -> str:
+        """What the documentation specifies at this place."""
         if self.kind:
-            return self.kind.says
+            return self.kind.description
         return "a list" if self.item else "an object"
 
     @property
-    def read(self) -> pa.DataType:
-        """The type with which the JSON reader takes this place."""
+    def json_type(self) -> pa.DataType:
+        """The type of this place for the JSON reader."""
         if self.kind:
-            return self.kind.read
+            return self.kind.json_type
         if self.item:
-            return pa.list_(self.item.read)
-        return pa.struct([(name, node.read) for name, node in self.fields.items()])
+            return pa.list_(self.item.json_type)
+        return pa.struct([(name, node.json_type) for name, node in self.fields.items()])
 
     def leaves(self) -> Iterable[Node]:
-        """Every value below this place."""
+        """Yield every value below this place."""
         if self.kind:
             yield self
         if self.item:
@@ -183,14 +242,14 @@ def steps(path: str) -> list[str]:
 
 
 def tree(tables: Iterable[Table], ignored: Iterable[str] = ()) -> Node:
-    """Draw the answer that the declarations describe.
+    """Build the tree of the response that the declarations describe.
 
     Parameters
     ----------
     tables
         The declared tables.
     ignored
-        Paths that are documented but kept by no table; they count as text.
+        Documented paths that no table keeps; they count as text.
 
     Returns
     -------
@@ -198,7 +257,7 @@ def tree(tables: Iterable[Table], ignored: Iterable[str] = ()) -> Node:
         The root object.
     """
     root = Node("")
-    places = {c.path: (c.kind, bool(c.personal)) for table in tables for c in table.columns}
+    places = {c.path: (c.kind, c.personal is not None) for table in tables for c in table.columns}
     for path, (kind, personal) in (places | dict.fromkeys(ignored, (Kind.TEXT, False))).items():
         node = root
         for step in steps(path):
@@ -208,7 +267,7 @@ def tree(tables: Iterable[Table], ignored: Iterable[str] = ()) -> Node:
             else:
                 below = f"{node.path}.{step}" if node.path else step
                 node = node.fields.setdefault(step, Node(below))
-            node.personal |= personal  # also what stands around it: a name may come in its place
+            node.personal |= personal  # also its parents: a name may be sent in their place
         node.kind = kind
     return root
 
@@ -226,17 +285,25 @@ def dictionary(tables: Iterable[Table], ignored: Mapping[str, str]) -> str:
     lines: list[str] = []
     for table in tables:
         lines += ["", f"## {table.name}", "", table.grain, ""]
-        lines += ["| column | type | meaning | path in the answer |", "| --- | --- | --- | --- |"]
+        lines += ["| column | type | meaning | personal | path in the response |", "| --- | --- | --- | --- | --- |"]
         for c in table.columns:
-            notes = [c.meaning]
-            if c.unit:
-                notes.append(f"Unit: {c.unit}.")
-            if c.words:
-                notes.append("Words: " + ", ".join(f"`{w}` ({n})" for n, w in c.words.items()) + ".")
-            if c.personal:
-                notes.append(PERSONAL[c.personal])
             origin = f"`{c.path}`" if c.path else "—"
-            lines.append(f"| `{c.name}` | {c.kind.keep} | {' '.join(notes)} | {origin} |")
-    lines += ["", "## Left out", "", "| path in the answer | why |", "| --- | --- |"]
+            mark = _mark(c.personal) if c.personal else ""
+            lines.append(f"| `{c.name}` | {c.kind.arrow_type} | {_meaning(c)} | {mark} | {origin} |")
+    lines += ["", "## Not kept", "", "| path in the response | reason |", "| --- | --- |"]
     lines += [f"| `{path}` | {reason} |" for path, reason in ignored.items()]
     return "\n".join(lines).lstrip() + "\n"
+
+
+def _meaning(column: Column) -> str:
+    notes = [column.meaning]
+    if column.unit:
+        notes.append(f"Unit: {column.unit}.")
+    if column.labels:
+        notes.append("Values: " + ", ".join(f"`{label}` ({n})" for n, label in column.labels.items()) + ".")
+    return " ".join(notes)
+
+
+def _mark(personal: Personal) -> str:
+    """Write whose data it is and what the modes do with it."""
+    return f"{personal.whose}; `hash`: {personal.in_hash}, `hash-all`: {personal.in_hash_all}, `drop`: drop"

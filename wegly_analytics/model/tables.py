@@ -1,6 +1,7 @@
-"""The nine tables and the ledger, declared; and what the tables leave out, with the reason.
+"""Declarations of the nine tables, the ledger, and the documented paths that no table keeps.
 
-Run ``python -m wegly_analytics.model.tables`` to print the data dictionary.
+A column that may hold personal data is marked with a member of `Personal`, which states whose data it is, what each
+privacy mode does with it, and why. Run ``python -m wegly_analytics.model.tables`` to print the data dictionary.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from wegly_analytics.model.enums import OUTCOMES, STATUS, TEMPERATURE, VISIBILITY
-from wegly_analytics.model.schema import Column, Kind, Table, dictionary, tree
+from wegly_analytics.model.schema import Column, Kind, Personal, Table, dictionary, tree
 
-TEXT, INTEGER, NUMBER, FLAG, INSTANT, DAY, WORD = Kind
+TEXT, INTEGER, NUMBER, FLAG, INSTANT, DAY, ENUM = Kind
+CUSTOMER, STAFF, FREE_TEXT, REPEATED_TEXT, LABEL = Personal
 
 
-def _text(name: str, path: str, meaning: str) -> Column:
-    return Column(name=name, path=path, kind=TEXT, meaning=meaning)
+def _text(name: str, path: str, meaning: str, personal: Personal | None = None) -> Column:
+    return Column(name=name, path=path, kind=TEXT, meaning=meaning, personal=personal)
 
 
 def _at(name: str, path: str, meaning: str) -> Column:
@@ -39,10 +41,6 @@ def _integer(name: str, path: str, meaning: str) -> Column:
     return Column(name=name, path=path, kind=INTEGER, meaning=meaning)
 
 
-def _notes(path: str, meaning: str) -> Column:
-    return Column(name="notes", path=path, kind=TEXT, meaning=meaning, personal="text")
-
-
 DEAL_ID: Final = Column(
     name="deal_id",
     path="id",
@@ -61,15 +59,15 @@ DEALS: Final = Table(
     (
         DEAL_ID,
         CODE,
-        _text("title", "title", "The deal's title."),
-        Column(name="status", path="status", kind=WORD, meaning="Where the deal stands.", words=STATUS),
-        _money("value", "value", "What the deal is worth; missing is not zero."),
+        _text("title", "title", "The deal's title.", FREE_TEXT),
+        Column(name="status", path="status", kind=ENUM, meaning="The deal's status.", labels=STATUS),
+        _money("value", "value", "The deal's value; missing is not zero."),
         _text("pipeline_id", "stage.pipeline.id", "The pipeline the deal is in."),
         _text("pipeline", "stage.pipeline.name", "The pipeline's name."),
         _text("stage_id", "stage.id", "The stage the deal is in."),
         _text("stage", "stage.name", "The stage's name."),
-        _text("responsible_id", "responsible.id", "The owner today, not when the deal was closed."),
-        _text("responsible", "responsible.name", "The owner's name."),
+        _text("responsible_id", "responsible.id", "The current owner, not necessarily the one at closing.", STAFF),
+        _text("responsible", "responsible.name", "The owner's name.", STAFF),
         _text("source_id", "deal_source.id", "The deal's direct source."),
         _text("source", "deal_source.name", "The source's name."),
         _at("created_at", "created_at", "When the deal was created."),
@@ -77,85 +75,65 @@ DEALS: Final = Table(
         _at("lost_at", "lost_date", "When it was lost; a re-opened deal may keep it."),
         _text("loss_reason_id", "crm_loss_reason.id", "Why it was lost."),
         _text("loss_reason", "crm_loss_reason.name", "The loss reason's name."),
-        Column(
-            name="lost_reason_description",
-            path="lost_reason_description",
-            kind=TEXT,
-            meaning="Why it was lost, in the owner's words.",
-            personal="reason",
+        _text(
+            "lost_reason_description", "lost_reason_description", "Why it was lost, in the owner's words.", FREE_TEXT
         ),
         Column(
             name="expected_close",
             path="expected_close_date",
             kind=DAY,
-            meaning="The day it should close: a calendar day, written by the API as midnight UTC.",
+            meaning="The expected day of closing: a calendar day, which the API writes as midnight UTC.",
         ),
-        _at("last_activity_at", "last_activity_at", "When somebody last did something about it."),
+        _at("last_activity_at", "last_activity_at", "When the last activity on the deal took place."),
         UPDATED_AT,
         _at("archived_at", "archived_at", "When it was archived; missing if it is not."),
         Column(
             name="temperature",
             path="temperature",
-            kind=WORD,
-            meaning="How warm it is.",
-            words=TEMPERATURE,
+            kind=ENUM,
+            meaning="How likely it is to be won, in the owner's judgement.",
+            labels=TEMPERATURE,
         ),
         _integer("quality_rating", "quality_rating", "The lead's rating, 1 to 5."),
-        _text("quality_reason", "quality_reason", "Why it has that rating."),
+        _text("quality_reason", "quality_reason", "Why it has that rating.", FREE_TEXT),
         Column(
             name="visibility",
             path="visibility",
-            kind=WORD,
+            kind=ENUM,
             meaning="Who may see it.",
-            words=VISIBILITY,
+            labels=VISIBILITY,
         ),
-        _text("organization_id", "organization.id", "The customer's organization."),
-        _text("organization", "organization.name", "The organization's name."),
-        _text("lead_id", "lead.id", "The lead it grew from."),
-        _text("lead", "lead.title", "The lead's title."),
-        _text("created_by_id", "created_by.id", "Who created it."),
-        _text("created_by", "created_by.name", "The creator's name."),
-        _text("tracking_id", "marketing_lead_source.id", "The last marketing tracking record."),
+        _text("organization_id", "organization.id", "The customer's organization.", CUSTOMER),
+        _text("organization", "organization.name", "The organization's name.", CUSTOMER),
+        _text("lead_id", "lead.id", "The lead it grew from.", CUSTOMER),
+        _text("lead", "lead.title", "The lead's title.", CUSTOMER),
+        _text("created_by_id", "created_by.id", "Who created it.", STAFF),
+        _text("created_by", "created_by.name", "The creator's name.", STAFF),
+        _text("tracking_id", "marketing_lead_source.id", "The last marketing tracking record.", CUSTOMER),
         _text("lead_source_id", "marketing_lead_source.lead_source.id", "The last tracked source."),
         _text(
             "lead_source",
             "marketing_lead_source.lead_source.name",
             "The last tracked source's name.",
         ),
+        _text("utm_search_term", "marketing_lead_source.utm_search_term", "The search term last tracked.", LABEL),
         _text(
-            "utm_search_term",
-            "marketing_lead_source.utm_search_term",
-            "The search term last tracked.",
+            "url_conversion", "marketing_lead_source.url_conversion", "The page of the last conversion.", REPEATED_TEXT
         ),
         _text(
-            "url_conversion",
-            "marketing_lead_source.url_conversion",
-            "The page of the last conversion.",
+            "campaign", "marketing_lead_source.campaing_name", "The last campaign (the API writes `campaing`).", LABEL
+        ),
+        _text("ad_set", "marketing_lead_source.ad_set_name", "The last ad set.", LABEL),
+        _text("content", "marketing_lead_source.content_name", "The last content.", LABEL),
+        _text(
+            "displayed_on", "marketing_lead_source.displayed_on_name", "Where the advertisement was displayed.", LABEL
         ),
         _text(
-            "campaign",
-            "marketing_lead_source.campaing_name",
-            "The last campaign (the API writes `campaing`).",
-        ),
-        _text("ad_set", "marketing_lead_source.ad_set_name", "The last ad set."),
-        _text("content", "marketing_lead_source.content_name", "The last content."),
-        _text(
-            "displayed_on",
-            "marketing_lead_source.displayed_on_name",
-            "Where the advertisement was displayed.",
-        ),
-        _text(
-            "conversion_tool",
-            "marketing_lead_source.conversion_tool_name",
-            "The tool of the last conversion.",
+            "conversion_tool", "marketing_lead_source.conversion_tool_name", "The tool of the last conversion.", LABEL
         ),
         _text("creative_id", "marketing_lead_source.creative.id", "The last creative."),
-        _text("creative", "marketing_lead_source.creative.value", "The last creative's value."),
-        _text(
-            "creative_uri",
-            "marketing_lead_source.creative.creative_uri",
-            "Where the last creative lies.",
-        ),
+        _text("creative", "marketing_lead_source.creative.value", "The last creative's value.", LABEL),
+        _text("creative_uri", "marketing_lead_source.creative.creative_uri", "The last creative's address.", LABEL),
         _count("n_views", "views_count", "How often the deal was viewed."),
         _count("n_items", "associations_count.items", "Items on the deal."),
         _count("n_tasks", "associations_count.tasks", "Tasks on the deal."),
@@ -174,7 +152,7 @@ DEALS: Final = Table(
 PIPELINE_STAGES: Final = Table(
     "pipeline_stages",
     "pipeline_stages[]",
-    "One row is one stage of the pipeline that a deal is in, as that deal lists it.",
+    "One row is one stage of the deal's pipeline, as listed by that deal.",
     (
         DEAL_ID,
         _text("pipeline_id", "stage.pipeline.id", "The pipeline the deal is in."),
@@ -187,13 +165,13 @@ PIPELINE_STAGES: Final = Table(
 STAGE_DURATIONS: Final = Table(
     "stage_durations",
     "stage_durations[]",
-    "One row is all the time that a deal has spent in one stage; visits are added up.",
+    "One row is the total time that a deal has spent in one stage, over all visits.",
     (
         DEAL_ID,
         _text(
             "stage_id",
             "stage_durations[].stage_id",
-            "The stage; it may be in no pipeline any more.",
+            "The stage; it may no longer belong to any pipeline.",
         ),
         _text("stage", "stage_durations[].stage_name", "The stage's name."),
         Column(
@@ -215,81 +193,74 @@ PROPOSALS: Final = Table(
         _text("proposal_id", "proposals[].id", "The proposal."),
         _integer("code", "proposals[].code", "The proposal's number."),
         _integer("version", "proposals[].version", "Its version."),
-        _text("title", "proposals[].title", "Its title."),
-        _integer("status", "proposals[].status", "An undocumented number; tell its state from the dates."),
+        _text("title", "proposals[].title", "Its title.", FREE_TEXT),
+        _integer("status", "proposals[].status", "An undocumented number; the dates show the proposal's state."),
         Column(
             name="is_primary",
             path="proposals[].is_primary",
             kind=FLAG,
-            meaning="Whether it is the deal's main one.",
+            meaning="Whether it is the deal's primary proposal.",
         ),
         _integer("discount_type", "proposals[].discount_type", "An undocumented number."),
         Column(
             name="discount_value",
             path="proposals[].discount_value",
             kind=NUMBER,
-            meaning="The discount, in the unit that `discount_type` stands for.",
+            meaning="The discount, in the unit given by `discount_type`.",
         ),
         _money("subtotal", "proposals[].subtotal", "Before the discount."),
         _money("total", "proposals[].total", "After the discount."),
-        _at("valid_until", "proposals[].valid_until", "Until when it holds."),
+        _at("valid_until", "proposals[].valid_until", "The last instant at which it is valid."),
         _at("created_at", "proposals[].created_at", "When it was created."),
         _at("updated_at", "proposals[].updated_at", "When it last changed."),
         _at("approved_at", "proposals[].approved_at", "When it was approved; missing if it was not."),
         _at("rejected_at", "proposals[].rejected_at", "When it was rejected; missing if it was not."),
         _at("archived_at", "proposals[].archived_at", "When it was archived; missing if it was not."),
-        _text("created_by_id", "proposals[].created_by.id", "Who created it."),
-        _text("created_by", "proposals[].created_by.name", "The creator's name."),
-        _text("approved_by_id", "proposals[].approved_by.id", "Who approved it."),
-        _text("approved_by", "proposals[].approved_by.name", "The approver's name."),
+        _text("created_by_id", "proposals[].created_by.id", "Who created it.", STAFF),
+        _text("created_by", "proposals[].created_by.name", "The creator's name.", STAFF),
+        _text("approved_by_id", "proposals[].approved_by.id", "Who approved it.", STAFF),
+        _text("approved_by", "proposals[].approved_by.name", "The approver's name.", STAFF),
     ),
 )
 
-_PERSON_ID: Final = _text("person_id", "participants[].person.id", "The person.")
+_PERSON_ID: Final = _text("person_id", "participants[].person.id", "The person.", CUSTOMER)
 
 PARTICIPANTS: Final = Table(
     "participants",
     "participants[]",
-    "One row is one person's part in a deal.",
+    "One row is one person's participation in a deal.",
     (
         DEAL_ID,
-        _text("participant_id", "participants[].id", "The participation."),
+        _text("participant_id", "participants[].id", "The participation.", CUSTOMER),
         _text("role_id", "participants[].role.id", "The person's role."),
         _text("role", "participants[].role.name", "The role's name."),
         _PERSON_ID,
-        Column(
-            name="person",
-            path="participants[].person.name",
-            kind=TEXT,
-            meaning="The person's name.",
-            personal="identity",
-        ),
-        _notes("participants[].notes", "Notes about the person."),
+        _text("person", "participants[].person.name", "The person's name.", CUSTOMER),
+        _text("notes", "participants[].notes", "Notes about the person.", FREE_TEXT),
     ),
 )
 
 CONTACTS: Final = Table(
     "contacts",
     "participants[].person.contacts[]",
-    "One row is one address or number of a person who takes part in a deal.",
+    "One row is one e-mail address or telephone number of a participant of a deal.",
     (
         DEAL_ID,
-        _text("participant_id", "participants[].id", "The participation."),
+        _text("participant_id", "participants[].id", "The participation.", CUSTOMER),
         _PERSON_ID,
-        _text("contact_id", "participants[].person.contacts[].id", "The contact."),
+        _text("contact_id", "participants[].person.contacts[].id", "The contact.", CUSTOMER),
         _integer("type", "participants[].person.contacts[].type", "An undocumented number."),
-        Column(
-            name="value",
-            path="participants[].person.contacts[].value",
-            kind=TEXT,
-            meaning="The e-mail address, phone number or the like.",
-            personal="identity",
+        _text(
+            "value",
+            "participants[].person.contacts[].value",
+            "The e-mail address, telephone number or other contact.",
+            CUSTOMER,
         ),
         Column(
             name="is_primary",
             path="participants[].person.contacts[].primary",
             kind=FLAG,
-            meaning="Whether it is the person's main one.",
+            meaning="Whether it is the person's primary contact.",
         ),
     ),
 )
@@ -297,7 +268,7 @@ CONTACTS: Final = Table(
 CUSTOM_FIELDS: Final = Table(
     "custom_fields",
     "custom_fields[].answers[]",
-    "One row is one answer to one custom field of a deal; a field without answers keeps one row.",
+    "One row is one answer to one custom field of a deal; a field without answers has one row.",
     (
         DEAL_ID,
         _text("field_id", "custom_fields[].field_id", "The field."),
@@ -305,8 +276,8 @@ CUSTOM_FIELDS: Final = Table(
         _integer("field_type", "custom_fields[].field_type", "An undocumented number."),
         _text("answer_id", "custom_fields[].answers[].id", "The answer."),
         _text("option_id", "custom_fields[].answers[].option_id", "The option chosen."),
-        _text("option", "custom_fields[].answers[].option_value", "The option's text."),
-        _text("value", "custom_fields[].answers[].value", "The answer as given."),
+        _text("option", "custom_fields[].answers[].option_value", "The option's text.", LABEL),
+        _text("value", "custom_fields[].answers[].value", "The answer as entered.", REPEATED_TEXT),
     ),
     keep_empty=True,
 )
@@ -318,7 +289,7 @@ TAGS: Final = Table(
     (
         DEAL_ID,
         _text("tag_id", "tags[].id", "The tag."),
-        _text("tag", "tags[].name", "The tag's name."),
+        _text("tag", "tags[].name", "The tag's name.", LABEL),
         _text("color", "tags[].color", "The tag's colour."),
     ),
 )
@@ -331,9 +302,9 @@ FOLLOWERS: Final = Table(
         DEAL_ID,
         _text("role_id", "followers[].role.id", "The colleague's role."),
         _text("role", "followers[].role.name", "The role's name."),
-        _text("user_id", "followers[].user.id", "The colleague."),
-        _text("user", "followers[].user.name", "The colleague's name."),
-        _notes("followers[].notes", "Notes about the colleague's part."),
+        _text("user_id", "followers[].user.id", "The colleague.", STAFF),
+        _text("user", "followers[].user.name", "The colleague's name.", STAFF),
+        _text("notes", "followers[].notes", "Notes about the colleague's role.", FREE_TEXT),
     ),
 )
 
@@ -356,7 +327,7 @@ TABLES: Final = {
 LEDGER: Final = Table(
     "ledger",
     "",
-    "One row is one id that was requested.",
+    "One row is one requested id.",
     (
         Column(
             name="requested",
@@ -369,56 +340,70 @@ LEDGER: Final = Table(
             name="outcome",
             path="",
             kind=TEXT,
-            meaning="What became of it. " + " ".join(f"`{k}`: {v}." for k, v in OUTCOMES.items()),
+            meaning="The outcome. " + " ".join(f"`{k}`: {v}." for k, v in OUTCOMES.items()),
             required=True,
         ),
-        _text("deal_id", "", "The deal that came; missing if none did."),
+        _text("deal_id", "", "The deal received; missing if there is none."),
         _integer(
             "http_status",
             "",
-            "The last HTTP status; missing if no answer came, or none was needed.",
+            "The last HTTP status; missing if there was no response, or none was needed.",
         ),
-        _text("message", "", "What went wrong, or what was repaired in the answer."),
-        _at("fetched_at", "", "When the answer came."),
-        _at("missed_at", "", "When a deal that is kept was last requested in vain; missing if it came."),
+        _text("message", "", "The error, or the repairs made to the response; personal values are never quoted."),
+        _at("fetched_at", "", "When the response was received."),
+        _at("missed_at", "", "When the last request for a carried deal failed; missing if it succeeded."),
         Column(
             name="in_scope",
             path="",
             kind=FLAG,
-            meaning="False once `Snapshot.where` has left the deal out.",
+            meaning="False if `Snapshot.where` excluded the deal.",
             required=True,
         ),
     ),
 )
-"""The tenth file of every snapshot: what was requested and what came."""
+"""The tenth table of every snapshot: every requested id and its outcome."""
 
 IGNORED: Final = {
-    "created_by.avatar": "A picture's address: nothing to analyse.",
-    "responsible.avatar": "A picture's address: nothing to analyse.",
-    "deal_source.logo": "A picture's address: nothing to analyse.",
-    "marketing_lead_source.lead_source.logo": "A picture's address: nothing to analyse.",
-    "organization.logo": "A picture's address: nothing to analyse.",
-    "proposals[].created_by.avatar": "A picture's address: nothing to analyse.",
-    "followers[].user.avatar": "A picture's address: nothing to analyse.",
-    "stage_durations[].human_readable": "`total_seconds` again, as text.",
+    "created_by.avatar": "The address of a picture: not used in analysis.",
+    "responsible.avatar": "The address of a picture: not used in analysis.",
+    "deal_source.logo": "The address of a picture: not used in analysis.",
+    "marketing_lead_source.lead_source.logo": "The address of a picture: not used in analysis.",
+    "organization.logo": "The address of a picture: not used in analysis.",
+    "proposals[].created_by.avatar": "The address of a picture: not used in analysis.",
+    "followers[].user.avatar": "The address of a picture: not used in analysis.",
+    "stage_durations[].human_readable": "The same as `total_seconds`, as text.",
 }
 """The documented paths that no table keeps, with the reason."""
 
 READ: Final = tree(TABLES.values())
-"""What the reader takes from an answer."""
+"""The part of a response that the tables keep."""
 
 DOCUMENTED: Final = tree(TABLES.values(), IGNORED)
-"""All that an answer may hold according to the documentation."""
+"""Everything that a response may hold according to the documentation."""
 
 
 def data_dictionary() -> str:
-    """Write `data/README.md`: every table, column and omission, from the declarations."""
+    """Write `data/README.md`: every table and column, and the paths that are not kept."""
+    modes = "".join(
+        f"| {each.whose} | {each.in_hash} | {each.in_hash_all} | drop | {each.reason} |\n" for each in Personal
+    )
     head = (
         "# Data dictionary\n\n"
         "Generated from `wegly_analytics/model/tables.py` by `make dictionary`; do not edit by hand.\n\n"
-        "`data/` is where raw answers and snapshots go by default. Git keeps nothing of it but this page. A\n"
-        "snapshot is a folder of Parquet files, one folder a table, and every row carries `deal_id`. Instants are\n"
+        "`data/` is the default folder for raw responses and snapshots. Git ignores everything else in it.\n"
+        "A snapshot is a folder of Parquet files, one folder per table, and every row carries `deal_id`. Instants are\n"
         "UTC. Text columns whose name ends in `_id` are the API's own ids.\n\n"
+        "## Personal data\n\n"
+        "The column *personal* below says whose data a column may hold, and what each mode of\n"
+        "`snap.save(personal=...)` does with it: *hash* replaces each value by a pseudonym (equal values get equal\n"
+        'pseudonyms), *drop* removes the values, *keep* leaves them. `personal="keep"` keeps every column. A saved\n'
+        "snapshot is pseudonymised, not anonymous: it remains personal data under the LGPD.\n\n"
+        "| whose | `hash` | `hash-all` | `drop` | reason |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        f"{modes}\n"
+        "Columns without a mark are kept in every mode: numbers and dates, the ids and codes of deals and proposals,\n"
+        "and the lists that the company maintains (pipelines, stages, sources, loss reasons, roles, names of custom\n"
+        "fields). Anyone with access to Wegly can look up a deal, and so its customer, by its id or code.\n\n"
     )
     return head + dictionary([*TABLES.values(), LEDGER], IGNORED)
 

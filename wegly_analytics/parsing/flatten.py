@@ -1,14 +1,14 @@
-"""Answers become nine Arrow tables, in bulk.
+"""Responses become nine Arrow tables, in bulk.
 
-The answers of a batch are joined into newline-delimited JSON and read at once by `pyarrow.json` with the schema that
-the declarations give; the lists inside are taken apart with Arrow kernels. No Python object is made per deal.
+The responses of a batch are joined into newline-delimited JSON and read at once by `pyarrow.json`, with the schema
+derived from the declarations. The lists inside are flattened with Arrow kernels. No Python object is created per deal.
 
-Two precautions make the bulk way safe. Each answer gets its number in the batch as its first field, so that an answer
-which holds two objects, or half of one, can never pass for its neighbour. And an answer that is not even in braces
-never reaches the reader, which ends the process with a segmentation fault when its first value is ``null``.
+Two precautions make this safe. The first field of each line is the number of the response in the batch, so a response
+with two objects, or half of one, is never mistaken for its neighbour. And a response without braces never reaches the
+reader, which ends the process with a segmentation fault when its first value is ``null``.
 
-A batch that the reader refuses is halved until the culprit stands alone; that one is given to `diagnosis`, which
-repairs it or says what is wrong.
+A batch that the reader refuses is halved until the cause is a single response. That one is given to `repair`, which
+repairs it or reports what is wrong.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ import pyarrow.json as pj
 from wegly_analytics.errors import PayloadError
 from wegly_analytics.model.schema import Column, Kind, Table, steps
 from wegly_analytics.model.tables import CODE, DEAL_ID, READ, TABLES, UPDATED_AT
-from wegly_analytics.parsing.repair import mend, parse, unwrapped
+from wegly_analytics.parsing.repair import parse, repair, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _ROW: Final = "wegly_analytics:row"
-"""The field that carries an answer's number."""
+"""The field that holds the number of a response."""
 
-_SCHEMA: Final = pa.schema([pa.field(_ROW, pa.int64()), *READ.read])
+_SCHEMA: Final = pa.schema([pa.field(_ROW, pa.int64()), *READ.json_type])
 _BLOCK: Final = 2_000
-"""Answers that are read at once."""
+"""The number of responses read at once."""
 
 _BLOCK_BYTES: Final = 64 << 20
-"""The same in bytes, for answers that are unusually large."""
+"""The bytes read at once, for unusually large responses."""
 
 _BYTES: Final = 1 << 22
-"""What one thread parses at once, unless a single answer is larger."""
+"""The bytes that one thread parses at once, unless a single response is larger."""
 
 
 @dataclass(frozen=True)
 class Flat:
-    """A batch of answers as tables.
+    """A batch of responses as tables.
 
     Attributes
     ----------
     tables
         The nine tables by name, each with its declared schema.
     deal_ids
-        The deal in each answer that was read, by number. Where several answers are versions of one deal, only the
-        newest is in the tables.
+        The deal of each response that was read, by number. If several responses are versions of one deal, the tables
+        hold only the newest.
     refused
-        The answers set aside, by number.
+        The refused responses, by number.
     notes
-        What was repaired, or had to be read as missing, in answers that were kept; by number.
+        The repairs, and the values read as missing, of responses that were kept; by number.
     """
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
@@ -68,19 +68,19 @@ class Flat:
 
 
 def flatten(bodies: Sequence[bytes], requested: Sequence[str | None] | None = None) -> Flat:
-    """Turn answers into the nine tables.
+    """Turn responses into the nine tables.
 
     Parameters
     ----------
     bodies
-        One deal's JSON each, as it came.
+        One deal's JSON each, as received.
     requested
-        For each, the id it was requested with, as `ids.deal_key` writes it; an answer about another deal is set aside.
+        For each, the requested id, as `ids.deal_key` writes it; a response with another deal is refused.
 
     Returns
     -------
     Flat
-        The tables, and what became of each answer: every number below ``len(bodies)`` is in `deal_ids` or in `refused`.
+        The tables and the outcomes: every number below ``len(bodies)`` is in `deal_ids` or in `refused`.
 
     Examples
     --------
@@ -91,13 +91,13 @@ def flatten(bodies: Sequence[bytes], requested: Sequence[str | None] | None = No
     response: expected a JSON object, found '<html>', Expecting value at 0
     """
     flat = Flat()
-    answers: dict[int, bytes] = {}
+    responses: dict[int, bytes] = {}
     for n, body in enumerate(bodies):
         if text := unwrapped(body):
-            answers[n] = text
+            responses[n] = text
         else:
-            flat.refused[n] = _verdict(body)
-    blocks = (_read(block, flat) for block in _blocks(answers))
+            flat.refused[n] = _error_of(body)
+    blocks = (_read(block, flat) for block in _blocks(responses))
     rows = pa.concat_tables([_SCHEMA.empty_table(), *chain.from_iterable(blocks)])
     rows = _identified(rows, requested, flat)
     root = rows.to_struct_array().combine_chunks()
@@ -106,19 +106,19 @@ def flatten(bodies: Sequence[bytes], requested: Sequence[str | None] | None = No
     return flat
 
 
-def _verdict(body: bytes) -> PayloadError:
+def _error_of(body: bytes) -> PayloadError:
     try:
         parse(body)
     except PayloadError as error:
         return error
-    raise AssertionError("an answer that is not in braces was taken for an object")
+    raise AssertionError("a response without braces was parsed as an object")
 
 
-def _blocks(answers: dict[int, bytes]) -> Iterator[dict[int, bytes]]:
-    """Cut the answers into pieces that the processor's caches and the allocator deal with well."""
+def _blocks(responses: dict[int, bytes]) -> Iterator[dict[int, bytes]]:
+    """Split the responses into blocks that fit the processor's caches."""
     block: dict[int, bytes] = {}
     size = 0
-    for n, body in answers.items():
+    for n, body in responses.items():
         block[n] = body
         size += len(body)
         if len(block) == _BLOCK or size > _BLOCK_BYTES:
@@ -128,21 +128,21 @@ def _blocks(answers: dict[int, bytes]) -> Iterator[dict[int, bytes]]:
         yield block
 
 
-def _read(answers: dict[int, bytes], flat: Flat) -> Iterator[pa.Table]:
-    """Read answers in bulk; where the reader refuses, halve until the culprit stands alone."""
+def _read(responses: dict[int, bytes], flat: Flat) -> Iterator[pa.Table]:
+    """Read responses in bulk; halve a batch that the reader refuses until a single response is left."""
     try:
-        yield _bulk(answers)
+        yield _bulk(responses)
     except pa.ArrowInvalid as refusal:
-        if len(answers) > 1:
-            items = list(answers.items())
+        if len(responses) > 1:
+            items = list(responses.items())
             middle = len(items) // 2
             yield from _read(dict(items[:middle]), flat)
             yield from _read(dict(items[middle:]), flat)
             return
-        ((n, body),) = answers.items()
+        ((n, body),) = responses.items()
         try:
-            mended, notes = mend(body)
-            yield _bulk({n: mended})
+            repaired, notes = repair(body)
+            yield _bulk({n: repaired})
             flat.notes[n] = notes
         except PayloadError as error:
             flat.refused[n] = error
@@ -150,25 +150,27 @@ def _read(answers: dict[int, bytes], flat: Flat) -> Iterator[pa.Table]:
             flat.refused[n] = PayloadError("", "a readable deal", str(refusal))
 
 
-def _bulk(answers: dict[int, bytes]) -> pa.Table:
-    """Read answers at once, or raise `pyarrow.ArrowInvalid` without naming a culprit."""
-    lines = pa.py_buffer(b"".join(chain.from_iterable(_line(n, body) for n, body in answers.items())))
+def _bulk(responses: dict[int, bytes]) -> pa.Table:
+    """Read responses at once, or raise `pyarrow.ArrowInvalid`, which does not name the response."""
+    lines = pa.py_buffer(b"".join(chain.from_iterable(_line(n, body) for n, body in responses.items())))
     whole = pa.array([0, len(lines)], pa.int64()).buffers()[1]
-    pa.LargeStringArray.from_buffers(1, whole, lines).validate(full=True)  # the reader takes any bytes for text
+    pa.LargeStringArray.from_buffers(1, whole, lines).validate(
+        full=True
+    )  # the reader does not check that text is UTF-8
     table = pj.read_json(
         pa.BufferReader(lines),
-        read_options=pj.ReadOptions(block_size=max(_BYTES, 99 + max(map(len, answers.values())))),
+        read_options=pj.ReadOptions(block_size=max(_BYTES, 99 + max(map(len, responses.values())))),
         parse_options=pj.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="ignore"),
     )
-    if not np.array_equal(table.column(_ROW).to_numpy(), np.fromiter(answers, np.int64)):
-        raise pa.ArrowInvalid("an answer holds more, or less, than one object")
+    if not np.array_equal(table.column(_ROW).to_numpy(), np.fromiter(responses, np.int64)):
+        raise pa.ArrowInvalid("a response holds more or less than one object")
     return table
 
 
 def _line(n: int, body: bytes) -> tuple[bytes, bytes | memoryview, bytes]:
-    """Put an answer on one line, with its number as first field, in pieces that are not copied yet.
+    """Write a response on one line, with its number as the first field, as pieces that are not copied yet.
 
-    Raw line breaks stand between values only (inside JSON strings they are escaped), so spaces do as well.
+    Raw line breaks occur only between values (inside JSON strings they are escaped), so spaces can replace them.
     """
     if b"\n" in body or b"\r" in body:
         body = body.replace(b"\n", b" ").replace(b"\r", b" ")
@@ -177,9 +179,9 @@ def _line(n: int, body: bytes) -> tuple[bytes, bytes | memoryview, bytes]:
 
 
 def _identified(rows: pa.Table, requested: Sequence[str | None] | None, flat: Flat) -> pa.Table:
-    """Set aside answers without an id or about another deal; of several versions of one deal keep the newest."""
+    """Refuse responses without an id or with another deal; of several versions of one deal keep the newest."""
     newest: dict[str, tuple[int, int, int]] = {}
-    updated = rows.column(UPDATED_AT.path).cast(pa.int64()).fill_null(-(2**63))  # Python's years end at 9999
+    updated = rows.column(UPDATED_AT.path).cast(pa.int64()).fill_null(-(2**63))  # Python has no year beyond 9999
     columns = (c.to_pylist() for c in (rows.column(_ROW), rows.column(DEAL_ID.path), rows.column(CODE.path), updated))
     for row, (n, deal_id, code, updated_at) in enumerate(zip(*columns, strict=True)):
         wanted = requested[n] if requested else None
@@ -200,42 +202,42 @@ def _identified(rows: pa.Table, requested: Sequence[str | None] | None, flat: Fl
 
 @dataclass(frozen=True)
 class _Level:
-    """The objects at one depth of the answers.
+    """The objects at one depth of the responses.
 
     Attributes
     ----------
     path
-        Where they stand, such as ``"participants[]"``.
+        Their path, such as ``"participants[]"``.
     objects
-        The objects themselves.
+        The objects.
     above
-        For each, the number of the object on the level above that it belongs to.
-    answers
-        For each, the number of its answer.
+        For each, the number of its parent on the level above.
+    responses
+        For each, the number of its response.
     """
 
     path: str
     objects: pa.StructArray
     above: pa.Array
-    answers: pa.Array
+    responses: pa.Array
 
     def values(self, column: Column) -> pa.Array:
         return pc.struct_field(self.objects, steps(column.path[len(self.path) :]))
 
 
 def _table(table: Table, root: pa.StructArray, flat: Flat) -> pa.Table:
-    """Cut one table out of the answers."""
+    """Build one table from the responses."""
     levels = [_Level("", root, pa.nulls(len(root), pa.int64()), root.field(_ROW))]
     *hops, _ = table.rows.split("[]")
     for n, hop in enumerate(hops, start=1):
         up = levels[-1]
         lists = pc.struct_field(up.objects, steps(hop))
         objects, above = _elements(lists, keep_empty=table.keep_empty and n == len(hops))
-        levels.append(_Level(f"{up.path}{hop}[]", objects, above, up.answers.take(above)))
+        levels.append(_Level(f"{up.path}{hop}[]", objects, above, up.responses.take(above)))
     arrays = []
     for column in table.columns:
         depth = max(n for n, level in enumerate(levels) if column.path.startswith(level.path))
-        values = _keep(column, levels[depth], flat)
+        values = _converted(column, levels[depth], flat)
         for level in levels[depth + 1 :]:
             values = values.take(level.above)
         arrays.append(values)
@@ -243,38 +245,38 @@ def _table(table: Table, root: pa.StructArray, flat: Flat) -> pa.Table:
 
 
 def _elements(lists: pa.ListArray, *, keep_empty: bool) -> tuple[pa.StructArray, pa.Array]:
-    """Take lists apart: the elements, and for each the number of its list. A null element is no element."""
+    """Flatten lists: the elements, and for each the number of its list. Null elements are skipped."""
     objects, above = pc.list_flatten(lists), pc.list_parent_indices(lists)
     if objects.null_count:
-        there = pc.is_valid(objects)
-        objects, above = objects.filter(there), above.filter(there)
+        is_present = pc.is_valid(objects)
+        objects, above = objects.filter(is_present), above.filter(is_present)
     if keep_empty:
         owners = np.asarray(above)
-        childless = np.setdiff1d(np.arange(len(lists)), owners)
-        order = np.argsort(np.concatenate([owners, childless]), kind="stable")
+        empty = np.setdiff1d(np.arange(len(lists)), owners)
+        order = np.argsort(np.concatenate([owners, empty]), kind="stable")
         objects = objects.take(pa.array(order, mask=order >= len(owners)))
-        above = pa.array(np.concatenate([owners, childless])[order])
+        above = pa.array(np.concatenate([owners, empty])[order])
     return objects, above
 
 
-def _keep(column: Column, level: _Level, flat: Flat) -> pa.Array:
-    """Turn what was read into what is kept; a value that is not what was promised is noted and read as missing."""
+def _converted(column: Column, level: _Level, flat: Flat) -> pa.Array:
+    """Convert what was read to the type of the table; an undocumented value is noted and read as missing."""
     values = level.values(column)
     kept, expected = values, ""
     match column.kind:
         case Kind.DAY:
             kept = values.cast(pa.date32())  # the UTC day: the API writes midnight UTC
         case Kind.NUMBER:
-            kept = pc.if_else(pc.is_finite(values), values, None)  # the reader takes NaN for a number
-            expected = column.kind.says
-        case Kind.WORD:
-            words = column.words or {}
-            known = pa.array(words, pa.int64())
-            kept = pa.array(words.values()).take(pc.index_in(values, value_set=known))
-            expected = "one of " + ", ".join(map(str, words))
+            kept = pc.if_else(pc.is_finite(values), values, None)  # the reader accepts NaN as a number
+            expected = column.kind.description
+        case Kind.ENUM:
+            labels = column.labels or {}
+            known = pa.array(labels, pa.int64())
+            kept = pa.array(labels.values()).take(pc.index_in(values, value_set=known))
+            expected = "one of " + ", ".join(map(str, labels))
     if kept.null_count != values.null_count:
         odd = pc.and_(pc.is_valid(values), pc.is_null(kept))
-        for n, found in zip(level.answers.filter(odd).to_pylist(), values.filter(odd).to_pylist(), strict=True):
+        for n, found in zip(level.responses.filter(odd).to_pylist(), values.filter(odd).to_pylist(), strict=True):
             note = f"{column.path}: expected {expected}, found {found}; read as missing"
             flat.notes.setdefault(n, []).append(note)
     return kept

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN: Final = "column {!r} holds {}, which not every reader of Parquet knows; make it text or a number"
 
-_DECLARED: Final = {c.name: c.kind.keep for c in DEALS.columns}
+_DECLARED: Final = {c.name: c.kind.arrow_type for c in DEALS.columns}
 
 
 def assigned(source: Source, columns: Mapping[str, Any]) -> Source:

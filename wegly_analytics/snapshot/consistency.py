@@ -54,5 +54,5 @@ def _undeclared(tables: Mapping[str, pa.Table]) -> Iterator[str]:
         have = tables[name].schema
         for column in declared.columns:
             at = have.get_field_index(column.name)
-            if at < 0 or have.field(at).type != column.kind.keep:
-                yield f"{name}.{column.name} is not {column.kind.keep}"
+            if at < 0 or have.field(at).type != column.kind.arrow_type:
+                yield f"{name}.{column.name} is not {column.kind.arrow_type}"

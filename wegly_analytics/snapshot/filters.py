@@ -22,7 +22,7 @@ from wegly_analytics.model.tables import DEALS
 from wegly_analytics.snapshot.expressions import short, text_of
 from wegly_analytics.snapshot.spans import PERIODS, Span, days_of
 
-_WORDS: Final = {c.name: tuple(c.words.values()) for c in DEALS.columns if c.words}
+_WORDS: Final = {c.name: tuple(c.labels.values()) for c in DEALS.columns if c.labels}
 
 
 @dataclass(frozen=True)

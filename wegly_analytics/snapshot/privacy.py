@@ -1,8 +1,9 @@
-"""Personal data in what is published: turned into pseudonyms, left out, or kept.
+"""Personal data in published snapshots: replaced by pseudonyms, dropped, or kept.
 
-A pseudonym is a keyed hash (HMAC-SHA256): equal values stay equal, so that people can be counted and joined, but nobody
-without the secret can find out who they are, not even by trying all telephone numbers. The secret lies outside the
-data. Which columns are personal stands in their declarations.
+A pseudonym is a keyed hash (HMAC-SHA256). Equal values get equal pseudonyms, so people can be counted and joined, but
+without the secret nobody can find out who they are, not even by trying every telephone number. The secret is stored
+outside the data. Which columns are personal, and what each mode does with them, is declared in
+`wegly_analytics.model.tables`.
 """
 
 from __future__ import annotations
@@ -10,141 +11,182 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import pyarrow as pa
 
 from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.model.tables import TABLES
+from wegly_analytics.model.schema import Kind, Mode, Treatment
+from wegly_analytics.model.tables import DEAL_ID, DEALS, TABLES, TAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from wegly_analytics.model.schema import Personal
+_MODES: Final[tuple[Mode, ...]] = ("keep", "hash", "hash-all", "drop")
+"""From weakest to strongest: a stronger mode cannot be undone."""
 
-Mode = Literal["hash", "drop", "keep"]
-
-_TREATMENT: Final[dict[Mode, dict[Personal, Mode]]] = {
-    "hash": {"identity": "hash", "text": "drop", "reason": "keep"},
-    "drop": {"identity": "drop", "text": "drop", "reason": "drop"},
-    "keep": {"identity": "keep", "text": "keep", "reason": "keep"},
-}
-"""What each mode does with each kind of personal column."""
-
-_STRENGTH: Final[tuple[Mode, ...]] = ("keep", "hash", "drop")
-"""What was done more strongly cannot be undone."""
+_TREATMENTS: Final[tuple[Treatment, ...]] = ("keep", "hash", "drop")
+"""From weakest to strongest."""
 
 _DIGITS: Final = 32
-"""Hexadecimal digits of a pseudonym: 128 bits, so that no two people ever share one."""
+"""Hexadecimal digits of a pseudonym: 128 bits make collisions practically impossible."""
+
+_MIN_SECRET: Final = 16
+"""The fewest bytes of a secret."""
 
 
 @dataclass(frozen=True)
 class Protection:
-    """What was done to personal columns.
+    """How personal columns were treated.
 
     Attributes
     ----------
     mode
-        The mode as a whole.
+        The mode of the whole snapshot.
     columns
-        What was done to each column, by ``"table.column"``; one that is not listed is as it came.
+        The treatment of each column, by ``"table.column"``; a column that is not listed is unchanged.
     key
-        Which secret the pseudonyms were made with, without telling it.
+        The fingerprint of the secret of the pseudonyms.
     secret
-        The secret itself, never shown or saved.
+        The secret itself; never shown or saved.
     """
 
     mode: Mode = "keep"
-    columns: Mapping[str, Mode] = field(default_factory=dict)
+    columns: Mapping[str, Treatment] = field(default_factory=dict)
     key: str | None = None
     secret: bytes | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """All but the secret, for a manifest."""
+        """Return everything but the secret, for a manifest."""
         return {"mode": self.mode, "columns": dict(self.columns), "key": self.key}
 
     def apply(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-        """Do to tables that came as they are what was done to others."""
-        done = dict(tables)
-        for place, mode in self.columns.items():
-            table, name = place.split(".")
-            if mode != "keep":
-                done[table] = _treated(done[table], name, mode, self.secret)
-        return done
+        """Treat untreated tables in the same way. Columns that they do not have are ignored."""
+        treated = dict(tables)
+        for place, treatment in self.columns.items():
+            table, name = place.split(".", 1)
+            if treatment != "keep" and name in treated[table].schema.names:
+                treated[table] = _treated(treated[table], name, treatment, self.secret)
+        return treated
 
-    def further(self, mode: Mode, columns: Mapping[str, Mode], secret: Callable[[], bytes]) -> Protection:
-        """Say what is to be done to tables on which this was done already: nothing can be undone.
+    def further(
+        self,
+        mode: Mode,
+        columns: Mapping[str, Treatment] | None,
+        deals: pa.Schema,
+        secret: Callable[[], bytes],
+    ) -> Protection:
+        """Combine this treatment with a further one; the stronger of the two holds.
 
-        The secret is only read where there is something new to make pseudonyms of.
+        The secret is read only if there are new pseudonyms to make.
+
+        Parameters
+        ----------
+        mode
+            The further mode.
+        columns
+            Treatments of single columns that differ from the mode.
+        deals
+            The columns of deals, including assigned ones.
+        secret
+            Reads the secret.
 
         Raises
         ------
         SettingError
-            If a mode or a column is unknown, or the pseudonyms were made with another secret.
+            If a mode or treatment is unknown, or the present pseudonyms were made with another secret.
+        MissingColumnError
+            If there is no such text column.
         """
-        wanted = {
-            place: max(each, self.columns.get(place, "keep"), key=_STRENGTH.index)
-            for place, each in _wanted(mode, columns).items()
-        }
-        wanted = {place: each for place, each in sorted(wanted.items()) if each != "keep"}
-        mode = max(mode, self.mode, key=_STRENGTH.index)
-        if any(each == "hash" and self.columns.get(place) != "hash" for place, each in wanted.items()):
+        further = _requested(mode, columns, deals)
+        combined: dict[str, Treatment] = {}
+        for place in sorted({*self.columns, *further}):
+            both = (self.columns.get(place, "keep"), further.get(place, "keep"))
+            combined[place] = max(both, key=_TREATMENTS.index)
+        combined = {place: treatment for place, treatment in combined.items() if treatment != "keep"}
+        mode = max(mode, self.mode, key=_MODES.index)
+        if any(each == "hash" and self.columns.get(place) != "hash" for place, each in combined.items()):
             found = secret()
-            return Protection(mode, wanted, fingerprint(found), self.unlocked(found).secret)
-        return Protection(mode, wanted, self.key, self.secret)
+            return Protection(mode, combined, fingerprint(found), self.unlocked(found).secret)
+        return Protection(mode, combined, self.key, self.secret)
 
     def unlocked(self, secret: bytes) -> Protection:
-        """Add the secret, with which more people can be given their pseudonyms.
+        """Add the secret, which is needed for new pseudonyms.
 
         Raises
         ------
         SettingError
-            If the pseudonyms were made with another one.
+            If the present pseudonyms were made with another secret.
         """
         key = fingerprint(secret)
         if self.key not in (None, key):
             raise SettingError(
-                f"the pseudonyms were made with secret {self.key}, here lies secret {key}: equal people would "
-                "no longer be equal. Bring the other secret here (WEGLY_SALT_FILE), or save with personal='drop'"
+                f"the pseudonyms were made with secret {self.key}, but the secret on this computer is {key}: the same "
+                "person would get two pseudonyms. Provide the first secret (WEGLY_SALT_FILE), or save with "
+                "personal='drop'"
             )
         return replace(self, secret=secret)
 
     def rest(self, done: Protection) -> Protection:
-        """Say what of this is left to do where some was done already."""
-        left: dict[str, Mode] = {place: mode for place, mode in self.columns.items() if done.columns.get(place) != mode}
+        """Return the part of this treatment that is not yet done."""
+        left = {place: treatment for place, treatment in self.columns.items() if done.columns.get(place) != treatment}
         return Protection(self.mode, left, self.key, self.secret)
 
     def marked(self, name: str, table: pa.Table) -> pa.Table:
-        """Write into a table's metadata what was done to it, for whoever reads the file alone."""
+        """Record the treatment in a table's metadata, for readers of a single file."""
         for n, column in enumerate(table.schema):
-            mode = self.columns.get(f"{name}.{column.name}")
-            if mode is not None:
-                notes = {**(column.metadata or {}), b"personal_mode": mode.encode()}
-                table = table.set_column(n, column.with_metadata(notes), table.column(n))
+            treatment = self.columns.get(f"{name}.{column.name}")
+            if treatment is not None:
+                metadata = {**(column.metadata or {}), b"personal_mode": treatment.encode()}
+                table = table.set_column(n, column.with_metadata(metadata), table.column(n))
         return table.replace_schema_metadata({**(table.schema.metadata or {}), b"personal_mode": self.mode.encode()})
 
+    def without_values(self, filters: Iterable[str]) -> tuple[str, ...]:
+        """Shorten the texts of filters on treated columns to the column, because they quote values.
 
-def _wanted(mode: Mode, columns: Mapping[str, Mode]) -> dict[str, Mode]:
-    for each in (mode, *columns.values()):
-        if each not in get_args(Mode):
-            raise SettingError(f"personal={each!r} is none of {', '.join(map(repr, get_args(Mode)))}")
-    texts = {f"{t.name}.{c.name}" for t in TABLES.values() for c in t.columns if c.kind.name == "TEXT"}
-    for place in columns:
-        if place not in texts or place.endswith(".deal_id"):
-            raise MissingColumnError("the list of text columns", place, sorted(texts))
-    declared: dict[str, Mode] = {
-        f"{t.name}.{c.name}": _TREATMENT[mode][c.personal] for t in TABLES.values() for c in t.columns if c.personal
+        Examples
+        --------
+        >>> Protection("hash", {"deals.organization": "hash"}).without_values(["organization = Acme", "status = won"])
+        ('organization (value not shown)', 'status = won')
+        """
+        places = (place.split(".", 1) for place, treatment in self.columns.items() if treatment != "keep")
+        names = sorted(name for table, name in places if table in (DEALS.name, TAGS.name))
+        texts = []
+        for text in filters:
+            found = [name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+            texts.append(f"{', '.join(found)} (value not shown)" if found else text)
+        return tuple(texts)
+
+
+def _requested(mode: Mode, columns: Mapping[str, Treatment] | None, deals: pa.Schema) -> dict[str, Treatment]:
+    """Return the treatment of each column, or refuse what cannot be used."""
+    if mode not in _MODES:
+        raise SettingError(f"personal={mode!r} is none of {', '.join(map(repr, get_args(Mode)))}")
+    if columns is not None and not isinstance(columns, Mapping):
+        raise SettingError(f"columns={columns!r}: give a dictionary such as {{'deals.title': 'keep'}}")
+    texts = {f"{t.name}.{c.name}" for t in TABLES.values() for c in t.columns if c.kind is Kind.TEXT}
+    texts |= {f"deals.{f.name}" for f in deals if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)}
+    texts -= {f"{name}.{DEAL_ID.name}" for name in TABLES}
+    for place, treatment in (columns or {}).items():
+        if place not in texts:
+            raise MissingColumnError("the list of text columns", str(place), sorted(texts))
+        if treatment not in _TREATMENTS:
+            raise SettingError(f"columns={{{place!r}: {treatment!r}}} is none of {', '.join(map(repr, _TREATMENTS))}")
+    declared = {
+        f"{t.name}.{c.name}": c.personal.treatment(mode) for t in TABLES.values() for c in t.columns if c.personal
     }
-    return declared | dict(columns)
+    return declared | dict(columns or {})
 
 
-def _treated(table: pa.Table, name: str, mode: Mode, secret: bytes | None) -> pa.Table:
+def _treated(table: pa.Table, name: str, treatment: Treatment, secret: bytes | None) -> pa.Table:
     n = table.schema.get_field_index(name)
     values = table.column(n).combine_chunks()
-    if mode == "drop":
+    if treatment == "drop":
         values = pa.nulls(len(values), values.type)
     else:
         coded = values.dictionary_encode()
@@ -162,17 +204,17 @@ def _pseudonym(value: str | None, secret: bytes | None) -> str | None:
 
 
 def fingerprint(secret: bytes) -> str:
-    """Name a secret without telling it."""
+    """Identify a secret without revealing it."""
     return hmac.new(secret, b"wegly_analytics: which secret", hashlib.sha256).hexdigest()[:8]
 
 
 def read_secret(file: Path) -> bytes:
-    """Read the secret for pseudonyms; make one, private to the user, where there is none yet.
+    """Read the secret for pseudonyms; if there is none, create one that only the user can read.
 
     Raises
     ------
     SettingError
-        If it can be neither read nor made, or is too short to be one.
+        If it can be neither read nor created, or is too short.
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -185,16 +227,27 @@ def read_secret(file: Path) -> bytes:
             with os.fdopen(handle, "w", encoding="ascii") as new:
                 new.write(secret.hex() + "\n")
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no hexadecimal number"
+        why = getattr(error, "strerror", None) or "it is not a hexadecimal number"
         raise SettingError(
-            f"the secret for pseudonyms in {file}: {why}; let WEGLY_SALT_FILE name another file, or save with "
+            f"the secret for pseudonyms in {file}: {why}; set WEGLY_SALT_FILE to another file, or save with "
             "personal='drop'"
         ) from None
-    if len(secret) < 16:
-        raise SettingError(f"the secret for pseudonyms in {file} is too short; remove the file to make a new one")
+    if len(secret) < _MIN_SECRET:
+        raise SettingError(
+            f"the secret for pseudonyms in {file} is too short; delete the file, and a new secret is created"
+        )
     return secret
 
 
 def restored(saved: Mapping[str, Any]) -> Protection:
-    """Read what `Protection.as_dict` wrote."""
-    return Protection(saved["mode"], cast("dict[str, Mode]", dict(saved["columns"])), saved["key"])
+    """Read what `Protection.as_dict` returned.
+
+    Raises
+    ------
+    ValueError
+        If a mode or treatment is unknown.
+    """
+    columns = dict(saved["columns"])
+    if saved["mode"] not in _MODES or not set(columns.values()) <= set(_TREATMENTS):
+        raise ValueError(f"personal {saved!r}")
+    return Protection(saved["mode"], cast("dict[str, Treatment]", columns), saved["key"])

@@ -1,0 +1,91 @@
+"""Drift: fields that the API sends without documenting them, and documented fields that it never sends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wegly_analytics.model.tables import DOCUMENTED
+from wegly_analytics.parsing.repair import JSON_TYPES, below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wegly_analytics.model.schema import Node
+
+
+@dataclass
+class Drift:
+    """Differences between the responses and the documentation.
+
+    Attributes
+    ----------
+    looked_at
+        The number of responses compared.
+    unknown
+        For the path of each undocumented field: the number of responses with it, and the type of its first value.
+    seen
+        Documented paths that were in at least one response, also with null.
+    """
+
+    looked_at: int = 0
+    unknown: dict[str, list[Any]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.seen = set(self.seen)
+
+    def look(self, body: bytes) -> None:
+        """Compare one response; one that is not JSON is skipped, because the ledger has it."""
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            return
+        self.looked_at += 1
+        found: dict[str, str] = {}
+        self._compare(DOCUMENTED, value, found)
+        for path, kind in found.items():
+            count, first = self.unknown.get(path, (0, kind))
+            self.unknown[path] = [count + 1, first]
+
+    def _compare(self, node: Node, value: Any, found: dict[str, str]) -> None:
+        if node.item and isinstance(value, list):
+            for v in value:
+                self._compare(node.item, v, found)
+        elif node.fields and isinstance(value, dict):
+            self.seen.update(node.fields[key].path for key in value.keys() & node.fields.keys())
+            for key, child in value.items():
+                if key not in node.fields:
+                    found.setdefault(below(node.path, key), type(child).__name__)
+                elif child:
+                    self._compare(node.fields[key], child, found)
+
+    def __add__(self, other: Drift) -> Drift:
+        """Combine the differences found in two sets of responses."""
+        unknown = {path: list(found) for path, found in self.unknown.items()}
+        for path, (count, kind) in other.unknown.items():
+            known, first = unknown.get(path, (0, kind))
+            unknown[path] = [known + count, first]
+        return Drift(self.looked_at + other.looked_at, unknown, self.seen | other.seen)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all attributes, for a manifest; `Drift(**...)` reads them."""
+        return {"looked_at": self.looked_at, "unknown": self.unknown, "seen": sorted(self.seen)}
+
+    def rows(self) -> Iterable[dict[str, object]]:
+        """Yield a row for each unknown path, then one for each documented path that was never seen.
+
+        Paths below one that was never seen are not listed.
+        """
+        for path, (count, kind) in sorted(self.unknown.items()):
+            yield {"path": path, "drift": "unknown", "deals": count, "example": JSON_TYPES[kind]}
+        if self.looked_at:
+            yield from self._never_seen(DOCUMENTED)
+
+    def _never_seen(self, node: Node) -> Iterable[dict[str, object]]:
+        for child in node.fields.values():
+            if child.path not in self.seen:
+                yield {"path": child.path, "drift": "never seen", "deals": 0, "example": None}
+            else:
+                yield from self._never_seen(child.item or child)
