@@ -36,7 +36,7 @@ MISTAKES = {
     "an address without TLS": ([*FETCH, "--base-url", "http://api.wegly.com.br"], 2, "use https"),
     "an unset variable": ([*FETCH, "--base-url", ""], 2, UNTIL + "'--base-url': it is empty"),
     "an origin without scheme": ([*FETCH, "--origin", "crm.example.com"], 2, "'crm.example.com': give scheme and host"),
-    "a root that is a file": ([*FETCH, "--root", "file"], 2, "file cannot be written (Not a directory); name another folder with --root"),
+    "a root that is a file": ([*FETCH, "--root", "file"], 2, "file is a file: name the folder of snapshots, such as data/snapshots\n"),
     "a root in a file": (["read", "ids.txt", "--root", "file/x"], 2, "file/x cannot be written (Not a directory)"),
     "a root where nobody may write": (["refresh", "--root", "/proc/wegly"], 2, "--root: /proc/wegly cannot be written"),
     "an archive that is a file": ([*FETCH, "--archive", "file"], 2, "--archive: file cannot be written (Not a directory)"),

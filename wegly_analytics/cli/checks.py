@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from errno import EXDEV
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -101,12 +102,15 @@ def writable(folder: Path, option: str) -> None:
 
 def publishable(root: Path, option: str) -> None:
     """Try to publish in a folder of snapshots: write beside it, and rename into it; nothing is left there."""
-    root = root.absolute()
-    with _refusal(root, option), _trial(root.parent) as trial:
-        if root.exists():
-            inside = root / trial.name
-            trial.rename(inside)
-            inside.rename(trial)
+    from wegly_analytics.store.publish import writable_root
+
+    with _refusal(root, option):
+        place = writable_root(root).resolve()
+        with _trial(place.parent) as trial:
+            if place.exists():
+                inside = place / trial.name
+                trial.rename(inside)
+                inside.rename(trial)
 
 
 @contextmanager
@@ -123,7 +127,8 @@ def _trial(folder: Path) -> Iterator[Path]:
 def _refusal(folder: Path, option: str) -> Iterator[None]:
     try:
         yield
+    except SettingError as error:
+        raise SettingError(f"{option}: {error}") from None
     except OSError as error:
-        raise SettingError(
-            f"{option}: {folder} cannot be written ({error.strerror or error}); name another folder with {option}"
-        ) from None
+        remedy = "it is a mount point: name a folder in it" if error.errno == EXDEV else "name another folder"
+        raise SettingError(f"{option}: {folder} cannot be written ({error.strerror or error}); {remedy}") from None

@@ -29,9 +29,12 @@ _ARGUMENT: Final = re.compile(
     r"""=(?:'([^']*)'|"([^"]*)"|(\d+(?:\.\d+)?)|\.\.\.|True)?(?(1)\))"""
 )
 
+_SAVE: Final = re.compile(r"""\bsave\((['"])(.*?)\1\)""")
+_FUNCTION: Final = re.compile(r"\bwa\.(fetch|read|refresh|snapshots|verify)\b(?!\()")
+
 
 def with_options(message: str) -> str:
-    """Name the options of the command where a message names the arguments of Python functions.
+    """Name commands and options where a message names Python functions and their arguments.
 
     Examples
     --------
@@ -39,8 +42,10 @@ def with_options(message: str) -> str:
     'more than --max-failures 0.05 allows; with --archive data/raw it can be resumed'
     >>> with_options('pass Client(origin="https://…"), or column= with its name')
     'pass --origin https://…, or --column with its name'
+    >>> with_options("wa.snapshots lists them; name a folder, such as save('data/snapshots')")
+    'wegly snapshots lists them; name a folder, such as data/snapshots'
     """
-    return _ARGUMENT.sub(_option, message)
+    return _ARGUMENT.sub(_option, _FUNCTION.sub(r"wegly \1", _SAVE.sub(r"\2", message)))
 
 
 def _option(argument: re.Match[str]) -> str:
