@@ -72,7 +72,7 @@ def test_a_keyring_that_fails_is_no_missing_key(tmp_path, monkeypatch, ring):
 def test_a_machine_without_keyring_has_no_key(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
     ring(error=keyring.errors.NoKeyringError())
-    with pytest.raises(AuthError, match="no key: set WEGLY_TOKEN"):
+    with pytest.raises(AuthError, match="no token: set WEGLY_TOKEN"):
         Client()
 
 

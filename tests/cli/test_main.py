@@ -66,7 +66,7 @@ def test_without_a_key_the_variable_is_named(wegly, monkeypatch):
     monkeypatch.delenv("WEGLY_TOKEN", raising=False)
     code, _, err = wegly("fetch", "1", token=None)
     assert code == 1
-    assert "no key: set WEGLY_TOKEN" in err
+    assert "no token: set WEGLY_TOKEN" in err
 
 
 def test_an_unwritable_root_is_exit_code_1(wegly, serve, tmp_path):

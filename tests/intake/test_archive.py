@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wegly_analytics.errors import ArchiveError
-from wegly_analytics.intake.archive import Archive, Record, age
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.record import Record
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=200)
@@ -55,7 +56,7 @@ def test_any_tool_reads_a_finished_segment(tmp_path):
         archive.write(deal(1))
     (path,) = archive.segments()
     assert gzip.decompress(path.read_bytes()) == deal(1).line()
-    assert path.name.startswith("answers-")
+    assert path.name.startswith("responses-")
 
 
 def test_files_are_private_to_the_user(tmp_path):
@@ -87,16 +88,16 @@ def test_rubbish_is_named_and_what_stands_before_it_is_read(tmp_path):
     (path,) = archive.segments()
     with path.open("ab") as file:
         file.write(b"\xff" * 100)
-    (tmp_path / "answers-0-odd.ndjson.gz").write_bytes(gzip.compress(b'{"requested": "7"}\n'))
+    (tmp_path / "responses-0-odd.ndjson.gz").write_bytes(gzip.compress(b'{"requested": "7"}\n'))
     again = Archive(tmp_path)
     assert [record.requested for record in again] == ["1", "2"]
-    assert set(again.damaged) == {path, tmp_path / "answers-0-odd.ndjson.gz"}
-    assert "no record" in again.damaged[tmp_path / "answers-0-odd.ndjson.gz"]
+    assert set(again.damaged) == {path, tmp_path / "responses-0-odd.ndjson.gz"}
+    assert "not a record" in again.damaged[tmp_path / "responses-0-odd.ndjson.gz"]
 
 
 def test_segments_joined_into_one_file_are_read_whole(tmp_path):
     packed = b"".join(gzip.compress(deal(n).line()) for n in range(3))
-    (tmp_path / "answers-joined.ndjson.gz").write_bytes(packed)
+    (tmp_path / "responses-joined.ndjson.gz").write_bytes(packed)
     assert [record.requested for record in Archive(tmp_path)] == ["0", "1", "2"]
 
 
@@ -105,9 +106,9 @@ def test_the_newest_answer_counts_and_failures_do_not(tmp_path):
         archive.write(Record("1", 200, NOW, b'{"id": "new"}'))
         archive.write(Record("1", 200, LONG_AGO, b'{"id": "old"}'))
         archive.write(Record("1", 500, NOW + timedelta(1)))
-        archive.write(Record("2", None, NOW, message="no answer"))
+        archive.write(Record("2", None, NOW, message="no response"))
         archive.write(Record("3", 404, NOW))
-    newest = Archive(tmp_path).newest(lambda record: record.settles)
+    newest = Archive(tmp_path).newest(lambda record: record.is_final)
     assert {requested: found.n for requested, found in newest.items()} == {"1": 0, "3": 4}
     assert [record.body for record in archive.pick([0])] == [b'{"id": "new"}']
 
@@ -126,7 +127,7 @@ def test_the_newest_answer_counts_and_failures_do_not(tmp_path):
     ],
 )
 def test_only_an_answer_about_the_deal_settles_it(record, settles):
-    assert record.settles is settles
+    assert record.is_final is settles
 
 
 def test_what_is_too_old_is_erased_for_good(tmp_path):
@@ -153,8 +154,8 @@ def test_what_is_too_old_is_erased_for_good(tmp_path):
 def test_a_damaged_segment_is_not_rewritten_unseen(tmp_path):
     packer = zlib.compressobj(wbits=31)
     torn = packer.compress(deal(1, LONG_AGO).line() + deal(2, NOW).line()) + packer.flush(zlib.Z_SYNC_FLUSH)
-    (tmp_path / "answers-1.ndjson.gz").write_bytes(torn + b"\xff" * 50)
-    with pytest.raises(ArchiveError, match=r"answers-1.ndjson.gz is damaged \(.*\); erase or repair it by hand"):
+    (tmp_path / "responses-1.ndjson.gz").write_bytes(torn + b"\xff" * 50)
+    with pytest.raises(ArchiveError, match=r"responses-1.ndjson.gz is damaged \(.*\); erase or repair it by hand"):
         Archive(tmp_path).erase(NOW - timedelta(days=1))
     assert len(list(Archive(tmp_path))) == 2
 
@@ -166,15 +167,16 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(tmp_p
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "answers-1.ndjson.gz").mkdir()
-    with pytest.raises(ArchiveError, match="answers-1.ndjson.gz cannot be read: Is a directory"):
+    (tmp_path / "responses-1.ndjson.gz").mkdir()
+    with pytest.raises(ArchiveError, match="responses-1.ndjson.gz cannot be read: Is a directory"):
         list(Archive(tmp_path))
 
 
 FULL_DISK = """
 import resource, signal, sys
 from datetime import UTC, datetime
-from wegly_analytics.intake.archive import Archive, Record
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.record import Record
 from wegly_analytics.errors import ArchiveError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
@@ -204,17 +206,3 @@ def test_a_full_disk_is_said_so_and_what_was_written_is_kept(tmp_path):
     # of the record that found the disk full all but the end of its block may have been written: then it is readable
     assert kept in (list(range(written)), list(range(written + 1)))
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20_000
-
-
-@pytest.mark.parametrize(
-    ("text", "length"),
-    [("30d", timedelta(30)), (" 12h", timedelta(hours=12)), ("2w", timedelta(14)), (timedelta(1), timedelta(1))],
-)
-def test_lengths_of_time_are_written_as_people_do(text, length):
-    assert age(text) == length
-
-
-@pytest.mark.parametrize("text", ["", "d", "30", "30 days", "-1d", "1.5d"])
-def test_other_lengths_are_refused(text):
-    with pytest.raises(ValueError, match="is no length of time"):
-        age(text)

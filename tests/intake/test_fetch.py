@@ -19,7 +19,8 @@ from wegly_analytics.errors import (
     OriginError,
     SettingError,
 )
-from wegly_analytics.intake.fetch import fetch, read
+from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.read import read
 from wegly_analytics.sandbox import faults
 
 
@@ -71,13 +72,13 @@ def test_no_ids_make_an_empty_snapshot(serve):
 
 def test_a_wrong_key_is_one_error_after_one_request(serve):
     server = serve()
-    with pytest.raises(AuthError, match="the key was refused"):
+    with pytest.raises(AuthError, match="the token was refused"):
         fetch(range(1, 2001), client=client(server, token="wrong"), progress=False)
     assert len(server.requests) == 1
 
 
 def test_a_missing_key_is_one_error_before_the_first_request():
-    with pytest.raises(AuthError, match="no key: set WEGLY_TOKEN"):
+    with pytest.raises(AuthError, match="no token: set WEGLY_TOKEN"):
         fetch(range(1, 2001), progress=False)
 
 
@@ -112,12 +113,12 @@ BAD = {
     "6": (faults.with_field("mood", "fine"), "fetched", None),
     "7": (faults.wrong_type("value", "12.5"), "fetched", "value: expected a number, found '12.5'; read as 12.5"),
     "8": (faults.FAULTS["empty"], "unreadable", "response: expected a JSON object, found ''"),
-    "9": (faults.FAULTS["reset"], "failed", "no answer from …/deals/9"),
+    "9": (faults.FAULTS["reset"], "failed", "no response from …/deals/9"),
     "11": (faults.FAULTS["bad_utf8"], "unreadable", "response: expected UTF-8 text"),
     "12": (faults.FAULTS["gzip_bomb"], "unreadable", "response: expected at most 32 MiB, found more"),
     "13": (faults.wrong_type("code", 14), "unreadable", "code: expected deal 13, as requested, found deal 14"),
     "14": (faults.FAULTS["error500"], "failed", "500 for …/deals/14: the server failed"),
-    "15": (faults.FAULTS["redirect"], "failed", "sent to another address"),
+    "15": (faults.FAULTS["redirect"], "failed", "redirected to another address"),
     "16": (faults.FAULTS["deep"], "fetched", None),
 }
 
@@ -251,7 +252,7 @@ def test_drift_is_warned_of_once(tmp_path):
     with pytest.warns(DriftWarning) as caught:
         snap = read(tmp_path / "x.ndjson")
     assert [str(w.message) for w in caught] == [
-        "fields that are not documented came: new0, new1, new2, new3, new4, …; see snap.drift"
+        "received fields that are not documented: new0, new1, new2, new3, new4, …; see snap.drift"
     ]
     assert snap.drift.attrs["looked_at"] == 2000 + 50
 

@@ -33,27 +33,27 @@ def test_many_workers_ask_for_no_code_that_one_alone_would_not(exists, start, mi
         if not under_way:
             break
         key = under_way.pop(random.randrange(len(under_way)))
-        frontier.hear(key, exists=int(key) in exists)
+        frontier.note(key, exists=int(key) in exists)
     assert requested == alone(exists, start, misses)
-    assert frontier.places == {str(code): n for n, code in enumerate(requested)}
+    assert frontier.positions == {str(code): n for n, code in enumerate(requested)}
 
 
 def test_listed_ids_come_first_and_are_not_walked_over_again():
     frontier = Frontier(["7", "2"], Walk(1, 3))
     assert [frontier.next() for _ in range(6)] == ["7", "2", "1", "3", None, None]
-    frontier.hear("3", exists=True)
+    frontier.note("3", exists=True)
     assert [frontier.next() for _ in range(4)] == ["4", "5", "6", None]
     assert frontier.total is None
 
 
 def test_a_list_knows_its_length_and_its_end():
     frontier = Frontier(["7", "2"])
-    assert (frontier.total, frontier.waiting, frontier.is_exhausted) == (2, ("7", "2"), False)
+    assert (frontier.total, frontier.pending, frontier.is_exhausted) == (2, ("7", "2"), False)
     assert [frontier.next(), frontier.next(), frontier.next()] == ["7", "2", None]
     assert frontier.is_exhausted
 
 
 @pytest.mark.parametrize(("start", "misses"), [(0, 1), (1, 0), (1.5, 1), (True, 1), (1, "x")])
 def test_a_walk_takes_whole_numbers(start, misses):
-    with pytest.raises(SettingError, match="give a positive whole number"):
+    with pytest.raises(SettingError, match="give (1 or more|for example)"):
         Walk(start, misses)

@@ -115,7 +115,7 @@ def test_a_signature_that_fits_is_taken(tmp_path, encode):
 )
 def test_a_signature_that_does_not_fit_stops_everything(tmp_path, line):
     good = signed(event("deal.won", {"id": 1}))
-    with pytest.raises(SettingError, match=r"events.ndjson, line 2: the signature does not fit the body"):
+    with pytest.raises(SettingError, match=r"events.ndjson, line 2: the signature does not match the body"):
         webhook_ids(lines(tmp_path, good, line), "s3cret")
 
 
@@ -126,12 +126,12 @@ def test_with_a_secret_an_unsigned_line_is_refused(tmp_path):
 
 @pytest.mark.parametrize("line", ["{", "[1]", '{"event_key": "deal.won"}', '{"event_key": 1, "payload": {}}'])
 def test_what_is_no_webhook_is_named(tmp_path, line):
-    with pytest.raises(SettingError, match="line 1: it is no"):
+    with pytest.raises(SettingError, match="line 1: it is not a"):
         webhook_ids(lines(tmp_path, line))
 
 
 def test_an_event_that_does_not_say_which_deal_is_named(tmp_path):
-    with pytest.raises(IdError, match=r"line 1: the event deal.won does not say which deal"):
+    with pytest.raises(IdError, match=r"line 1: the event deal.won does not name its deal"):
         webhook_ids(lines(tmp_path, event("deal.won", {"deal": {"name": "x"}})))
 
 

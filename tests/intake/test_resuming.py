@@ -23,8 +23,11 @@ from wegly_analytics.errors import (
     StaleWarning,
     StoppedError,
 )
-from wegly_analytics.intake.archive import Archive, Record
-from wegly_analytics.intake.fetch import fetch, read, walk
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.frontier import walk
+from wegly_analytics.intake.read import read
+from wegly_analytics.intake.record import Record
 from wegly_analytics.model.tables import TABLES
 from wegly_analytics.sandbox import TOKEN, faults
 
@@ -82,7 +85,7 @@ def test_an_answer_that_is_too_old_is_asked_for_again(serve, tmp_path):
     snap = fetch(range(1, 11), client=client(server), archive=tmp_path, progress=False, max_age="7d")
     assert sorted(map(int, requested(server)[2:])) == list(range(1, 9))
     assert snap.taken_from > old
-    with pytest.raises(SettingError, match="max_age='soon': write a length of time such as '30d'"):
+    with pytest.raises(SettingError, match="max_age='soon' is not a length of time"):
         fetch([1], client=client(server), archive=tmp_path, max_age="soon")
 
 
@@ -105,11 +108,11 @@ def test_a_failure_after_an_answer_does_not_undo_it(tmp_path):
     with Archive(tmp_path) as archive:
         archive.write(Record("1", 200, now - timedelta(1), Numbered().answer("1", None)))
         archive.write(Record("1", 503, now, message="503"))
-        archive.write(Record("2", None, now, message="no answer"))
+        archive.write(Record("2", None, now, message="no response"))
     with pytest.warns(IncompleteWarning):
         ledger = read(tmp_path).ledger
     assert ledger[["requested", "outcome"]].values.tolist() == [["1", "fetched"], ["2", "failed"]]
-    assert ledger["message"].fillna("").tolist() == ["", "no answer"]
+    assert ledger["message"].fillna("").tolist() == ["", "no response"]
 
 
 def test_a_damaged_archive_is_said_so_and_what_it_lacks_is_asked_for(serve, tmp_path):
@@ -126,7 +129,7 @@ def test_a_damaged_archive_is_said_so_and_what_it_lacks_is_asked_for(serve, tmp_
 
 
 def test_a_folder_without_archive_is_named(tmp_path):
-    with pytest.raises(SettingError, match="holds no archive: fetch"):
+    with pytest.raises(SettingError, match="does not hold an archive: fetch"):
         read(tmp_path)
 
 
@@ -209,7 +212,7 @@ def test_ctrl_c_stops_within_two_seconds_and_says_how_to_go_on(serve, tmp_path):
     assert seconds < 2
     assert (
         str(error)
-        == f"stopped: 27 deals were received and are kept in {tmp_path / 'raw'}; run the same line again to go on"
+        == f"stopped: 27 deals were received and are kept in {tmp_path / 'raw'}; run the same line again to resume"
     )
     assert isinstance(error, KeyboardInterrupt), "a notebook stops its other cells, too"
     assert len(list(Archive(tmp_path / "raw"))) == 30
@@ -222,7 +225,7 @@ def test_ctrl_c_without_archive_says_that_nothing_was_kept(serve):
     server = serve(faults=lambda key: faults.Drip(20))
     error, _ = interrupted_after(0.3, lambda: fetch([1, 2], client=client(server), progress=False))
     assert str(error).startswith(
-        "stopped: 0 deals were received, and were not kept; with archive='data/raw' a run goes on"
+        "stopped: 0 deals were received, and were not kept; with archive='data/raw' a run can be resumed"
     )
 
 
@@ -232,7 +235,7 @@ def test_a_run_whose_requests_fail_stops_and_keeps_everything(serve, tmp_path):
         fetch(range(1, 2001), client=client(server, attempts=1), archive=tmp_path, progress=False)
     # the workers' responses overtake each other, so the run may stop before the last of the 54 deals is counted
     note = re.fullmatch(
-        r"(\d+) deals were received and are kept in (.+); run the same line again to go on", *stopped.value.__notes__
+        r"(\d+) deals were received and are kept in (.+); run the same line again to resume", *stopped.value.__notes__
     )
     assert note[2] == str(tmp_path)
     kept = sum(record.status == 200 for record in Archive(tmp_path))
@@ -263,7 +266,7 @@ def test_few_failures_stop_nothing_nor_do_any_number_if_so_asked(serve):
 
 def test_a_server_that_asks_for_hours_of_patience_stops_the_run(serve):
     server = serve(faults=lambda key: faults.Status(429, {"Retry-After": "7200"}) if int(key) > 20 else None)
-    with pytest.raises(ApiError, match="the server asks to wait 7200 s; run again after that"):
+    with pytest.raises(ApiError, match="the server requests a wait of 7200 s; run again after that"):
         fetch(range(1, 200), client=client(server), progress=False)
 
 

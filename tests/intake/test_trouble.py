@@ -13,7 +13,8 @@ from strategies import body
 from wegly_analytics.errors import ApiError, AuthError, DriftWarning, IncompleteError, IncompleteWarning
 from wegly_analytics.intake.archive import Archive
 from wegly_analytics.intake.client import Client
-from wegly_analytics.intake.fetch import fetch, read
+from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.read import read
 from wegly_analytics.model.enums import OUTCOMES
 from wegly_analytics.model.tables import TABLES
 from wegly_analytics.sandbox import faults
@@ -175,8 +176,10 @@ def test_whatever_the_answers_are_asked_for_is_ledger_rows(serve, names):
         assert set(names[:3]) == {"forbidden"}, "only a key that opens nothing stops a run"
         return
     except ApiError as error:
-        assert error.status == 404
-        assert set(names) == {"gap"}, "only a run that finds nothing at all is stopped by a 404"
+        if error.status == 404:
+            assert set(names) == {"gap"}, "a 404 stops only a run that finds nothing at all"
+        else:
+            assert set(names) <= {"error500", "error503", "reset", "short"}, "so does a server that always fails"
         return
     finally:
         server.stop()

@@ -13,7 +13,8 @@ import pytest
 from server_side import Numbered, client, uuid_of
 
 from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.intake.fetch import fetch, refresh
+from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.refresh import refresh
 from wegly_analytics.sandbox import faults
 from wegly_analytics.snapshot.load import load
 from wegly_analytics.snapshot.privacy import fingerprint, read_secret

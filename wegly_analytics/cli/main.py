@@ -107,6 +107,7 @@ def fetch(
     Webhooks are checked with the secret in WEGLY_WEBHOOK_SECRET, if there is one.
     """
     from wegly_analytics.intake import fetch as intake
+    from wegly_analytics.intake import frontier
     from wegly_analytics.intake.id_sources import webhook_ids
     from wegly_analytics.settings import WEBHOOK_SECRET, setting
 
@@ -114,7 +115,7 @@ def fetch(
         raise SettingError("say what to fetch: ids, --walk or --webhooks, and only one of them")
     wanted: Any = list(_ids(ids or [], column))
     if walk is not None:
-        wanted = intake.walk(walk, misses=misses)
+        wanted = frontier.walk(walk, misses=misses)
     elif webhooks is not None:
         wanted = webhook_ids(webhooks, setting(WEBHOOK_SECRET))
     with _stoppable():
@@ -149,7 +150,7 @@ def refresh(
     as_json: AsJson = False,
 ) -> None:
     """Bring the newest snapshot up to date with few requests, and publish the result as a new one."""
-    from wegly_analytics.intake import fetch as intake
+    from wegly_analytics.intake import refresh as intake
     from wegly_analytics.snapshot.load import load
 
     with _stoppable():
@@ -175,7 +176,7 @@ def read(
     as_json: AsJson = False,
 ) -> None:
     """Publish a snapshot of saved answers; no key, no network."""
-    from wegly_analytics.intake import fetch as intake
+    from wegly_analytics.intake import read as intake
 
     _publish(intake.read(paths), root, personal, allow_incomplete, as_json)
 
@@ -186,16 +187,14 @@ def archive(
     erase_older_than: Annotated[str | None, typer.Option(help="Erase answers older than this, such as 90d.")] = None,
 ) -> None:
     """Say what an archive holds; erase what is too old to be kept."""
-    from wegly_analytics.intake.archive import Archive, age
+    from wegly_analytics.intake.archive import Archive
+    from wegly_analytics.intake.durations import duration
 
     kept = Archive(folder)
     if not kept.segments():
         raise SettingError(f"{folder} holds no archive")
     if erase_older_than is not None:
-        try:
-            before = _now() - age(erase_older_than)
-        except ValueError as error:
-            raise SettingError(f"--erase-older-than: {error}") from None
+        before = _now() - duration("--erase-older-than", erase_older_than)
         typer.echo(f"erased   {kept.erase(before):,} answers from before {before:%Y-%m-%d %H:%M} UTC")
     held = kept.count()
     typer.echo(f"answers  {held['records']:,} about {held['ids']:,} ids in {held['segments']:,} files")
