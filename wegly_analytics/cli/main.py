@@ -108,7 +108,7 @@ def fetch(
     """
     from wegly_analytics.intake import fetch as intake
     from wegly_analytics.intake import frontier
-    from wegly_analytics.intake.id_sources import webhook_ids
+    from wegly_analytics.intake.webhooks import webhook_ids
     from wegly_analytics.settings import WEBHOOK_SECRET, setting
 
     if sum(given is not None for given in (ids, walk, webhooks)) != 1:

@@ -7,7 +7,6 @@ from datetime import datetime
 from numbers import Integral, Real
 from pathlib import Path
 
-
 from wegly_analytics.errors import SettingError
 
 
@@ -25,7 +24,8 @@ def whole_number(name: str, value: object, *, least: int = 1) -> int:
     8
     """
     if not isinstance(value, Integral) or isinstance(value, bool):
-        raise SettingError(f"{name}={value!r} is not a whole number: give for example {name}={_example(value, least)}")
+        example = int(_meant(value, least))
+        raise SettingError(f"{name}={value!r} is not a whole number: give for example {name}={example}")
     if (number := int(value)) < least:
         raise SettingError(f"{name}={value}: give {least} or more")
     return number
@@ -34,7 +34,7 @@ def whole_number(name: str, value: object, *, least: int = 1) -> int:
 def number_above_zero(name: str, value: object) -> float:
     """Return a finite number above 0, or raise `SettingError`."""
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise SettingError(f"{name}={value!r} is not a number: give for example {name}=5")
+        raise SettingError(f"{name}={value!r} is not a number: give for example {name}={_meant(value, 1):g}")
     if not 0 < (number := float(value)) < math.inf:
         raise SettingError(f"{name}={value}: give a finite number above 0")
     return number
@@ -58,7 +58,7 @@ def flag(name: str, value: object) -> bool:
 def path(name: str, value: object, example: str) -> Path:
     """Return the path that a text or a path names, or raise `SettingError`."""
     if not isinstance(value, str | Path):
-        raise SettingError(f"{name} takes a path, not a {type(value).__name__}: give for example {name}={example!r}")
+        raise SettingError(f"{name} takes a path, not {type_of(value)}: give for example {name}={example!r}")
     if not str(value).strip():
         raise SettingError(f"{name}={value!r} is empty: give for example {name}={example!r}")
     return Path(value)
@@ -67,7 +67,7 @@ def path(name: str, value: object, example: str) -> Path:
 def text_or_none(name: str, value: object, example: str) -> str | None:
     """Return a text or None, or raise `SettingError`; the value is not shown, because it may be secret."""
     if value is not None and not isinstance(value, str):
-        raise SettingError(f"{name} takes a text, not a {type(value).__name__}: give for example {name}={example!r}")
+        raise SettingError(f"{name} takes a text, not {type_of(value)}: give for example {name}={example!r}")
     return value
 
 
@@ -82,13 +82,19 @@ def instant(name: str, value: object) -> datetime:
 def instance(name: str, value: object, kind: type, remedy: str) -> None:
     """Raise `SettingError` unless `value` is of a class; the value is not shown, because it may be secret."""
     if not isinstance(value, kind):
-        article = "an" if type(value).__name__[0] in "aeiouAEIOU" else "a"
-        raise SettingError(f"{name} takes a {kind.__name__}, not {article} {type(value).__name__}: {remedy}")
+        raise SettingError(f"{name} takes a {kind.__name__}, not {type_of(value)}: {remedy}")
 
 
-def _example(value: object, least: int) -> int:
-    """Guess the number that was meant: 8 for "8" and for 8.0."""
+def type_of(value: object) -> str:
+    """Name a type with its article."""
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+
+
+def _meant(value: object, default: float) -> float:
+    """Guess which number was meant: 8 by "8"."""
     try:
-        return max(int(float(str(value))), least)
-    except (ValueError, OverflowError):
-        return max(least, 1)
+        number = float(str(value))
+    except ValueError:
+        return default
+    return number if default <= number < math.inf else default

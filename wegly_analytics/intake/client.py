@@ -19,19 +19,12 @@ from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError
 from urllib3.util import Retry
 
 from wegly_analytics import settings
-from wegly_analytics.errors import (
-    ApiError,
-    AuthError,
-    NotFoundError,
-    OriginError,
-    PayloadError,
-    RateLimitError,
-    UnreachableError,
-)
+from wegly_analytics.errors import ApiError, PayloadError, RateLimitError, UnreachableError
 from wegly_analytics.intake.address import checked_base_url, checked_origin
 from wegly_analytics.intake.arguments import instance, number_above_zero, text_or_none, whole_number
 from wegly_analytics.intake.credentials import Credentials
 from wegly_analytics.intake.rate_limit import RateLimit
+from wegly_analytics.intake.status import status_error
 from wegly_analytics.model.ids import deal_key
 from wegly_analytics.parsing.repair import unwrapped
 
@@ -111,15 +104,15 @@ class Client:
         session: requests.Session | None = None,
         backoff: float = 0.5,
     ) -> None:
-        token = text_or_none("token", token, "...")
-        base_url = text_or_none("base_url", base_url, BASE_URL)
-        origin = text_or_none("origin", origin, "https://crm.example.com")
+        text_or_none("token", token, "...")
+        text_or_none("base_url", base_url, BASE_URL)
+        text_or_none("origin", origin, "https://crm.example.com")
         if session is not None:
             instance("session", session, requests.Session, "leave it out for one of the client's own")
         self.timeout = number_above_zero("timeout", timeout)
         self.attempts = whole_number("attempts", attempts)
         self.per_second = None if per_second is None else number_above_zero("per_second", per_second)
-        backoff = number_above_zero("backoff", backoff)
+        number_above_zero("backoff", backoff)
         self.base_url = checked_base_url(base_url or settings.setting(settings.BASE_URL) or BASE_URL)
         self.origin = checked_origin(origin or settings.setting(settings.ORIGIN))
         self.rate_limit = RateLimit(self.per_second)
@@ -179,7 +172,7 @@ class Client:
                 self.rate_limit.succeed()
             if status == 200 and (unwrapped(received.body) or not retry.total):
                 return received.body
-            failure = received.failure or self._failure(received, url)
+            failure = received.failure or self._status_error(received, url)
             if status not in (None, 200) and not retry.is_retry("GET", status):
                 raise failure
             if status == 429 and succeeded != self.rate_limit.succeeded and refusals < _REFUSALS * self.attempts:
@@ -225,39 +218,15 @@ class Client:
     def _short_body(self, response: requests.Response) -> bytes:
         """Read the body of a response other than 200 if it is short; the status has said what matters."""
         length = response.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > _SHORT:
-            return b""
+        is_short = length.isascii() and length.isdigit() and int(length) <= _SHORT
         try:
-            return self._body(response)
+            return self._body(response) if is_short else b""
         except (requests.RequestException, HTTPError, PayloadError):
             return b""
 
-    def _failure(self, received: _Received, url: str) -> ApiError:
-        status, body = received.status or 0, received.body
-        place = f"{status} for {_short(url)}"
-        match status:
-            case 404:
-                return NotFoundError(f"{place}: there is no such deal, or this token may not see it", status, body)
-            case 401:
-                remedy = "make a new one in Wegly's settings and set WEGLY_TOKEN"
-                return AuthError(f"{place}: the token {self._credentials.refusal()}; {remedy}", status)
-            case 403 if self.origin:
-                remedy = f"the token's allowed domain may not be {self.origin}, or its permissions lack this deal"
-                return OriginError(f"{place}: the token was refused. Check Client(origin=...): {remedy}", status, body)
-            case 403:
-                remedy = 'If it has an allowed domain, pass Client(origin="https://…"); else check its permissions'
-                return AuthError(f"{place}: the token was refused. {remedy}", status, body)
-            case 200:
-                return ApiError(f"{place}: the response is not an object in braces", status)
-            case 429:
-                remedy = "lower Client(per_second=...) or try later"
-                return RateLimitError(f"{place}: too many requests at every attempt; {remedy}", status)
-            case _ if 300 <= status < 400:
-                remedy = "check base_url; redirects are not followed, because the token would be sent along"
-                return ApiError(f"{place}: redirected to another address; {remedy}", status)
-            case _ if status >= 500:
-                return ApiError(f"{place}: the server failed at every attempt; run again later", status)
-        return ApiError(f"{place}: a status that is not documented", status)
+    def _status_error(self, received: _Received, url: str) -> ApiError:
+        place = f"{received.status} for {_short(url)}"
+        return status_error(received.status or 0, place, received.body, self.origin, self._credentials.refusal)
 
     def _back_off(self, retry: Retry, failure: ApiError, retry_after: str | None, url: str) -> None:
         """Wait before the next attempt: as long as Retry-After says, or else as `Retry` computes."""
@@ -292,6 +261,7 @@ def _is_unreachable(error: Exception) -> bool:
 
 
 def _short(url: str) -> str:
+    """Shorten a URL for messages."""
     return f"…/deals/{url.rpartition('/')[2]}"
 
 

@@ -1,37 +1,27 @@
-"""Ids from what people have at hand: columns of CSV, Parquet and Excel files, and captured webhooks."""
+"""Ids from what people have at hand: lists, texts, and columns of CSV, Parquet and Excel files."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
-import hashlib
-import hmac
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import pandas as pd
 import pyarrow.parquet as pq
 
 from wegly_analytics.errors import IdError, MissingColumnError, SettingError
 from wegly_analytics.intake.arguments import path as path_of
-from wegly_analytics.intake.arguments import text_or_none, whole_number
+from wegly_analytics.intake.arguments import text_or_none, type_of, whole_number
 from wegly_analytics.model.ids import deal_key, deal_keys, read_ids
 from wegly_analytics.snapshot.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COLUMNS: Final = ("deal_id", "code", "id", "uuid", "codigo", "código")
 """Names of columns that hold ids, the most likely first."""
 
 TABLES: Final = (".csv", ".tsv", ".parquet", ".xlsx")
 """Suffixes of files that have columns."""
-
-SIGNATURE: Final = "x-wegly-signature"
 
 
 def ids_of(ids: object) -> list[str]:
@@ -61,7 +51,7 @@ def ids_of(ids: object) -> list[str]:
     """
     if not isinstance(ids, str | Path):
         if hint := _hint(ids):
-            raise SettingError(f"ids is a {type(ids).__name__}: {hint}")
+            raise SettingError(f"ids is {type_of(ids)}: {hint}")
         return deal_keys(ids)
     if isinstance(ids, str):
         try:
@@ -143,7 +133,9 @@ def ids_from(path: str | Path, column: str | None = None, *, sheet: str | int = 
     IdError
         If a cell is not an id; the error names the row.
     """
-    file = _file("ids_from", path)
+    if hasattr(path, "columns"):
+        raise SettingError(f"ids_from takes the path of a file, not {type_of(path)}: {_hint(path)}")
+    file = path_of("path", path, "deals.csv")
     column = text_or_none("column", column, "deal_id")
     if not isinstance(sheet, str):
         sheet = whole_number("sheet", sheet, least=0)
@@ -163,12 +155,6 @@ def ids_from(path: str | Path, column: str | None = None, *, sheet: str | int = 
         except IdError as error:
             raise IdError(f"{file.name}, row {row}, column {chosen!r}: {error}") from None
     return list(ids)
-
-
-def _file(function: str, value: object) -> Path:
-    if hasattr(value, "columns"):
-        raise SettingError(f"{function} takes the path of a file, not a {type(value).__name__}: {_hint(value)}")
-    return path_of("path", value, "deals.csv")
 
 
 def _frame(file: Path, sheet: str | int) -> pd.DataFrame:
@@ -234,88 +220,3 @@ def _choose(file: Path, frame: pd.DataFrame) -> str:
         if len(with_ids) == 1:
             return with_ids[0]
     raise SettingError(f"{file} has the columns {', '.join(columns)}: pass column= with the one that holds the ids")
-
-
-def webhook_ids(path: str | Path, secret: str | None = None) -> list[str]:
-    """Read the ids of deals in captured webhooks, so that only deals that changed are fetched.
-
-    Parameters
-    ----------
-    path
-        Newline-delimited JSON. Each line is a webhook's body as sent by Wegly, or an object with that body as text
-        under ``"body"`` and the headers, which the signature needs, under ``"headers"``.
-    secret
-        The webhook's secret. If given, every line must have a signature that matches its body: the HMAC-SHA256, in
-        hexadecimal or base64.
-
-    Returns
-    -------
-    list of str
-        The ids, each once, in the order of their last event. Events that are not about deals are skipped.
-
-    Raises
-    ------
-    SettingError
-        If the file cannot be read, a line is not a webhook, or its signature does not match.
-    IdError
-        If an event does not name its deal.
-    """
-    file = _file("webhook_ids", path)
-    secret = text_or_none("secret", secret, "...")
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
-    found: dict[str, None] = {}
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            for deal_id in _event(line, f"{file.name}, line {number}", secret):
-                found.pop(deal_id, None)
-                found[deal_id] = None
-    return list(found)
-
-
-def _event(line: bytes, place: str, secret: str | None) -> Iterator[str]:
-    event = _object(line, place)
-    if isinstance(event.get("body"), str) and "event_key" not in event:
-        body = event["body"].encode()
-        if secret is not None:
-            _check(body, event.get("headers"), secret, place)
-        event = _object(body, place)
-    elif secret is not None:
-        raise SettingError(f"{place}: there is no signature to check; capture body and headers of each webhook")
-    key, payload = event.get("event_key"), event.get("payload")
-    if not isinstance(key, str) or not isinstance(payload, dict):
-        raise SettingError(f"{place}: it is not a webhook: event_key or payload is missing")
-    if not key.startswith("deal."):
-        return
-    below = payload.get("deal")
-    # the payload is not documented; these are the places where the id may be
-    places = (payload.get("id"), payload.get("deal_id"), below.get("id") if isinstance(below, dict) else below)
-    value = next((value for value in places if value is not None), None)
-    try:
-        yield deal_key(value)
-    except IdError:
-        raise IdError(f"{place}: the event {key} does not name its deal") from None
-
-
-def _object(text: bytes, place: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise SettingError(f"{place}: it is not a JSON object")
-    return value
-
-
-def _check(body: bytes, headers: object, secret: str, place: str) -> None:
-    named = {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-    given = named.get(SIGNATURE, "").removeprefix("sha256=").strip()
-    right = hmac.digest(secret.encode(), body, hashlib.sha256)
-    try:
-        claimed = bytes.fromhex(given) if len(given) == 2 * len(right) else base64.b64decode(given, validate=True)
-    except (ValueError, binascii.Error):
-        claimed = b""
-    if not hmac.compare_digest(right, claimed):
-        raise SettingError(f"{place}: the signature does not match the body; the sender is unknown")

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.intake.archive import Archive
-from wegly_analytics.intake.arguments import instant, path
+from wegly_analytics.intake.arguments import instant, path, type_of
 from wegly_analytics.intake.build import Response, SnapshotBuilder, warn
 from wegly_analytics.intake.run import ARCHIVE, response_of, warn_of_damage
 
@@ -85,7 +85,7 @@ def _files(paths: object) -> list[Path]:
         return [path("paths", paths, ARCHIVE)]
     if not isinstance(paths, Iterable) or isinstance(paths, bytes | Mapping) or hasattr(paths, "columns"):
         raise SettingError(
-            f"read takes paths of archives or files, not a {type(paths).__name__}: give for example read({ARCHIVE!r})"
+            f"read takes paths of archives or files, not {type_of(paths)}: give for example read({ARCHIVE!r})"
         )
     files = [path("paths", each, ARCHIVE) for each in paths]
     if not files:
