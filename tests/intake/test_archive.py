@@ -33,7 +33,7 @@ def deal(n, at=NOW):
 
 
 @given(st.lists(records, max_size=5))
-def test_what_is_read_is_what_was_written_to_the_last_byte(tmp_path_factory, written):
+def test_records_are_read_as_written_byte_by_byte(tmp_path_factory, written):
     folder = tmp_path_factory.mktemp("archive") / "raw"
     with Archive(folder) as archive:
         for record in written:
@@ -68,7 +68,7 @@ def test_files_are_private_to_the_user(tmp_path):
 
 
 @pytest.mark.parametrize("lost", [1, 5, 60, 300])
-def test_a_torn_end_costs_the_torn_record_only(tmp_path, lost):
+def test_a_file_cut_off_at_its_end_loses_only_its_last_records(tmp_path, lost):
     archive = Archive(tmp_path)
     for n in range(10):
         archive.write(deal(n))
@@ -81,7 +81,7 @@ def test_a_torn_end_costs_the_torn_record_only(tmp_path, lost):
     assert Archive(tmp_path).damaged == {}
 
 
-def test_rubbish_is_named_and_what_stands_before_it_is_read(tmp_path):
+def test_damage_is_named_and_the_records_before_it_are_read(tmp_path):
     archive = Archive(tmp_path)
     archive.write(deal(1))
     archive.write(deal(2))
@@ -101,7 +101,7 @@ def test_segments_joined_into_one_file_are_read_whole(tmp_path):
     assert [record.requested for record in Archive(tmp_path)] == ["0", "1", "2"]
 
 
-def test_the_newest_answer_counts_and_failures_do_not(tmp_path):
+def test_the_newest_final_record_counts_and_failures_do_not(tmp_path):
     with Archive(tmp_path) as archive:
         archive.write(Record("1", 200, NOW, b'{"id": "new"}'))
         archive.write(Record("1", 200, LONG_AGO, b'{"id": "old"}'))
@@ -126,11 +126,11 @@ def test_the_newest_answer_counts_and_failures_do_not(tmp_path):
         (Record("1", None, NOW), False),
     ],
 )
-def test_only_an_answer_about_the_deal_settles_it(record, settles):
+def test_only_a_response_about_the_deal_is_final(record, settles):
     assert record.is_final is settles
 
 
-def test_what_is_too_old_is_erased_for_good(tmp_path):
+def test_old_records_are_erased_for_good(tmp_path):
     for n, moments in enumerate([[LONG_AGO], [LONG_AGO, NOW], [NOW]]):
         with Archive(tmp_path) as archive:
             for at in moments:
@@ -151,7 +151,7 @@ def test_what_is_too_old_is_erased_for_good(tmp_path):
     assert left.erase(NOW - timedelta(days=90)) == 0
 
 
-def test_a_damaged_segment_is_not_rewritten_unseen(tmp_path):
+def test_a_damaged_segment_is_not_rewritten(tmp_path):
     packer = zlib.compressobj(wbits=31)
     torn = packer.compress(deal(1, LONG_AGO).line() + deal(2, NOW).line()) + packer.flush(zlib.Z_SYNC_FLUSH)
     (tmp_path / "responses-1.ndjson.gz").write_bytes(torn + b"\xff" * 50)
@@ -160,7 +160,7 @@ def test_a_damaged_segment_is_not_rewritten_unseen(tmp_path):
     assert len(list(Archive(tmp_path))) == 2
 
 
-def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(tmp_path):
+def test_a_folder_that_cannot_be_written_is_named_when_it_is_opened(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ArchiveError, match=r"cannot write to the archive .*file/raw: Not a directory"):
         Archive(tmp_path / "file" / "raw").open()
@@ -193,7 +193,7 @@ print(said[0], said[-1], sep="\\n")
 """
 
 
-def test_a_full_disk_is_said_so_and_what_was_written_is_kept(tmp_path):
+def test_a_full_disk_is_reported_and_earlier_records_are_kept(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path / "raw")], capture_output=True, text=True, check=True
     )

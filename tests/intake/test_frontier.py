@@ -23,7 +23,7 @@ def alone(exists, start, misses):
     st.integers(1, 6),
     st.randoms(use_true_random=False),
 )
-def test_many_workers_ask_for_no_code_that_one_alone_would_not(exists, start, misses, workers, random):
+def test_many_workers_request_no_code_that_one_would_not(exists, start, misses, workers, random):
     frontier = Frontier([], Walk(start, misses))
     under_way, requested = [], []
     while True:

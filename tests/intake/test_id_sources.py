@@ -17,7 +17,7 @@ def test_a_column_of_a_table_is_a_list_of_ids(tmp_path, name):
     assert ids_from(file, "code") == ["17", "3"]
 
 
-def test_spreadsheets_of_this_country_have_semicolons_and_marks(tmp_path):
+def test_a_brazilian_csv_file_has_semicolons_and_a_byte_order_mark(tmp_path):
     file = tmp_path / "x.csv"
     file.write_text(f"Título;Código\nA, e B;{UUID}\nC;  12 \n;\n", encoding="utf-8-sig")
     assert ids_from(file) == [UUID, "12"]
@@ -35,7 +35,7 @@ def test_long_codes_keep_their_last_digits(tmp_path):
     assert ids_from(file) == ["9007199254740993"]
 
 
-def test_what_is_no_id_is_named_with_its_row(tmp_path):
+def test_a_cell_that_is_not_an_id_is_named_with_its_row(tmp_path):
     file = tmp_path / "x.csv"
     file.write_text("code,x\n5,1\nabc,2\n")
     with pytest.raises(IdError, match=r"x.csv, row 3, column 'code': 'abc' is no deal id"):

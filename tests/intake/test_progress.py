@@ -95,7 +95,7 @@ def test_a_short_run_says_nothing():
     assert log.getvalue() == ""
 
 
-def test_who_wants_quiet_gets_quiet():
+def test_nothing_is_shown_on_request():
     for stream in (Terminal(), io.StringIO()):
         clock = Clock()
         run(Progress(3, show=False, stream=stream, clock=clock), clock, ["fetched"] * 3, 100)

@@ -40,7 +40,7 @@ def test_no_two_threads_ever_share_a_turn():
     assert max(spaced) - min(spaced) >= 0.399 - 0.02
 
 
-def test_what_one_thread_hears_all_obey_also_those_that_wait_already():
+def test_a_429_of_one_thread_pauses_all_threads_including_those_that_wait():
     limit, turns = RateLimit(20), []
 
     def take():
@@ -52,9 +52,9 @@ def test_what_one_thread_hears_all_obey_also_those_that_wait_already():
             pool.submit(take)  # the last has its turn after 0.15 seconds
         time.sleep(0.02)
         refused = time.monotonic()
-        limit.refuse(0.5)
+        limit.refuse(0.25)
     assert sum(turn > refused for turn in turns) == 3
-    assert all(turn >= refused + 0.5 for turn in turns if turn > refused)
+    assert all(turn >= refused + 0.25 for turn in turns if turn > refused)
 
 
 def test_a_stop_wakes_everyone():
@@ -80,7 +80,7 @@ def test_a_stop_wakes_everyone():
     limit.sleep(0)
 
 
-def test_the_rate_halves_at_a_refusal_and_comes_back_to_what_was_asked_for():
+def test_the_rate_halves_at_a_refusal_and_returns_to_the_one_that_was_set():
     limit = RateLimit(40)
     assert limit.rate(time.monotonic()) == 40
     limit.succeed()
@@ -93,7 +93,7 @@ def test_the_rate_halves_at_a_refusal_and_comes_back_to_what_was_asked_for():
     assert rates[-1] == 40, "never more than was requested"
 
 
-def test_between_two_refusals_it_is_seen_what_the_server_allows():
+def test_what_the_server_allows_is_measured_between_two_refusals():
     limit = RateLimit(None)
     limit.refuse(0.0)
     begun = time.monotonic()
@@ -112,7 +112,7 @@ def test_refusals_that_were_under_way_together_count_once():
     assert limit.rate(time.monotonic() + 1.5) == pytest.approx(50, rel=0.05)
 
 
-def test_nothing_drives_the_rate_to_nothing():
+def test_no_number_of_refusals_stops_the_run():
     limit = RateLimit(100)
     for _ in range(50):
         limit.refuse(0.0)
@@ -120,7 +120,7 @@ def test_nothing_drives_the_rate_to_nothing():
     assert 0.5 <= limit.rate(time.monotonic()) <= 0.6
 
 
-def test_a_refusal_never_takes_more_than_half_however_little_passed_since_the_last():
+def test_a_refusal_never_takes_more_than_half_of_the_rate():
     limit = RateLimit(100)
     limit.refuse(0.0)
     time.sleep(0.6)

@@ -66,7 +66,7 @@ def outcomes(snap):
     return dict(zip(snap.ledger["requested"], snap.ledger["outcome"], strict=True))
 
 
-def test_it_asks_for_what_may_have_changed_and_carries_the_rest(serve):
+def test_a_refresh_requests_what_may_have_changed_and_carries_the_rest(serve):
     book = Book({"status": OPEN}, won(200), lost(200), won(5), lost(29), won(200, updated_at=ago(1)), {"status": 9})
     server = serve(book)
     snap = fetch(range(1, 10), client=client(server), progress=False)
@@ -110,7 +110,7 @@ def test_no_child_row_is_ever_lost(serve):
     assert len(again.tags) == 59
 
 
-def test_a_deal_counts_as_gone_only_when_a_later_refresh_misses_it_again(serve):
+def test_a_deal_is_removed_only_at_the_second_404(serve):
     book = Book({"status": OPEN, "title": "here"}, won(200))
     server = serve(book)
     snap = fetch([1, 2], client=client(server), progress=False)
@@ -131,7 +131,7 @@ def test_a_deal_counts_as_gone_only_when_a_later_refresh_misses_it_again(serve):
     assert (back["outcome"], pd.isna(back["missed_at"]), pd.isna(back["message"])) == ("fetched", True, True)
 
 
-def test_a_closed_deal_that_was_missed_once_is_asked_for_again(serve):
+def test_a_closed_deal_that_was_missed_once_is_requested_again(serve):
     book = Book(won(20), won(200))
     server = serve(book)
     snap = fetch([1, 2], client=client(server), progress=False)
@@ -142,7 +142,7 @@ def test_a_closed_deal_that_was_missed_once_is_asked_for_again(serve):
     assert "1" in requested(server)
 
 
-def test_a_deal_whose_request_fails_is_kept_as_it_was_however_often(serve):
+def test_a_deal_whose_request_fails_repeatedly_is_kept_as_it_was(serve):
     server = serve(Book({"status": OPEN}, {"status": OPEN}))
     snap = fetch([1, 2], client=client(server), progress=False)
     server.fault = lambda key: faults.Status(500) if key == "1" else None
@@ -173,7 +173,7 @@ def test_a_404_after_a_failure_is_the_first_404(serve):
     assert outcomes(renew(first, server))["1"] == "not_found"
 
 
-def test_ids_that_failed_are_asked_for_again(serve):
+def test_ids_that_failed_are_requested_again(serve):
     server = serve(Book(won(200), won(200), won(200)), faults={"2": faults.Status(500), "3": faults.FAULTS["html"]})
     with pytest.warns(IncompleteWarning):
         snap = fetch([1, 2, 3], client=client(server), progress=False)
@@ -183,7 +183,7 @@ def test_ids_that_failed_are_asked_for_again(serve):
     assert again.completeness.missing == 0
 
 
-def test_one_deal_under_two_ids_is_asked_for_once(serve):
+def test_one_deal_under_two_ids_is_requested_once(serve):
     server = serve(Book({"status": OPEN}))
     snap = fetch([1, uuid_of(1)], client=client(server), progress=False)
     server.requests.clear()
@@ -192,7 +192,7 @@ def test_one_deal_under_two_ids_is_asked_for_once(serve):
     assert outcomes(again) == {"1": "fetched", uuid_of(1): "fetched"}
 
 
-def test_what_was_read_from_files_can_be_refreshed(serve, tmp_path):
+def test_a_snapshot_of_files_can_be_refreshed(serve, tmp_path):
     book = Book({"status": OPEN}, won(200))
     (tmp_path / "deals.ndjson").write_bytes(b"\n".join(body(deal) for deal in book.deals.values()))
     snap = read(tmp_path / "deals.ndjson")
@@ -204,7 +204,7 @@ def test_what_was_read_from_files_can_be_refreshed(serve, tmp_path):
     assert again.ledger["outcome"].tolist()[:2] == ["fetched", "carried"]
 
 
-def test_new_codes_are_looked_for_beyond_the_highest_known_unless_told_not_to(serve):
+def test_new_codes_above_the_highest_known_one_are_requested_unless_misses_is_zero(serve):
     book = Book({"status": OPEN})
     server = serve(book)
     snap = fetch([1], client=client(server), progress=False)
@@ -225,7 +225,7 @@ def test_pseudonyms_stay_equal_through_a_refresh(serve, tmp_path):
     assert load(again.save(tmp_path)).participants["person"].tolist() == [name, name]
 
 
-def test_a_refresh_that_was_broken_off_goes_on_where_it_was(serve, tmp_path):
+def test_a_refresh_that_was_stopped_is_resumed(serve, tmp_path):
     book = Book(*[{"status": OPEN}] * 80)
     server = serve(book)
     snap = fetch(range(1, 81), client=client(server), archive=tmp_path, progress=False)
@@ -242,7 +242,7 @@ def test_a_refresh_that_was_broken_off_goes_on_where_it_was(serve, tmp_path):
     assert (again.completeness.fetched, again.completeness.missing) == (80, 0)
 
 
-def test_answers_that_are_older_than_the_snapshot_are_not_taken_for_news(serve, tmp_path):
+def test_archived_responses_older_than_the_snapshot_are_not_used(serve, tmp_path):
     server = serve(Book({"status": OPEN, "title": "new"}))
     snap = fetch([1], client=client(server), progress=False)
     with Archive(tmp_path) as archive:
@@ -250,7 +250,7 @@ def test_answers_that_are_older_than_the_snapshot_are_not_taken_for_news(serve, 
     assert outcomes(renew(snap, server, archive=tmp_path))["1"] == "fetched"
 
 
-def test_a_snapshot_that_was_cut_is_refused(serve):
+def test_a_filtered_snapshot_is_refused(serve):
     snap = fetch([1], client=client(serve(Book({"status": OPEN}))), progress=False)
     with pytest.warns(EmptyScopeWarning):
         cut = snap.where(status="won")
@@ -260,7 +260,7 @@ def test_a_snapshot_that_was_cut_is_refused(serve):
         refresh(snap, recent="lately")
 
 
-def test_a_company_with_15_percent_open_costs_a_quarter_at_most(serve):
+def test_a_company_with_15_percent_open_needs_a_quarter_of_the_requests_at_most(serve):
     deals = [{"status": OPEN} if n % 20 < 3 else won(10 + n) for n in range(1, 1001)]
     server = serve(Book(*deals))
     snap = fetch(range(1, 1001), client=client(server), progress=False)
@@ -275,7 +275,7 @@ STATES = st.sampled_from(["open", "won", "gone", "error", "page"])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rounds=st.lists(st.lists(STATES, min_size=4, max_size=4), min_size=2, max_size=4))
 @pytest.mark.filterwarnings("ignore::wegly_analytics.errors.IncompleteWarning")
-def test_whatever_happens_every_id_has_one_row_and_every_deal_its_children(serve, rounds):
+def test_after_any_series_of_faults_every_id_has_one_row_and_every_deal_its_children(serve, rounds):
     book = Book()
     server = serve(book)
     snap = None
