@@ -114,7 +114,7 @@ def test_the_newest_final_record_counts_and_failures_do_not(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("record", "settles"),
+    ("record", "is_final"),
     [
         (Record("1", 200, NOW, b'\xef\xbb\xbf {"id": 1}\n'), True),
         (Record("1", 200, NOW, None, "too large"), True),
@@ -126,14 +126,14 @@ def test_the_newest_final_record_counts_and_failures_do_not(tmp_path):
         (Record("1", None, NOW), False),
     ],
 )
-def test_only_a_response_about_the_deal_is_final(record, settles):
-    assert record.is_final is settles
+def test_only_a_response_about_the_deal_is_final(record, is_final):
+    assert record.is_final is is_final
 
 
 def test_old_records_are_erased_for_good(tmp_path):
-    for n, moments in enumerate([[LONG_AGO], [LONG_AGO, NOW], [NOW]]):
+    for n, times in enumerate([[LONG_AGO], [LONG_AGO, NOW], [NOW]]):
         with Archive(tmp_path) as archive:
-            for at in moments:
+            for at in times:
                 archive.write(deal(n, at))
     assert archive.count() | {"bytes": 0} == {
         "segments": 3,
@@ -153,8 +153,8 @@ def test_old_records_are_erased_for_good(tmp_path):
 
 def test_a_damaged_segment_is_not_rewritten(tmp_path):
     packer = zlib.compressobj(wbits=31)
-    torn = packer.compress(deal(1, LONG_AGO).line() + deal(2, NOW).line()) + packer.flush(zlib.Z_SYNC_FLUSH)
-    (tmp_path / "responses-1.ndjson.gz").write_bytes(torn + b"\xff" * 50)
+    cut_off = packer.compress(deal(1, LONG_AGO).line() + deal(2, NOW).line()) + packer.flush(zlib.Z_SYNC_FLUSH)
+    (tmp_path / "responses-1.ndjson.gz").write_bytes(cut_off + b"\xff" * 50)
     with pytest.raises(ArchiveError, match=r"responses-1.ndjson.gz is damaged \(.*\); erase or repair it by hand"):
         Archive(tmp_path).erase(NOW - timedelta(days=1))
     assert len(list(Archive(tmp_path))) == 2
@@ -200,7 +200,7 @@ def test_a_full_disk_is_reported_and_earlier_records_are_kept(tmp_path):
     first, last = done.stdout.splitlines()
     assert "cannot write to the archive" in first
     assert "File too large; what was written before is kept" in first
-    assert "the disk was full before" in last, "half a record is never followed by another"
+    assert "the disk was full before" in last, "nothing is written after half a record"
     kept = [int(record.requested) for record in Archive(tmp_path / "raw")]
     written = int(first[1 : first.index(",")])
     # of the record that found the disk full all but the end of its block may have been written: then it is readable

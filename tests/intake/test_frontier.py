@@ -7,7 +7,7 @@ from wegly_analytics.intake.frontier import Frontier, Walk
 
 
 def alone(exists, start, misses):
-    """What one worker would ask for, one code after the other."""
+    """The codes that one worker requests."""
     requested, run, code = [], 0, start
     while run < misses:
         requested.append(code)
@@ -27,13 +27,13 @@ def test_many_workers_request_no_code_that_one_would_not(exists, start, misses, 
     frontier = Frontier([], Walk(start, misses))
     under_way, requested = [], []
     while True:
-        while len(under_way) < workers and (key := frontier.next()) is not None:
-            under_way.append(key)
-            requested.append(int(key))
+        while len(under_way) < workers and (id_ := frontier.next()) is not None:
+            under_way.append(id_)
+            requested.append(int(id_))
         if not under_way:
             break
-        key = under_way.pop(random.randrange(len(under_way)))
-        frontier.note(key, exists=int(key) in exists)
+        id_ = under_way.pop(random.randrange(len(under_way)))
+        frontier.note(id_, exists=int(id_) in exists)
     assert requested == alone(exists, start, misses)
     assert frontier.positions == {str(code): n for n, code in enumerate(requested)}
 

@@ -1,4 +1,4 @@
-"""A refresh asks for little, carries the rest, and loses nothing."""
+"""A refresh requests little, carries the rest, and loses nothing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +35,7 @@ def ago(days):
 
 
 class Book:
-    """Deals by code that a test writes into; what is not there answers 404."""
+    """Deals by code that a test writes into; a code without a deal gets a 404."""
 
     def __init__(self, *deals):
         self.deals = {}
@@ -71,8 +71,8 @@ def test_a_refresh_requests_what_may_have_changed_and_carries_the_rest(serve):
     server = serve(book)
     snap = fetch(range(1, 10), client=client(server), progress=False)
     book.write(1, **won(0), value=70.0)
-    book.write(2, title="Never looked at again")
-    book.write(9, status=OPEN, title="There now, but 404 was no failure")
+    book.write(2, title="Not requested again")
+    book.write(9, status=OPEN, title="There now; a 404 is not a failure")
     book.write(10, status=OPEN)
     server.requests.clear()
     again = renew(snap, server)
@@ -87,7 +87,7 @@ def test_a_refresh_requests_what_may_have_changed_and_carries_the_rest(serve):
     }
     deals = again.deals.set_index("code")
     assert deals.loc[1, ["status", "value"]].tolist() == ["won", 70.0]
-    assert pd.isna(deals.loc[2, "title"]), "a deal that was carried is as it was"
+    assert pd.isna(deals.loc[2, "title"]), "a carried deal is as it was"
     assert deals.index.tolist() == [1, 2, 3, 4, 5, 6, 7, 9, 10]
     before, after = (s.ledger.set_index("requested")["fetched_at"] for s in (snap, again))
     assert after["2"] == before["2"]
@@ -106,7 +106,7 @@ def test_no_child_row_is_ever_lost(serve):
         snap = again
     book.write(2, status=OPEN, tags=[{"name": "z"}])
     again = renew(snap, server)
-    assert again.tags.query("deal_id == @uuid_of(2)")["tag"].tolist() == ["z"], "a new answer replaces all its rows"
+    assert again.tags.query("deal_id == @uuid_of(2)")["tag"].tolist() == ["z"], "a new response replaces all its rows"
     assert len(again.tags) == 59
 
 
@@ -145,17 +145,17 @@ def test_a_closed_deal_that_was_missed_once_is_requested_again(serve):
 def test_a_deal_whose_request_fails_repeatedly_is_kept_as_it_was(serve):
     server = serve(Book({"status": OPEN}, {"status": OPEN}))
     snap = fetch([1, 2], client=client(server), progress=False)
-    server.fault = lambda key: faults.Status(500) if key == "1" else None
+    server.fault = lambda id_: faults.Status(500) if id_ == "1" else None
     for _ in range(3):
         snap = renew(snap, server)
         row = snap.ledger.set_index("requested").loc["1"]
         assert (row["outcome"], row["http_status"]) == ("carried", 500)
         assert row["message"].startswith("500 for …/deals/1")
         assert len(snap) == 2
-    server.fault = lambda key: faults.FAULTS["html"] if key == "1" else None
+    server.fault = lambda id_: faults.FAULTS["html"] if id_ == "1" else None
     snap = renew(snap, server)
     assert (outcomes(snap)["1"], len(snap)) == ("carried", 2)
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     snap = renew(snap, server)
     assert (outcomes(snap)["1"], snap.ledger["missed_at"].notna().any()) == ("fetched", False)
 
@@ -164,9 +164,9 @@ def test_a_404_after_a_failure_is_the_first_404(serve):
     book = Book({"status": OPEN})
     server = serve(book, faults=None)
     snap = fetch([1], client=client(server), progress=False)
-    server.fault = lambda key: faults.Status(500) if key == "1" else None
+    server.fault = lambda id_: faults.Status(500) if id_ == "1" else None
     failed = renew(snap, server)
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     book.deals.clear()
     first = renew(failed, server)
     assert (outcomes(first)["1"], len(first)) == ("carried", 1)
@@ -177,7 +177,7 @@ def test_ids_that_failed_are_requested_again(serve):
     server = serve(Book(won(200), won(200), won(200)), faults={"2": faults.Status(500), "3": faults.FAULTS["html"]})
     with pytest.warns(IncompleteWarning):
         snap = fetch([1, 2, 3], client=client(server), progress=False)
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     again = renew(snap, server)
     assert [outcomes(again)[key] for key in "123"] == ["carried", "fetched", "fetched"]
     assert again.completeness.missing == 0
@@ -199,7 +199,7 @@ def test_a_snapshot_of_files_can_be_refreshed(serve, tmp_path):
     book.write(1, **won(0))
     server = serve(book)
     again = renew(snap, server)
-    assert requested(server)[0] == uuid_of(1), "a line of a file has no code to ask for, but its deal has an id"
+    assert requested(server)[0] == uuid_of(1), "a line of a file has no code, but its deal has an id"
     assert again.deals["status"].tolist() == ["won", "won"]
     assert again.ledger["outcome"].tolist()[:2] == ["fetched", "carried"]
 
@@ -230,12 +230,12 @@ def test_a_refresh_that_was_stopped_is_resumed(serve, tmp_path):
     server = serve(book)
     snap = fetch(range(1, 81), client=client(server), archive=tmp_path, progress=False)
     server.requests.clear()
-    server.fault = lambda key: faults.Status(500) if int(key) > 55 else None
+    server.fault = lambda id_: faults.Status(500) if int(id_) > 55 else None
     with pytest.raises(ApiError, match="max_failures"):
         renew(snap, server, archive=tmp_path)
     received = {r.requested for r in Archive(tmp_path) if r.status == 200 and r.at > snap.taken_at}
     assert 40 < len(received) <= 55
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     server.requests.clear()
     again = renew(snap, server, archive=tmp_path)
     assert not received & set(requested(server))
@@ -285,18 +285,18 @@ def test_after_any_series_of_faults_every_id_has_one_row_and_every_deal_its_chil
             if state == "gone":
                 del book.deals[code]
         book.write(5, status=OPEN)  # one request succeeds, so that no run stops
-        by_key = dict(zip("1234", states, strict=True))
+        by_code = dict(zip("1234", states, strict=True))
         broken = {"error": faults.Status(500), "page": faults.FAULTS["html"]}
-        server.fault = lambda key, by_key=by_key, broken=broken: broken.get(by_key.get(key))
-        asking = client(server, attempts=1)
+        server.fault = lambda id_, by_code=by_code, broken=broken: broken.get(by_code.get(id_))
+        api = client(server, attempts=1)
         had = 0 if snap is None else len(snap)
         snap = (
-            fetch(range(1, 6), client=asking, progress=False, max_failures=1)
+            fetch(range(1, 6), client=api, progress=False, max_failures=1)
             if snap is None
-            else renew(snap, server, client=asking, max_failures=1, misses=0)
+            else renew(snap, server, client=api, max_failures=1, misses=0)
         )
         assert snap.ledger["requested"].tolist() == ["1", "2", "3", "4", "5"]
         received = snap.ledger["outcome"].isin(["fetched", "carried"]).sum()
         assert received == len(snap) == len(snap.tags) / 2 == len(snap.participants) == len(snap.contacts)
-        assert len(snap) >= had - states.count("gone"), "nothing but a 404 takes a deal away"
+        assert len(snap) >= had - states.count("gone"), "only a 404 removes a deal"
     server.stop()

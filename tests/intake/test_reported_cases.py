@@ -1,4 +1,4 @@
-"""Input that lost deals or ended a run once: each keeps the bytes that showed it."""
+"""Input that once lost deals or ended a run."""
 
 import json
 import socket
@@ -126,7 +126,7 @@ def test_a_wrong_content_length_is_one_failed_deal(tmp_path):
 
 @pytest.mark.parametrize("n", [1, 60])
 def test_an_address_that_gives_nothing_but_404_is_an_error_that_names_it(n, serve, tmp_path):
-    server = serve(faults=lambda key: faults.Status(404))
+    server = serve(faults=lambda id_: faults.Status(404))
     for _ in range(2):  # also when the archive has the responses already
         with pytest.raises(
             ApiError, match=rf"none of {n} ids was found \(404\) at {server.url}: check the address and the ids"
@@ -175,8 +175,8 @@ def test_a_closed_port_stops_a_run_of_any_size_at_the_first_request(n, closed, t
 
 
 def test_an_unknown_name_stops_a_run_with_the_cause():
-    with pytest.raises(UnreachableError, match=r"cannot connect to https://nobody\.invalid: ") as stopped:
-        wa.fetch([1, 2], client=impatient("https://nobody.invalid"), progress=False)
+    with pytest.raises(UnreachableError, match=r"cannot connect to https://unknown\.invalid: ") as stopped:
+        wa.fetch([1, 2], client=impatient("https://unknown.invalid"), progress=False)
     assert stopped.value.status is None
 
 
@@ -191,7 +191,7 @@ def test_a_server_that_closes_every_connection_stops_a_run_of_any_size(n, listen
 
 @pytest.mark.parametrize("n", [1, 60])
 def test_a_server_that_only_fails_stops_a_run_of_any_size_with_its_status(n, serve):
-    server = serve(faults=lambda key: faults.Status(503))
+    server = serve(faults=lambda id_: faults.Status(503))
     ids = [code for code in range(1, 100) if code % 10][:n]  # the server does not have the others
     with pytest.raises(ApiError, match=rf"to {server.url} failed; the last: 503 for") as stopped:
         wa.fetch(ids, client=client(server), progress=False)

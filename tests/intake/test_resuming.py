@@ -1,4 +1,4 @@
-"""A fetch that was stopped, killed or broken off goes on where it was."""
+"""A fetch that was stopped or killed is resumed."""
 
 import os
 import re
@@ -160,7 +160,7 @@ def test_a_full_disk_stops_the_run(serve, tmp_path):
     kept = len(list(Archive(tmp_path)))
     assert kept > 0
     fetch(range(1, 201), client=client(server), archive=tmp_path, progress=False)
-    assert sum(n > 1 for n in Counter(requested(server)).values()) <= 8 * 5, "only what was under way"
+    assert sum(n > 1 for n in Counter(requested(server)).values()) <= 8 * 5, "only requests that were under way"
 
 
 KILLED = """
@@ -184,18 +184,18 @@ def test_a_fetch_killed_five_times_loses_nothing_and_requests_no_received_id_twi
         while len(server.requests) < before + 50 + kill and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.0005)
         process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, f"kill {kill} came too late"
+        assert process.wait() == -signal.SIGKILL, f"the run ended before kill {kill}"
         again = held & set(requested(server)[before:])
         assert not again, f"received before kill {kill}, and requested again: {again}"
     snap = fetch(range(1, 401), client=client(server), archive=tmp_path / "raw", progress=False)
     same_deals(snap, undisturbed)
     extra = len(server.requests) - 400
-    assert extra <= 5 * (4 * 4 + 1), "only what was under way is requested twice"
+    assert extra <= 5 * (4 * 4 + 1), "only requests that were under way is requested twice"
     assert len(Archive(tmp_path / "raw").segments()) <= 6
 
 
 def interrupted_after(seconds, line):
-    """Run a line in the main thread, press Ctrl-C meanwhile, and say how long it took to stop."""
+    """Run a line in the main thread, press Ctrl-C meanwhile, and measure how long it took to stop."""
     threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
     begun = time.monotonic()
     with pytest.raises(StoppedError) as stopped:
@@ -204,10 +204,10 @@ def interrupted_after(seconds, line):
 
 
 def test_ctrl_c_stops_within_two_seconds_and_says_how_to_resume(serve, tmp_path):
-    server = serve(faults=lambda key: faults.Drip(20) if int(key) > 30 else None)
-    asking = client(server)
+    server = serve(faults=lambda id_: faults.Drip(20) if int(id_) > 30 else None)
+    api = client(server)
     error, seconds = interrupted_after(
-        1.0, lambda: fetch(range(1, 201), client=asking, archive=tmp_path / "raw", progress=False)
+        1.0, lambda: fetch(range(1, 201), client=api, archive=tmp_path / "raw", progress=False)
     )
     assert seconds < 2
     assert (
@@ -216,13 +216,13 @@ def test_ctrl_c_stops_within_two_seconds_and_says_how_to_resume(serve, tmp_path)
     )
     assert isinstance(error, KeyboardInterrupt), "a notebook stops its other cells, too"
     assert len(list(Archive(tmp_path / "raw"))) == 30
-    server.fault = lambda key: None
-    snap = fetch(range(1, 201), client=asking, archive=tmp_path / "raw", progress=False)
+    server.fault = lambda id_: None
+    snap = fetch(range(1, 201), client=api, archive=tmp_path / "raw", progress=False)
     assert len(snap) == 180
 
 
 def test_ctrl_c_without_archive_says_that_nothing_was_kept(serve):
-    server = serve(faults=lambda key: faults.Drip(20))
+    server = serve(faults=lambda id_: faults.Drip(20))
     error, _ = interrupted_after(0.3, lambda: fetch([1, 2], client=client(server), progress=False))
     assert str(error).startswith(
         "stopped: 0 deals were received, and were not kept; with archive='data/raw' a run can be resumed"
@@ -230,7 +230,7 @@ def test_ctrl_c_without_archive_says_that_nothing_was_kept(serve):
 
 
 def test_a_run_whose_requests_fail_stops_and_keeps_everything(serve, tmp_path):
-    server = serve(faults=lambda key: faults.Status(500) if int(key) > 60 else None)
+    server = serve(faults=lambda id_: faults.Status(500) if int(id_) > 60 else None)
     with pytest.raises(ApiError, match=r"of the first \d+ requests failed, more than max_failures=0.05") as stopped:
         fetch(range(1, 2001), client=client(server, attempts=1), archive=tmp_path, progress=False)
     # the workers' responses overtake each other, so the run may stop before the last of the 54 deals is counted
@@ -241,20 +241,20 @@ def test_a_run_whose_requests_fail_stops_and_keeps_everything(serve, tmp_path):
     kept = sum(record.status == 200 for record in Archive(tmp_path))
     assert 54 - 8 <= int(note[1]) <= kept <= 54, "what was counted is kept"
     assert len(server.requests) < 150
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     snap = fetch(range(1, 201), client=client(server), archive=tmp_path, progress=False)
     assert snap.completeness.missing == 0
 
 
 def test_pages_instead_of_deals_stop_a_run_as_failures_do(serve):
-    server = serve(faults=lambda key: faults.FAULTS["html"])
+    server = serve(faults=lambda id_: faults.FAULTS["html"])
     with pytest.raises(ApiError, match="max_failures") as stopped:
         fetch(range(1, 200), client=client(server, attempts=1), progress=False)
     assert "were not kept" in stopped.value.__notes__[0]
 
 
 def test_few_failures_do_not_stop_a_run_nor_does_any_share_that_is_allowed(serve):
-    server = serve(faults=lambda key: faults.Status(500) if int(key) % 2 else None)
+    server = serve(faults=lambda id_: faults.Status(500) if int(id_) % 2 else None)
     with pytest.warns(IncompleteWarning):
         fetch(range(1, 49), client=client(server, attempts=1), progress=False)
     with pytest.warns(IncompleteWarning):
@@ -265,7 +265,7 @@ def test_few_failures_do_not_stop_a_run_nor_does_any_share_that_is_allowed(serve
 
 
 def test_a_retry_after_of_hours_stops_the_run(serve):
-    server = serve(faults=lambda key: faults.Status(429, {"Retry-After": "7200"}) if int(key) > 20 else None)
+    server = serve(faults=lambda id_: faults.Status(429, {"Retry-After": "7200"}) if int(id_) > 20 else None)
     with pytest.raises(ApiError, match="the server requests a wait of 7200 s; run again after that"):
         fetch(range(1, 200), client=client(server), progress=False)
 
@@ -294,5 +294,5 @@ def test_a_walk_finds_all_codes_records_the_gaps_and_requests_no_more(serve, tmp
 def test_a_walk_is_not_a_list_of_ids():
     from wegly_analytics.model.ids import deal_keys
 
-    with pytest.raises(SettingError, match="is no list of deal ids"):
+    with pytest.raises(SettingError, match="list of deal ids"):
         deal_keys(walk())
