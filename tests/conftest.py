@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from server_side import serve
 from strategies import MOMENT, body
 
-from wegly_analytics.intake.build import Answer, Assembly
+from wegly_analytics.intake.build import Response, SnapshotBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +38,10 @@ def snapshot_of() -> Callable[..., Snapshot]:
     """Make a snapshot of deals given as dictionaries, as if they had been fetched at `MOMENT`."""
 
     def make(*deals: dict[str, Any]) -> Snapshot:
-        assembly = Assembly()
-        for place, deal in enumerate(deals):
-            whole = {"id": f"deal-{place}", "code": place + 1} | deal
-            assembly.add(place, Answer(str(whole["code"]), "fetched", MOMENT, 200, body=body(whole)))
-        return assembly.snapshot(MOMENT)
+        builder = SnapshotBuilder()
+        for position, deal in enumerate(deals):
+            whole = {"id": f"deal-{position}", "code": position + 1} | deal
+            builder.add(position, Response(str(whole["code"]), "fetched", MOMENT, 200, body=body(whole)))
+        return builder.snapshot(MOMENT)
 
     return make

@@ -74,7 +74,7 @@ def test_a_keyring_that_fails_is_not_a_missing_token(tmp_path, monkeypatch, ring
 def test_a_machine_without_a_keyring_has_no_token(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
     ring(error=keyring.errors.NoKeyringError())
-    with pytest.raises(AuthError, match="set WEGLY_TOKEN"):
+    with pytest.raises(AuthError, match="no token: set WEGLY_TOKEN"):
         Client()
 
 

@@ -20,13 +20,14 @@ def archive(
     ] = None,
 ) -> None:
     """Describe an archive of responses, or erase the old ones."""
-    from wegly_analytics.intake.archive import Archive, age
+    from wegly_analytics.intake.archive import Archive
+    from wegly_analytics.intake.durations import duration
 
     kept = Archive(folder)
     if not kept.segments():
         raise SettingError(f"{folder} is not an archive: `wegly fetch --archive {folder}` makes one")
     if erase_older_than is not None:
-        before = datetime.now(UTC) - age(erase_older_than)
+        before = datetime.now(UTC) - duration("erase_older_than", erase_older_than)
         typer.echo(f"erased     {kept.erase(before):,} responses from before {before:%Y-%m-%d %H:%M} UTC")
     held = kept.count()
     typer.echo(f"responses  {held['records']:,} for {held['ids']:,} ids in {held['segments']:,} files")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from errno import EXDEV
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -46,13 +45,13 @@ def at_least_zero(value: float) -> float:
 
 
 def length_of_time(text: str | None) -> str | None:
-    """Refuse what is not a length of time such as 30d, or reaches back beyond the calendar."""
-    from wegly_analytics.intake.archive import age
+    """Refuse what is not a length of time such as 30d."""
+    from wegly_analytics.intake.durations import duration
 
     if text is not None:
         try:
-            datetime.now(UTC) - age(text)
-        except (ValueError, OverflowError):
+            duration("", text)
+        except SettingError:
             raise typer.BadParameter(f"{text!r} is not a length of time; write 30d, 12h, 45m or 2w") from None
     return text
 
