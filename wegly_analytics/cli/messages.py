@@ -29,8 +29,13 @@ _ARGUMENT: Final = re.compile(
     r"""=(?:'([^']*)'|"([^"]*)"|(\d+(?:\.\d+)?)|\.\.\.|True)?(?(1)\))"""
 )
 
-_SAVE: Final = re.compile(r"""\bsave\((['"])(.*?)\1\)""")
-_FUNCTION: Final = re.compile(r"\bwa\.(fetch|read|refresh|snapshots|verify)\b(?!\()")
+_FUNCTIONS: Final = {
+    re.compile(r"""\bsave\((['"])(.*?)\1\)"""): r"\2",
+    re.compile(r"\bwa\.walk\(\)"): "--walk 1",
+    re.compile(r"\b(?:wa\.)?fetch\(([^()]*)\)"): r"wegly fetch \1",
+    re.compile(r"\bwa\.(fetch|read|refresh|snapshots|verify)\b(?!\()"): r"wegly \1",
+}
+"""Calls that messages name, and what to type instead."""
 
 
 def with_options(message: str) -> str:
@@ -44,8 +49,12 @@ def with_options(message: str) -> str:
     'pass --origin https://…, or --column with its name'
     >>> with_options("wa.snapshots lists them; name a folder, such as save('data/snapshots')")
     'wegly snapshots lists them; name a folder, such as data/snapshots'
+    >>> with_options("fetch(archive='raw') makes one")
+    'wegly fetch --archive raw makes one'
     """
-    return _ARGUMENT.sub(_option, _FUNCTION.sub(r"wegly \1", _SAVE.sub(r"\2", message)))
+    for function, words in _FUNCTIONS.items():
+        message = function.sub(words, message)
+    return _ARGUMENT.sub(_option, message)
 
 
 def _option(argument: re.Match[str]) -> str:
