@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from strategies import MOMENT, body, companies
 
 from wegly_analytics.errors import DamagedWarning, SnapshotError
-from wegly_analytics.intake.build import Answer, Assembly
+from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.model.tables import LEDGER, TABLES
 from wegly_analytics.snapshot.load import load, snapshots, verify
 from wegly_analytics.store.manifest import NAME as MANIFEST
@@ -43,9 +43,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::wegly_analytics.errors.DriftWar
 @given(companies(max_size=4), st.integers(0, 3))
 @settings(max_examples=8)
 def test_what_is_loaded_is_what_was_saved(tmp_path_factory, company, unreadable):
-    assembly = Assembly()
+    assembly = SnapshotBuilder()
     for place, deal in enumerate([*company, *[None] * unreadable]):
-        assembly.add(place, Answer(str(place + 1), "fetched", MOMENT, 200, body=body(deal), check_id=False))
+        assembly.add(place, Response(str(place + 1), "fetched", MOMENT, 200, body=body(deal), check_id=False))
     snap = assembly.snapshot(MOMENT).assign(extra=None).where(lambda d: d["deal_id"] != "")
     root = tmp_path_factory.mktemp("root")
     path = snap.save(root, personal="keep", allow_incomplete=True)

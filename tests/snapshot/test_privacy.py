@@ -14,7 +14,8 @@ from server_side import Numbered, client, uuid_of
 
 from wegly_analytics import metrics, settings
 from wegly_analytics.errors import SettingError, SnapshotError
-from wegly_analytics.intake.fetch import fetch, refresh
+from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.refresh import refresh
 from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DOCUMENTED, TABLES
 from wegly_analytics.sandbox import faults

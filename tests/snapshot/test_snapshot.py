@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategies import MOMENT, body, companies
 
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError, SnapshotError
-from wegly_analytics.intake.build import Answer, Assembly
+from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.model.enums import NOT_INFORMED
 from wegly_analytics.model.tables import LEDGER, TABLES
 from wegly_analytics.snapshot.completeness import Completeness
@@ -259,9 +259,9 @@ def test_the_repr_says_when_and_how_complete(snap):
 
 
 def test_the_card_says_when_how_many_and_how_complete(snapshot_of):
-    assembly = Assembly()
-    assembly.add(0, Answer("1", "fetched", MOMENT, 200, body=body({"id": "a", "deal_source": {"name": "<b>"}})))
-    assembly.add(1, Answer("2", "not_found", MOMENT, 404, "gap"))
+    assembly = SnapshotBuilder()
+    assembly.add(0, Response("1", "fetched", MOMENT, 200, body=body({"id": "a", "deal_source": {"name": "<b>"}})))
+    assembly.add(1, Response("2", "not_found", MOMENT, 404, "gap"))
     html = assembly.snapshot(MOMENT).where(source="<b>")._repr_html_()
     for piece in (
         "1 deal\n",
@@ -273,7 +273,7 @@ def test_the_card_says_when_how_many_and_how_complete(snapshot_of):
     ):
         assert piece in html
     assert "other than 404" not in html
-    assert "width" not in Assembly().snapshot(MOMENT)._repr_html_()
+    assert "width" not in SnapshotBuilder().snapshot(MOMENT)._repr_html_()
 
 
 def test_completeness_counts_every_outcome():
@@ -298,12 +298,12 @@ def test_requested_is_always_the_rows_of_the_ledger(company, kinds, random):
     for place, kind in enumerate(kinds):
         if kind in ("fetched", "rubbish"):
             found = body(random.choice(company)) if company and kind == "fetched" else b"{"
-            answers.append(Answer(str(place + 1), "fetched", MOMENT, 200, body=found, check_id=False))
+            answers.append(Response(str(place + 1), "fetched", MOMENT, 200, body=found, check_id=False))
         else:
-            answers.append(Answer(str(place + 1), kind, MOMENT, 404, "no"))
+            answers.append(Response(str(place + 1), kind, MOMENT, 404, "no"))
     order = list(range(len(answers)))
     random.shuffle(order)
-    assembly = Assembly()
+    assembly = SnapshotBuilder()
     for place in order:
         assembly.add(place, answers[place])
     with warnings.catch_warnings():
