@@ -1,7 +1,7 @@
 """How well the intake uses what a server allows: its limit, its latency, and the requests of a refresh.
 
-The sandbox's server stands in for the API, in a process of its own. Figures are shares of what the server could have
-given in the same run, for machines differ. Run ``make benchmark``.
+The sandbox's server stands in for the API, in a process of its own. Figures are shares of what the server allows in
+the same run, because machines differ. Run ``make benchmark``.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SETTLED = 5.0
 
 
 class Same:
-    """The same small deal under every code: what is measured is the asking."""
+    """The same small deal under every code: only the requests are measured."""
 
     def answer(self, key: str, at: datetime) -> bytes:  # noqa: ARG002
-        """Answer with it."""
+        """Return it."""
         return b'{"id": "deal-%s", "code": %s, "status": 1}' % (key.encode(), key.encode())
 
 
@@ -42,7 +42,7 @@ class Aged:
         self.old = (MOMENT - timedelta(days=200)).isoformat()
 
     def answer(self, key: str, at: datetime) -> bytes | None:  # noqa: ARG002
-        """Answer for one deal."""
+        """Return the response for one deal."""
         code = int(key)
         if code > self.deals:
             return None
@@ -72,8 +72,8 @@ def served(source: Any, **options: Any) -> Iterator[tuple[str, Connection]]:
         process.join(5)
 
 
-def answered(line: Connection) -> list[tuple[float, int]]:
-    """Take from the server what it answered: moment and status."""
+def responses(line: Connection) -> list[tuple[float, int]]:
+    """Take from the server its responses: time and status."""
     line.send("requests")
     return line.recv()
 
@@ -88,13 +88,13 @@ def limit(per_second: float, requested: float | None, seconds: float) -> str:
     n = round(per_second * (seconds + 1))
     with served(Same(), per_second=per_second) as (url, line):
         wa.fetch(range(1, n + 1), client=client(url, requested), workers=8, progress=False)
-        seen = answered(line)
+        seen = responses(line)
     begun = seen[0][0]
-    passed = [moment - begun for moment, status in seen if status == 200]
-    later = [moment for moment in passed if moment >= SETTLED]
+    passed = [at - begun for at, status in seen if status == 200]
+    later = [at for at in passed if at >= SETTLED]
     share = (len(later) - 1) / (later[-1] - later[0]) / per_second
-    refused = [moment - begun for moment, status in seen if status == 429]
-    early = sum(moment < SETTLED for moment in refused)
+    refused = [at - begun for at, status in seen if status == 429]
+    early = sum(at < SETTLED for at in refused)
     overall = n / (passed[-1] * per_second)
     wanted = "no cap" if requested is None else f"{requested:g}/s"
     return (
@@ -104,29 +104,29 @@ def limit(per_second: float, requested: float | None, seconds: float) -> str:
 
 
 def latency(seconds: float, workers: int, n: int) -> str:
-    """Fetch from a server without a limit, whose every answer takes its time."""
+    """Fetch from a server without a limit, whose every response takes so long."""
     with served(Same(), latency=seconds) as (url, line):
         wa.fetch(range(1, n + 1), client=client(url), workers=workers, progress=False)
-        moments = [moment for moment, _ in answered(line)]
-    rate, ceiling = n / (moments[-1] - moments[0] + seconds), workers / seconds
+        times = [at for at, _ in responses(line)]
+    rate, ceiling = n / (times[-1] - times[0] + seconds), workers / seconds
     return f"  {seconds * 1e3:.0f} ms x {workers} workers: {rate:.0f} of {ceiling:.0f} requests/s, {rate / ceiling:.1%}"
 
 
-def renewal(deals: int, share_open: float) -> str:
+def refreshed(deals: int, share_open: float) -> str:
     """Fetch a company once, then refresh it."""
     with served(Aged(deals, share_open)) as (url, line):
         full = wa.fetch(range(1, deals + 1), client=client(url), progress=False)
-        before = len(answered(line))
+        before = len(responses(line))
         again = wa.refresh(full, client=client(url), progress=False)
-        after = len(answered(line))
+        after = len(responses(line))
     is_open = (full.deals["status"] == "open").mean()
     assert len(again) == len(full) == deals
     assert len(again.tags) == len(full.tags)
     return f"  {deals:,} deals, {is_open:.0%} open: {after:,} of {before:,} requests, {after / before:.1%}"
 
 
-def pretended() -> str:
-    """Refresh the sandbox's company, whose deals close, change and are made, a month later."""
+def simulated() -> str:
+    """Refresh the sandbox's company a week later, after deals were created, changed and closed."""
     company = Company()
     now = MOMENT
     with Server(company, clock=lambda: now) as server:
@@ -150,7 +150,7 @@ def archive(n: int) -> str:
         fetched = time.perf_counter()
         wa.read(folder)
         read = time.perf_counter()
-    return f"  {n:,} answers: fetched in {fetched - begun:.1f} s, rebuilt from the archive in {read - fetched:.1f} s"
+    return f"  {n:,} responses: fetched in {fetched - begun:.1f} s, rebuilt from the archive in {read - fetched:.1f} s"
 
 
 def main() -> None:
@@ -169,8 +169,8 @@ def main() -> None:
     print("latency")
     print(latency(0.05, 32, 10_000), flush=True)
     print("refresh: its requests, as a share of a full fetch")
-    print(renewal(options.deals, 0.15), flush=True)
-    print(pretended(), flush=True)
+    print(refreshed(options.deals, 0.15), flush=True)
+    print(simulated(), flush=True)
     print("archive")
     print(archive(1_700))
 

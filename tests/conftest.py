@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -12,15 +10,11 @@ from hypothesis import HealthCheck, settings
 from server_side import serve
 from strategies import MOMENT, body
 
-from wegly_analytics.cli import main as cli
-from wegly_analytics.intake.build import Answer, Assembly
-from wegly_analytics.sandbox import TOKEN
+from wegly_analytics.intake.build import Response, SnapshotBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from wegly_analytics.sandbox import Server
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 __all__ = ["serve"]  # a fixture for all
@@ -39,40 +33,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def snapshot_of() -> Callable[..., Snapshot]:
     """Make a snapshot of deals given as dictionaries, as if they had been fetched at `MOMENT`."""
 
     def make(*deals: dict[str, Any]) -> Snapshot:
-        assembly = Assembly()
-        for place, deal in enumerate(deals):
-            whole = {"id": f"deal-{place}", "code": place + 1} | deal
-            assembly.add(place, Answer(str(whole["code"]), "fetched", MOMENT, 200, body=body(whole)))
-        return assembly.snapshot(MOMENT)
+        builder = SnapshotBuilder()
+        for position, deal in enumerate(deals):
+            whole = {"id": f"deal-{position}", "code": position + 1} | deal
+            builder.add(position, Response(str(whole["code"]), "fetched", MOMENT, 200, body=body(whole)))
+        return builder.snapshot(MOMENT)
 
     return make
-
-
-@pytest.fixture
-def wegly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Run the command in an empty folder, as a person would."""
-
-    def run(
-        *words: object, server: Server | None = None, stdin: str = "", token: str | None = TOKEN
-    ) -> tuple[int, str, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["wegly", *map(str, words)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        if server:
-            monkeypatch.setenv("WEGLY_BASE_URL", server.url)
-        if token:
-            monkeypatch.setenv("WEGLY_TOKEN", token)
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        code = caught.value.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run

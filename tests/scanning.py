@@ -1,4 +1,4 @@
-"""What the tests of all engines share: every metric once, and what it means that two tables are the same."""
+"""What the tests of all engines share: every metric, and how two tables are compared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERY |= {
 
 
 def published(folder: Path) -> Path:
-    """Publish the simulated company under a name that is a pattern to many tools, beside others that match it."""
+    """Publish the simulated company in a folder whose name is a pattern for many tools, and others that match it."""
     root = folder / "a*[b] {c,d} %20é" / "snapshots"
     wa.sample().save(root, personal="keep")
     for decoy in ("axb {c,d} %20é", "axb c %20é"):
@@ -36,7 +36,7 @@ def published(folder: Path) -> Path:
 
 
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
-    """Counts, names and types exactly, figures to the ninth digit; and they say the same of themselves."""
+    """Compare counts, names and types exactly, figures to nine digits, and the attrs."""
     pd.testing.assert_frame_equal(one, other, rtol=1e-9, atol=1e-9)
     assert _plain(one.attrs) == _plain(other.attrs)
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
@@ -29,16 +31,16 @@ class Ring(KeyringBackend):
 
 @pytest.fixture
 def ring():
-    """Put a keyring in the place of the system's, through the library's own door."""
+    """Set a keyring instead of the system's, through the library's public function."""
     before = keyring.get_keyring()
     yield lambda **how: keyring.set_keyring(Ring(**how))
     keyring.set_keyring(before)
 
 
-def test_the_environment_goes_before_the_file_and_the_file_before_the_keyring(tmp_path, monkeypatch, ring):
+def test_the_environment_comes_before_the_file_and_the_file_before_the_keyring(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
-    ring(token="of the ring")
-    assert settings.token() == "of the ring"
+    ring(token="of the keyring")
+    assert settings.token() == "of the keyring"
     (tmp_path / ".env").write_text(
         "# ours\nexport WEGLY_TOKEN='of the file $HOME'\nWEGLY_ORIGIN=https://crm.example.com\n"
     )
@@ -62,22 +64,65 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
         settings.token()
 
 
-def test_a_keyring_that_fails_is_no_missing_key(tmp_path, monkeypatch, ring):
+def test_a_keyring_that_fails_is_not_a_missing_token(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
     ring(error=InitError("locked"))
     with pytest.raises(SettingError, match="the keyring cannot be read: InitError; set WEGLY_TOKEN instead"):
         settings.token()
 
 
-def test_a_machine_without_keyring_has_no_key(tmp_path, monkeypatch, ring):
+def test_a_machine_without_a_keyring_has_no_token(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
     ring(error=keyring.errors.NoKeyringError())
-    with pytest.raises(AuthError, match="no key: set WEGLY_TOKEN"):
+    with pytest.raises(AuthError, match="no token: set WEGLY_TOKEN"):
         Client()
 
 
-def test_the_secret_for_pseudonyms_lies_where_it_is_told_or_in_the_users_configuration(monkeypatch, tmp_path):
+def test_the_secret_for_pseudonyms_is_in_the_users_configuration_unless_a_file_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("WEGLY_SALT_FILE", str(tmp_path / "key"))
     assert settings.salt_file() == tmp_path / "key"
     monkeypatch.delenv("WEGLY_SALT_FILE")
     assert settings.salt_file().parts[-2:] == ("wegly_analytics", "personal.key")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Work in a notebooks folder of a project."""
+    below = tmp_path / "project/notebooks"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    return below.parent
+
+
+def test_the_nearest_file_is_found_upward(project):
+    assert settings.nearest("data") == Path("data"), "what does not exist yet belongs in the working folder"
+    (project.parent / "data").mkdir()
+    assert settings.nearest("data") == project.parent / "data"
+    (project / "data").mkdir()
+    assert settings.nearest("data") == project / "data"
+    (project / "notebooks/data").mkdir()
+    assert settings.nearest("data") == Path("data")
+
+
+def test_the_env_file_of_the_project_is_read_below_it(project):
+    (project / ".env").write_text("WEGLY_TOKEN=of the project\n")
+    assert settings.token() == "of the project"
+
+
+def test_the_search_stops_before_the_home_folder(project, monkeypatch):
+    monkeypatch.setenv("HOME", str(project))
+    (project / ".env").write_text("WEGLY_TOKEN=of another project\n")
+    assert settings.token() is None
+    monkeypatch.chdir(project)
+    assert settings.token() == "of another project", "the working folder is searched in any case"
+
+
+def test_the_search_stops_before_a_folder_that_others_may_write_to(project):
+    (project / ".env").write_text("WEGLY_BASE_URL=https://somebody.example.com\n")
+    project.chmod(0o777)
+    assert settings.setting("WEGLY_BASE_URL") is None
+
+
+def test_a_working_folder_that_was_removed_holds_no_settings(project):
+    (project / "notebooks").rmdir()
+    assert settings.token() is None

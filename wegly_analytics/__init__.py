@@ -15,11 +15,11 @@ if TYPE_CHECKING:  # the same names for type checkers; "as" says that they are p
     from wegly_analytics import plots as plots
     from wegly_analytics.intake.client import Client as Client
     from wegly_analytics.intake.fetch import fetch as fetch
-    from wegly_analytics.intake.fetch import read as read
-    from wegly_analytics.intake.fetch import refresh as refresh
-    from wegly_analytics.intake.fetch import walk as walk
+    from wegly_analytics.intake.frontier import walk as walk
     from wegly_analytics.intake.id_sources import ids_from as ids_from
-    from wegly_analytics.intake.id_sources import webhook_ids as webhook_ids
+    from wegly_analytics.intake.read import read as read
+    from wegly_analytics.intake.refresh import refresh as refresh
+    from wegly_analytics.intake.webhooks import webhook_ids as webhook_ids
     from wegly_analytics.sandbox.sampling import sample as sample
     from wegly_analytics.snapshot.custom_fields import custom_field as custom_field
     from wegly_analytics.snapshot.expressions import col as col
@@ -44,14 +44,14 @@ _PUBLIC = {
     "load": "snapshot.load",
     "metrics": "",
     "plots": "",
-    "read": "intake.fetch",
-    "refresh": "intake.fetch",
+    "read": "intake.read",
+    "refresh": "intake.refresh",
     "sample": "sandbox.sampling",
     "scan": "snapshot.load",
     "snapshots": "snapshot.load",
     "verify": "snapshot.load",
-    "walk": "intake.fetch",
-    "webhook_ids": "intake.id_sources",
+    "walk": "intake.frontier",
+    "webhook_ids": "intake.webhooks",
 }
 """Every public name and the module that holds it; empty for a module of that name."""
 

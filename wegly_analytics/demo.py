@@ -1,10 +1,12 @@
-"""The whole job on a simulated company: HTTP, tables, snapshot, metrics, charts, and a short account of it."""
+"""The whole job on a simulated company: HTTP, tables, snapshot, metrics, charts, and a short report of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from wegly_analytics import metrics, plots
+from wegly_analytics.errors import SettingError
+from wegly_analytics.i18n.catalogs import locale_of
 from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.fetch import fetch
 from wegly_analytics.sandbox import TOKEN, Company, Server
@@ -25,7 +27,7 @@ CHARTS: Final[dict[str, Callable[[Snapshot], pd.DataFrame]]] = {
     "loss_reasons": lambda snap: metrics.loss_reasons(snap),
     "time_in_stage": lambda snap: metrics.time_in_stage(snap),
 }
-"""What the demo draws: the name of the plot, and the table for it."""
+"""The charts of the demo: the name of each plot, and the table that it draws."""
 
 
 def run(root: Path, charts: Path, *, now: Callable[[], datetime], lang: str, progress: bool) -> Iterator[str]:
@@ -38,31 +40,37 @@ def run(root: Path, charts: Path, *, now: Callable[[], datetime], lang: str, pro
     charts
         The folder of the charts.
     now
-        The clock by which the company lives.
+        Returns the current time; the simulated company is asked for its deals at that time.
     lang
         Language of the charts, ``"en"`` or ``"pt"``.
     progress
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Yields
     ------
     str
-        Lines for a person, as the work goes on.
+        Lines to print, as the work goes on.
+
+    Raises
+    ------
+    SettingError
+        If there is no such language; nothing is fetched then.
     """
+    _check_language(lang)
     company = Company()
     with Server(company, clock=now) as server:
         yield f"A simulated company responds like Wegly at {server.url}; nothing leaves this machine."
         client = Client(TOKEN, base_url=server.url, per_second=None)
         snap = fetch(company.codes(now()), client=client, progress=progress)
-    path = snap.save(root, personal="keep")  # nobody in it lives
+    path = snap.save(root, personal="keep")  # its people do not exist
     drawn = draw(snap, charts, lang=lang)
     rate = metrics.win_rate(snap).iloc[0]
-    pace = metrics.velocity(snap).iloc[0]
+    velocity = metrics.velocity(snap).iloc[0]
     yield ""
     yield f"deals      {snap.completeness}"
     yield f"win rate   {rate['rate']:.1%} of {rate['n']:,.0f} closed deals ({rate['low']:.1%} to {rate['high']:.1%})"
-    yield f"velocity   {pace['velocity']:,.0f} a day: {pace['deals']:,.0f} open deals × {pace['win_rate']:.1%} × "
-    yield f"           {pace['value']:,.0f} ÷ {pace['days']:.0f} days"
+    yield f"velocity   {velocity['velocity']:,.0f} a day = {velocity['deals']:,.0f} open deals × win rate "
+    yield f"           {velocity['win_rate']:.1%} × value {velocity['value']:,.0f} ÷ {velocity['days']:.0f} days"
     yield f"snapshot   {path}"
     for picture in drawn:
         yield f"chart      {picture}"
@@ -76,7 +84,7 @@ def draw(snap: Snapshot, folder: Path, *, lang: str = "en") -> list[Path]:
     snap
         The snapshot.
     folder
-        Where the files go; made if it is not there.
+        The folder of the files; created if it does not exist.
     lang
         Language of the charts.
 
@@ -84,9 +92,25 @@ def draw(snap: Snapshot, folder: Path, *, lang: str = "en") -> list[Path]:
     -------
     list of pathlib.Path
         The files.
+
+    Raises
+    ------
+    SettingError
+        If there is no such language, or the folder cannot be created.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_language(lang)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"the folder of charts {folder} cannot be created: {error.strerror or error}") from None
     return [
         plots.save(getattr(plots, name), table(snap), folder / f"{name}.png", lang=lang)
         for name, table in CHARTS.items()
     ]
+
+
+def _check_language(lang: str) -> None:
+    try:
+        locale_of(lang)
+    except ValueError as error:
+        raise SettingError(str(error)) from None

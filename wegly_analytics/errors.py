@@ -9,7 +9,8 @@
     │   ├── NotFoundError       404: no such deal, or not visible to this token
     │   ├── AuthError           401 or 403: the token was refused
     │   │   └── OriginError     403 with an origin: probably not the allowed one
-    │   └── RateLimitError      429 on every attempt, or a wait that is too long
+    │   ├── RateLimitError      429 on every attempt, or a wait that is too long
+    │   └── UnreachableError    no connection to the server
     ├── PayloadError            a response that is not a readable deal                    (ValueError)
     ├── ArchiveError            an archive of responses that cannot be written or read
     ├── SnapshotError           a snapshot that cannot be written, read or verified
@@ -96,6 +97,10 @@ class RateLimitError(ApiError):
     def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
         super().__init__(message, status)
         self.wait = wait
+
+
+class UnreachableError(ApiError):
+    """No connection to the server: its name is unknown, its port closed, its certificate refused, or it is too slow."""
 
 
 class PayloadError(WeglyError, ValueError):

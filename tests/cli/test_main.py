@@ -1,135 +1,96 @@
-import os
+"""The command as a whole: help, version, completion, exit codes, and what starting it costs."""
+
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
-from server_side import Numbered
-from strategies import body
-from typer.testing import CliRunner
+import typer
 
-from wegly_analytics.cli import main as cli
-from wegly_analytics.errors import IdError, SettingError
-from wegly_analytics.sandbox import faults
-from wegly_analytics.snapshot.load import load
+from wegly_analytics import __version__
+from wegly_analytics.cli import checks
+from wegly_analytics.cli.main import app, unsupported
+from wegly_analytics.cli.messages import _ARGUMENTS, with_options
 
-
-@pytest.fixture
-def serve(serve):
-    return lambda **options: serve(Numbered(9), **options)
+COMMANDS = typer.main.get_command(app).commands
 
 
-def test_fetch_publishes_a_snapshot_and_says_how_complete_it_is(wegly, serve, tmp_path):
-    code, out, err = wegly("fetch", "1-12", "-q", "--per-second", 0, server=serve())
-    assert code == 0
-    assert "9 of 12 requested deals received (75.0 %); 3 not found" in out
-    assert f"snapshot  {tmp_path}/data/snapshots/snapshot=" in out
-    assert err == ""
-    assert len(load(tmp_path / "data/snapshots").deals) == 9
-
-
-def test_ids_come_from_words_files_and_standard_input(wegly, serve, tmp_path):
-    (tmp_path / "ids.txt").write_text("4\n5 # five\n", encoding="utf-8-sig")
-    server = serve()
-    code, out, _ = wegly("fetch", "1", "2,3", "ids.txt", "-", "-q", "--per-second", 0, server=server, stdin="6\n7-8\n")
-    assert code == 0
-    assert "8 of 8 requested deals" in out
-    assert sorted(int(r.path.rpartition("/")[2]) for r in server.requests) == list(range(1, 9))
-
-
-@pytest.mark.filterwarnings("default")
-def test_missing_deals_are_exit_code_3_and_a_warning(wegly, serve):
-    code, out, err = wegly("fetch", "1-3", "-q", server=serve(faults={"2": faults.Status(418)}))
-    assert code == 3
-    assert "2 of 3 requested deals" in out
-    assert "warning: 2 of 3 requested deals received (66.7 %); 1 failed: see snap.ledger" in err
-
-
-@pytest.mark.parametrize("word", ["abc", "0", "5-1"])
-def test_a_bad_id_is_wrong_usage(wegly, serve, word):
-    server = serve()
-    code, _, err = wegly("fetch", "1", word, server=server)
-    assert code == 2
-    assert f"error: {word!r} is no deal id, no range such as 1-500, and no file" in err
-    assert server.requests == []
-
-
-def test_a_refused_key_is_exit_code_1_and_one_sentence(wegly, serve):
-    code, _, err = wegly("fetch", "1-2000", "-q", server=serve(), token="wrong")
-    assert code == 1
-    assert err.startswith("error: AuthError: 401 for …/deals/1")
-    assert "Traceback" not in err
-    code, _, err = wegly("fetch", "1-2000", "-q", token="")
-    assert code == 1
-
-
-def test_without_a_key_the_variable_is_named(wegly, monkeypatch):
-    monkeypatch.delenv("WEGLY_TOKEN", raising=False)
-    code, _, err = wegly("fetch", "1", token=None)
-    assert code == 1
-    assert "no key: set WEGLY_TOKEN" in err
-
-
-def test_an_unwritable_root_is_exit_code_1(wegly, serve, tmp_path):
-    (tmp_path / "file").write_text("")
-    code, _, err = wegly("fetch", "1", "-q", "--root", "file/x", server=serve())
-    assert code == 1
-    assert "SnapshotError: cannot write a snapshot" in err
-
-
-def test_snapshots_are_listed(wegly, serve, tmp_path):
-    (tmp_path / "data/snapshots").mkdir(parents=True)
-    assert wegly("snapshots") == (0, "data/snapshots holds no snapshot yet\n", "")
-    wegly("fetch", "1-12", "-q", server=serve())
-    code, out, _ = wegly("snapshots")
-    assert code == 0
-    assert "taken_at" in out
-    assert out.count("\n") == 2
-    code, _, err = wegly("snapshots", "elsewhere")
-    assert code == 1
-    assert "elsewhere is no folder of snapshots" in err
-
-
-def test_without_words_it_explains_itself(wegly):
-    code, out, _ = wegly()
-    assert code == 2
-    assert "fetch" in out
-    assert wegly("fetch")[0] == 2
-
-
-def test_the_demo_does_the_whole_job_twice(wegly, tmp_path):
-    for n in (1, 2):
-        code, out, err = wegly("demo", "-q", "--lang", "en" if n == 1 else "pt")
-        assert code == 0, err
-        assert "nothing leaves this machine" in out
-        assert "requested deals received" in out
-        assert len(list((tmp_path / "data/snapshots").iterdir())) == n
-    pictures = sorted(p.name for p in (tmp_path / "data/charts").iterdir())
-    assert pictures == ["loss_reasons.png", "time_in_stage.png", "velocity.png", "win_loss.png", "win_rate.png"]
-    assert all(p.stat().st_size > 10_000 for p in (tmp_path / "data/charts").iterdir())
-
-
-def test_the_sandbox_serves_and_stops(tmp_path):
-    (tmp_path / "deals.ndjson").write_bytes(body({"id": "x", "code": 3}) + b"\n")
-    command = [sys.executable, "-c", "from wegly_analytics.cli.main import main; main()", "sandbox", "--port", "0"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [*command, "--from", str(tmp_path / "deals.ndjson"), "--fault", "error500:0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys, atexit; sys.argv = ['wegly', '--help'];"
+        "heavy = {'pandas', 'pyarrow', 'numpy', 'requests', 'matplotlib', 'narwhals', 'babel', 'rich'};"
+        "atexit.register(lambda: print('imported:', heavy & set(sys.modules)));"
+        "from wegly_analytics.cli.main import main; main()"
     )
-    with process:
-        lines = [process.stdout.readline() for _ in range(3)]
-        process.send_signal(2)
-        assert process.wait(timeout=10) == 0
-    assert lines[0].startswith("codes 1 to 3 at http://127.0.0.1:")
-    assert "curl -H" in lines[1]
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.endswith("imported: set()\n")
+    assert all(name in done.stdout for name in COMMANDS)
 
 
-def test_a_sandbox_that_cannot_be_is_wrong_usage(tmp_path):
-    runner = CliRunner()
-    for words, message in [(["--fault", "sleepy"], "sleepy"), (["--from", "none.ndjson"], "none.ndjson")]:
-        result = runner.invoke(cli.app, ["sandbox", *words])
-        assert isinstance(result.exception, SettingError)
-        assert message in str(result.exception)
-    assert issubclass(IdError, SettingError)
+def test_the_version_is_the_packages(wegly):
+    assert wegly("--version") == (0, f"wegly_analytics {__version__}\n", "")
+
+
+def test_without_a_command_the_help_is_shown(wegly):
+    _, out, err = wegly()
+    assert all(name in out + err for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_has_an_example_that_parses(name, wegly):
+    code, out, _ = wegly(name, "--help")
+    examples = [line.split()[1:] for line in out.splitlines() if line.strip().startswith("wegly ")]
+    assert (code, bool(examples)) == (0, True)
+    for words in examples:
+        assert words[0] == name
+        COMMANDS[name].make_context(name, shlex.split(shlex.join(words[1:])))  # an unknown option would raise
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("wegly ver", ["verify"]),
+        ("wegly fetch --web", ["--webhooks"]),
+        ("wegly fetch --personal d", ["drop"]),
+        ("wegly demo --lang ", ["en", "pt"]),
+    ],
+)
+def test_the_shell_completes_commands_options_and_values(wegly, monkeypatch, typed, completed):
+    monkeypatch.setenv("_WEGLY_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+    assert wegly()[1].split() == completed
+
+
+def test_completion_can_be_installed(wegly):
+    out = wegly("--help")[1]
+    assert "--install-completion" in out
+    assert "--show-completion" in out
+
+
+def test_the_help_lists_every_way_of_treating_personal_data(wegly):
+    words = re.findall(r"[\w-]+", wegly("fetch", "--help")[1])
+    assert [mode for mode in checks.modes() if mode not in words] == []
+
+
+def test_windows_is_refused_in_one_sentence():
+    assert "use WSL" in unsupported("win32")
+    assert unsupported("linux") is unsupported("darwin") is None
+
+
+def test_a_refused_token_is_exit_code_1_with_cause_and_address(wegly, serve):
+    server = serve()
+    code, _, err = wegly("fetch", "1-2000", "-q", server=server, token="wrong")
+    assert code == 1
+    assert err.startswith("Error: 401 ")
+    assert f"the address was {server.url}" in err
+    assert "Traceback" not in err
+
+
+def test_messages_name_options_instead_of_arguments():
+    options = {param.name for name in ("fetch", "refresh", "verify") for param in COMMANDS[name].params}
+    assert set(_ARGUMENTS) <= options
+    message = "lower Client(per_second=...), or read on with max_age='1d'; personal='drop' needs no secret (here)"
+    expected = "lower --per-second, or read on with --max-age 1d; --personal drop needs no secret (here)"
+    assert with_options(message) == expected

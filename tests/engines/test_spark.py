@@ -1,6 +1,6 @@
-"""Every metric on Spark. `make test-spark` runs it; Java and the extra `spark` are needed, nothing else asks for them.
+"""Every metric on Spark. `make test-spark` runs these tests; only they need Java and the extra `spark`.
 
-The session lives in New York, whose clocks change on other days than any other of ours, and cuts everything in parts.
+The time zone of the session is New York, whose clock changes on other days, and every query runs in several partitions.
 """
 
 import os
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.spark
 def spark():
     missing = [name for name, there in (("Java", shutil.which("java")), ("pyspark", _has_pyspark())) if not there]
     if missing:
-        reason = f"{' and '.join(missing)} not installed: make test-spark installs pyspark, Java 17 is yours to install"
+        reason = f"{' and '.join(missing)} not installed: make test-spark installs pyspark; install Java 17 yourself"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -32,7 +32,7 @@ def spark():
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.sql.adaptive.enabled": "false",  # planning costs more than so few deals could save
+        "spark.sql.adaptive.enabled": "false",  # planning costs more than it saves for so few deals
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.session.timeZone": "America/New_York",
@@ -41,7 +41,7 @@ def spark():
         "spark.ui.showConsoleProgress": "false",
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Spark's own, about the versions of its neighbours
+        warnings.simplefilter("ignore")  # Spark warns about versions of other packages
         session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     yield session
@@ -88,22 +88,22 @@ def test_an_empty_snapshot_is_typed_on_spark_too(spark, root, tmp_path):
 
 
 def test_instants_are_compared_whatever_the_time_zone_of_the_session(spark, snapshot_of, tmp_path):
-    """Months end in São Paulo while New York's clocks stand, spring forward and fall back."""
+    """Months end in São Paulo while the clock of New York does not change, springs forward and falls back."""
     spring = ["2026-03-01T02:59:59Z", "2026-03-01T03:00:00Z", "2026-03-08T06:59:59Z", "2026-03-08T07:00:00Z"]
     autumn = ["2025-11-01T02:59:59Z", "2025-11-01T03:00:00Z", "2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z"]
-    moments = pd.to_datetime([*spring, *autumn])
+    instants = pd.to_datetime([*spring, *autumn])
     snap = snapshot_of(
         *(
             {"status": 2, "value": 10, "created_at": a.isoformat(), "won_date": b.isoformat()}
-            for a in moments
-            for b in moments
+            for a in instants
+            for b in instants
         )
     )
     path = snap.save(tmp_path)
     scanned = wa.scan(path, spark)
     same(metrics.velocity(scanned, every="week"), metrics.velocity(wa.load(path), every="week"))
     same(metrics.win_loss(scanned), metrics.win_loss(wa.load(path)))
-    hour = scanned.where(created_at=moments[6], won_at=moments[7])
-    assert len(hour) == 1, "an hour that strikes twice in New York"
+    hour = scanned.where(created_at=instants[6], won_at=instants[7])
+    assert len(hour) == 1, "an hour that occurs twice in New York"
     assert metrics.velocity(hour)["days"].item() == pytest.approx(1 / 24, rel=1e-9)
-    assert spark.conf.get("spark.sql.session.timeZone") == "America/New_York", "the session is left as it was"
+    assert spark.conf.get("spark.sql.session.timeZone") == "America/New_York", "the session is not changed"

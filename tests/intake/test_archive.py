@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wegly_analytics.errors import ArchiveError
-from wegly_analytics.intake.archive import Archive, Record, age
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.record import Record
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=200)
@@ -32,7 +33,7 @@ def deal(n, at=NOW):
 
 
 @given(st.lists(records, max_size=5))
-def test_what_is_read_is_what_was_written_to_the_last_byte(tmp_path_factory, written):
+def test_records_are_read_as_written_byte_by_byte(tmp_path_factory, written):
     folder = tmp_path_factory.mktemp("archive") / "raw"
     with Archive(folder) as archive:
         for record in written:
@@ -55,7 +56,7 @@ def test_any_tool_reads_a_finished_segment(tmp_path):
         archive.write(deal(1))
     (path,) = archive.segments()
     assert gzip.decompress(path.read_bytes()) == deal(1).line()
-    assert path.name.startswith("answers-")
+    assert path.name.startswith("responses-")
 
 
 def test_files_are_private_to_the_user(tmp_path):
@@ -67,7 +68,7 @@ def test_files_are_private_to_the_user(tmp_path):
 
 
 @pytest.mark.parametrize("lost", [1, 5, 60, 300])
-def test_a_torn_end_costs_the_torn_record_only(tmp_path, lost):
+def test_a_file_cut_off_at_its_end_loses_only_its_last_records(tmp_path, lost):
     archive = Archive(tmp_path)
     for n in range(10):
         archive.write(deal(n))
@@ -80,40 +81,40 @@ def test_a_torn_end_costs_the_torn_record_only(tmp_path, lost):
     assert Archive(tmp_path).damaged == {}
 
 
-def test_rubbish_is_named_and_what_stands_before_it_is_read(tmp_path):
+def test_damage_is_named_and_the_records_before_it_are_read(tmp_path):
     archive = Archive(tmp_path)
     archive.write(deal(1))
     archive.write(deal(2))
     (path,) = archive.segments()
     with path.open("ab") as file:
         file.write(b"\xff" * 100)
-    (tmp_path / "answers-0-odd.ndjson.gz").write_bytes(gzip.compress(b'{"requested": "7"}\n'))
+    (tmp_path / "responses-0-odd.ndjson.gz").write_bytes(gzip.compress(b'{"requested": "7"}\n'))
     again = Archive(tmp_path)
     assert [record.requested for record in again] == ["1", "2"]
-    assert set(again.damaged) == {path, tmp_path / "answers-0-odd.ndjson.gz"}
-    assert "no record" in again.damaged[tmp_path / "answers-0-odd.ndjson.gz"]
+    assert set(again.damaged) == {path, tmp_path / "responses-0-odd.ndjson.gz"}
+    assert "not a record" in again.damaged[tmp_path / "responses-0-odd.ndjson.gz"]
 
 
 def test_segments_joined_into_one_file_are_read_whole(tmp_path):
     packed = b"".join(gzip.compress(deal(n).line()) for n in range(3))
-    (tmp_path / "answers-joined.ndjson.gz").write_bytes(packed)
+    (tmp_path / "responses-joined.ndjson.gz").write_bytes(packed)
     assert [record.requested for record in Archive(tmp_path)] == ["0", "1", "2"]
 
 
-def test_the_newest_answer_counts_and_failures_do_not(tmp_path):
+def test_the_newest_final_record_counts_and_failures_do_not(tmp_path):
     with Archive(tmp_path) as archive:
         archive.write(Record("1", 200, NOW, b'{"id": "new"}'))
         archive.write(Record("1", 200, LONG_AGO, b'{"id": "old"}'))
         archive.write(Record("1", 500, NOW + timedelta(1)))
-        archive.write(Record("2", None, NOW, message="no answer"))
+        archive.write(Record("2", None, NOW, message="no response"))
         archive.write(Record("3", 404, NOW))
-    newest = Archive(tmp_path).newest(lambda record: record.settles)
+    newest = Archive(tmp_path).newest(lambda record: record.is_final)
     assert {requested: found.n for requested, found in newest.items()} == {"1": 0, "3": 4}
     assert [record.body for record in archive.pick([0])] == [b'{"id": "new"}']
 
 
 @pytest.mark.parametrize(
-    ("record", "settles"),
+    ("record", "is_final"),
     [
         (Record("1", 200, NOW, b'\xef\xbb\xbf {"id": 1}\n'), True),
         (Record("1", 200, NOW, None, "too large"), True),
@@ -125,14 +126,14 @@ def test_the_newest_answer_counts_and_failures_do_not(tmp_path):
         (Record("1", None, NOW), False),
     ],
 )
-def test_only_an_answer_about_the_deal_settles_it(record, settles):
-    assert record.settles is settles
+def test_only_a_response_about_the_deal_is_final(record, is_final):
+    assert record.is_final is is_final
 
 
-def test_what_is_too_old_is_erased_for_good(tmp_path):
-    for n, moments in enumerate([[LONG_AGO], [LONG_AGO, NOW], [NOW]]):
+def test_old_records_are_erased_for_good(tmp_path):
+    for n, times in enumerate([[LONG_AGO], [LONG_AGO, NOW], [NOW]]):
         with Archive(tmp_path) as archive:
-            for at in moments:
+            for at in times:
                 archive.write(deal(n, at))
     assert archive.count() | {"bytes": 0} == {
         "segments": 3,
@@ -150,31 +151,32 @@ def test_what_is_too_old_is_erased_for_good(tmp_path):
     assert left.erase(NOW - timedelta(days=90)) == 0
 
 
-def test_a_damaged_segment_is_not_rewritten_unseen(tmp_path):
+def test_a_damaged_segment_is_not_rewritten(tmp_path):
     packer = zlib.compressobj(wbits=31)
-    torn = packer.compress(deal(1, LONG_AGO).line() + deal(2, NOW).line()) + packer.flush(zlib.Z_SYNC_FLUSH)
-    (tmp_path / "answers-1.ndjson.gz").write_bytes(torn + b"\xff" * 50)
-    with pytest.raises(ArchiveError, match=r"answers-1.ndjson.gz is damaged \(.*\); erase or repair it by hand"):
+    cut_off = packer.compress(deal(1, LONG_AGO).line() + deal(2, NOW).line()) + packer.flush(zlib.Z_SYNC_FLUSH)
+    (tmp_path / "responses-1.ndjson.gz").write_bytes(cut_off + b"\xff" * 50)
+    with pytest.raises(ArchiveError, match=r"responses-1.ndjson.gz is damaged \(.*\); erase or repair it by hand"):
         Archive(tmp_path).erase(NOW - timedelta(days=1))
     assert len(list(Archive(tmp_path))) == 2
 
 
-def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(tmp_path):
+def test_a_folder_that_cannot_be_written_is_named_when_it_is_opened(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ArchiveError, match=r"cannot write to the archive .*file/raw: Not a directory"):
         Archive(tmp_path / "file" / "raw").open()
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "answers-1.ndjson.gz").mkdir()
-    with pytest.raises(ArchiveError, match="answers-1.ndjson.gz cannot be read: Is a directory"):
+    (tmp_path / "responses-1.ndjson.gz").mkdir()
+    with pytest.raises(ArchiveError, match="responses-1.ndjson.gz cannot be read: Is a directory"):
         list(Archive(tmp_path))
 
 
 FULL_DISK = """
 import resource, signal, sys
 from datetime import UTC, datetime
-from wegly_analytics.intake.archive import Archive, Record
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.record import Record
 from wegly_analytics.errors import ArchiveError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
@@ -191,30 +193,16 @@ print(said[0], said[-1], sep="\\n")
 """
 
 
-def test_a_full_disk_is_said_so_and_what_was_written_is_kept(tmp_path):
+def test_a_full_disk_is_reported_and_earlier_records_are_kept(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path / "raw")], capture_output=True, text=True, check=True
     )
     first, last = done.stdout.splitlines()
     assert "cannot write to the archive" in first
     assert "File too large; what was written before is kept" in first
-    assert "the disk was full before" in last, "half a record is never followed by another"
+    assert "the disk was full before" in last, "nothing is written after half a record"
     kept = [int(record.requested) for record in Archive(tmp_path / "raw")]
     written = int(first[1 : first.index(",")])
     # of the record that found the disk full all but the end of its block may have been written: then it is readable
     assert kept in (list(range(written)), list(range(written + 1)))
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20_000
-
-
-@pytest.mark.parametrize(
-    ("text", "length"),
-    [("30d", timedelta(30)), (" 12h", timedelta(hours=12)), ("2w", timedelta(14)), (timedelta(1), timedelta(1))],
-)
-def test_lengths_of_time_are_written_as_people_do(text, length):
-    assert age(text) == length
-
-
-@pytest.mark.parametrize("text", ["", "d", "30", "30 days", "-1d", "1.5d"])
-def test_other_lengths_are_refused(text):
-    with pytest.raises(ValueError, match="is no length of time"):
-        age(text)

@@ -19,7 +19,8 @@ from wegly_analytics.errors import (
     OriginError,
     SettingError,
 )
-from wegly_analytics.intake.fetch import fetch, read
+from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.read import read
 from wegly_analytics.sandbox import faults
 
 
@@ -29,7 +30,7 @@ def test_ids_go_in_and_a_snapshot_comes_out(serve):
     assert len(snap.deals) == 90
     assert len(snap.tags) == 180
     assert str(snap.completeness) == "90 of 100 requested deals received (90.0 %); 10 not found"
-    assert snap.deals["code"].is_monotonic_increasing, "deals stand in the order requested, whoever was faster"
+    assert snap.deals["code"].is_monotonic_increasing, "deals are in the order requested"
     assert before <= snap.taken_from <= snap.taken_at <= datetime.now(UTC)
     ledger = snap.ledger
     assert ledger["requested"].tolist() == [str(n) for n in range(1, 101)]
@@ -37,13 +38,13 @@ def test_ids_go_in_and_a_snapshot_comes_out(serve):
     assert ledger["message"].notna().sum() == 10
 
 
-def test_gaps_are_no_failure_and_are_not_asked_for_again(serve):
+def test_a_404_is_not_requested_again(serve):
     server = serve()
     fetch([10, 20, 1], client=client(server), progress=False)
     assert len(server.requests) == 3
 
 
-def test_an_id_given_twice_is_asked_for_once(serve):
+def test_an_id_given_twice_is_requested_once(serve):
     server = serve()
     snap = fetch(pd.Series(["1", "01", "2"]), client=client(server), progress=False)
     assert len(server.requests) == 2
@@ -69,15 +70,15 @@ def test_no_ids_make_an_empty_snapshot(serve):
     assert (len(snap.deals), len(snap.ledger)) == (0, 0)
 
 
-def test_a_wrong_key_is_one_error_after_one_request(serve):
+def test_a_wrong_token_is_one_error_after_one_request(serve):
     server = serve()
-    with pytest.raises(AuthError, match="the key was refused"):
+    with pytest.raises(AuthError, match="the token was refused"):
         fetch(range(1, 2001), client=client(server, token="wrong"), progress=False)
     assert len(server.requests) == 1
 
 
-def test_a_missing_key_is_one_error_before_the_first_request():
-    with pytest.raises(AuthError, match="no key: set WEGLY_TOKEN"):
+def test_a_missing_token_is_one_error_before_the_first_request():
+    with pytest.raises(AuthError, match="no token: set WEGLY_TOKEN"):
         fetch(range(1, 2001), progress=False)
 
 
@@ -88,7 +89,7 @@ def test_a_wrong_origin_is_one_error_after_a_few_requests(serve):
     assert len(server.requests) == 3
 
 
-def test_a_key_that_is_revoked_on_the_way_stops_the_run(serve):
+def test_a_token_that_is_revoked_during_a_run_stops_it(serve):
     server = serve(faults={str(n): faults.Status(401) for n in range(50, 60)})
     with pytest.raises(AuthError, match="401 for"):
         fetch(range(1, 2001), client=client(server), progress=False)
@@ -112,28 +113,28 @@ BAD = {
     "6": (faults.with_field("mood", "fine"), "fetched", None),
     "7": (faults.wrong_type("value", "12.5"), "fetched", "value: expected a number, found '12.5'; read as 12.5"),
     "8": (faults.FAULTS["empty"], "unreadable", "response: expected a JSON object, found ''"),
-    "9": (faults.FAULTS["reset"], "failed", "no answer from …/deals/9"),
+    "9": (faults.FAULTS["reset"], "failed", "no response from …/deals/9"),
     "11": (faults.FAULTS["bad_utf8"], "unreadable", "response: expected UTF-8 text"),
     "12": (faults.FAULTS["gzip_bomb"], "unreadable", "response: expected at most 32 MiB, found more"),
     "13": (faults.wrong_type("code", 14), "unreadable", "code: expected deal 13, as requested, found deal 14"),
     "14": (faults.FAULTS["error500"], "failed", "500 for …/deals/14: the server failed"),
-    "15": (faults.FAULTS["redirect"], "failed", "sent to another address"),
+    "15": (faults.FAULTS["redirect"], "failed", "redirected to another address"),
     "16": (faults.FAULTS["deep"], "fetched", None),
 }
 
 
-def test_bad_answers_cost_nothing_but_themselves(serve):
-    server = serve(faults={key: fault for key, (fault, _, _) in BAD.items()})
+def test_bad_responses_affect_no_other_deal(serve):
+    server = serve(faults={id_: fault for id_, (fault, _, _) in BAD.items()})
     with pytest.warns() as caught:
         snap = fetch(range(1, 31), client=client(server), progress=False)
     assert {w.category for w in caught} == {IncompleteWarning, DriftWarning}
     ledger = snap.ledger.set_index("requested")
-    for key, (_, outcome, message) in BAD.items():
-        assert ledger.loc[key, "outcome"] == outcome, key
+    for id_, (_, outcome, message) in BAD.items():
+        assert ledger.loc[id_, "outcome"] == outcome, id_
         if message is None:
-            assert pd.isna(ledger.loc[key, "message"]), key
+            assert pd.isna(ledger.loc[id_, "message"]), id_
         else:
-            assert ledger.loc[key, "message"].startswith(message) or message in ledger.loc[key, "message"], key
+            assert message in ledger.loc[id_, "message"], id_
     counts = snap.completeness
     assert (counts.requested, counts.not_found) == (30, 3)
     assert counts.fetched == len(snap.deals) == 30 - 3 - counts.missing
@@ -160,12 +161,12 @@ def test_without_progress_nothing_is_written(serve, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_somebody_must_work(serve):
+def test_at_least_one_worker_is_needed(serve):
     with pytest.raises(SettingError, match="workers=0"):
         fetch([1], client=client(serve()), workers=0)
 
 
-def test_the_same_answers_make_the_same_snapshot_however_many_workers(serve):
+def test_the_number_of_workers_does_not_change_the_snapshot(serve):
     server = serve()
     one, many = (fetch(range(1, 101), client=client(server), workers=w, progress=False) for w in (1, 16))
     for name in one.tables:
@@ -194,7 +195,7 @@ def saved(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.ndjson", "a.jsonl.gz", "a.ndjson.zst", "a.json", "a.json.gz"])
-def test_saved_answers_are_read_without_network(saved, name):
+def test_saved_responses_are_read_without_network(saved, name):
     snap = read(saved / name, taken_at=MOMENT)
     assert snap.deals["title"].tolist()[0] == "Ação"
     assert snap.tags["deal_id"].tolist() == ["b"]
@@ -221,7 +222,7 @@ def test_of_several_versions_of_a_deal_the_newest_is_read(tmp_path):
         assert len(snap.ledger) == 1502
 
 
-def test_what_cannot_be_read_is_a_ledger_row(tmp_path):
+def test_a_response_that_cannot_be_read_is_a_ledger_row(tmp_path):
     (tmp_path / "x.ndjson").write_bytes(lines(DEALS) + b"<html>\n")
     (tmp_path / "y.json").write_text("{")
     (tmp_path / "z.json").write_text('[1, {"id": "c"}]')
@@ -251,7 +252,7 @@ def test_drift_is_warned_of_once(tmp_path):
     with pytest.warns(DriftWarning) as caught:
         snap = read(tmp_path / "x.ndjson")
     assert [str(w.message) for w in caught] == [
-        "fields that are not documented came: new0, new1, new2, new3, new4, …; see snap.drift"
+        "received fields that are not documented: new0, new1, new2, new3, new4, …; see snap.drift"
     ]
     assert snap.drift.attrs["looked_at"] == 2000 + 50
 

@@ -1,4 +1,11 @@
+import contextlib
+import fcntl
 import io
+import os
+import struct
+import termios
+
+import pytest
 
 from wegly_analytics.intake.progress import Progress
 
@@ -31,6 +38,40 @@ def test_a_terminal_gets_a_bar_with_the_counts_that_matter():
     assert "found=2, missing=1, failed=1" in last
 
 
+@pytest.fixture
+def screen():
+    """A terminal of 80 columns: the stream to write to, and a function that closes it and returns its last line."""
+    reading, writing = os.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    stream = os.fdopen(writing, "w")
+
+    def last_line():
+        stream.close()
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(reading, 1 << 16):
+                shown += part
+        os.close(reading)
+        return shown.decode().strip().split("\r")[-1].strip()
+
+    return stream, last_line
+
+
+@pytest.mark.parametrize("total", [100_000, None])
+def test_on_80_columns_the_counts_stand_in_full(total, screen):
+    stream, last_line = screen
+    with Progress(total, show=True, stream=stream, done=12_000) as progress:
+        for outcome, n in (("fetched", 2_500), ("not_found", 1_500), ("failed", 30)):
+            for _ in range(n):
+                progress.count(outcome)
+    line = last_line()
+    assert "found=2500, missing=1500, failed=30" in line
+    assert line.startswith(f"16030/{'?' if total is None else total}, ")
+    assert len(line) <= 80
+    if total:
+        assert line.endswith("/s")
+
+
 def test_elsewhere_a_line_a_minute_says_how_far_it_is_and_how_long_it_takes():
     log, clock = io.StringIO(), Clock()
     run(Progress(1_300, show=True, done=100, stream=log, clock=clock), clock, ["fetched"] * 1_200, 0.25)
@@ -54,7 +95,7 @@ def test_a_short_run_says_nothing():
     assert log.getvalue() == ""
 
 
-def test_who_wants_quiet_gets_quiet():
+def test_nothing_is_shown_on_request():
     for stream in (Terminal(), io.StringIO()):
         clock = Clock()
         run(Progress(3, show=False, stream=stream, clock=clock), clock, ["fetched"] * 3, 100)

@@ -1,4 +1,4 @@
-"""A refresh asks for little, carries the rest, and loses nothing."""
+"""A refresh requests little, carries the rest, and loses nothing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +10,11 @@ from server_side import client, requested, uuid_of
 from strategies import body
 
 from wegly_analytics.errors import ApiError, EmptyScopeWarning, IncompleteWarning, SettingError
-from wegly_analytics.intake.archive import Archive, Record
-from wegly_analytics.intake.fetch import fetch, read, refresh
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.read import read
+from wegly_analytics.intake.record import Record
+from wegly_analytics.intake.refresh import refresh
 from wegly_analytics.model.tables import TABLES
 from wegly_analytics.sandbox import faults
 from wegly_analytics.snapshot.load import load
@@ -32,7 +35,7 @@ def ago(days):
 
 
 class Book:
-    """Deals by code that a test writes into; what is not there answers 404."""
+    """Deals by code that a test writes into; a code without a deal gets a 404."""
 
     def __init__(self, *deals):
         self.deals = {}
@@ -63,13 +66,13 @@ def outcomes(snap):
     return dict(zip(snap.ledger["requested"], snap.ledger["outcome"], strict=True))
 
 
-def test_it_asks_for_what_may_have_changed_and_carries_the_rest(serve):
+def test_a_refresh_requests_what_may_have_changed_and_carries_the_rest(serve):
     book = Book({"status": OPEN}, won(200), lost(200), won(5), lost(29), won(200, updated_at=ago(1)), {"status": 9})
     server = serve(book)
     snap = fetch(range(1, 10), client=client(server), progress=False)
     book.write(1, **won(0), value=70.0)
-    book.write(2, title="Never looked at again")
-    book.write(9, status=OPEN, title="There now, but 404 was no failure")
+    book.write(2, title="Not requested again")
+    book.write(9, status=OPEN, title="There now; a 404 is not a failure")
     book.write(10, status=OPEN)
     server.requests.clear()
     again = renew(snap, server)
@@ -84,7 +87,7 @@ def test_it_asks_for_what_may_have_changed_and_carries_the_rest(serve):
     }
     deals = again.deals.set_index("code")
     assert deals.loc[1, ["status", "value"]].tolist() == ["won", 70.0]
-    assert pd.isna(deals.loc[2, "title"]), "a deal that was carried is as it was"
+    assert pd.isna(deals.loc[2, "title"]), "a carried deal is as it was"
     assert deals.index.tolist() == [1, 2, 3, 4, 5, 6, 7, 9, 10]
     before, after = (s.ledger.set_index("requested")["fetched_at"] for s in (snap, again))
     assert after["2"] == before["2"]
@@ -103,11 +106,11 @@ def test_no_child_row_is_ever_lost(serve):
         snap = again
     book.write(2, status=OPEN, tags=[{"name": "z"}])
     again = renew(snap, server)
-    assert again.tags.query("deal_id == @uuid_of(2)")["tag"].tolist() == ["z"], "a new answer replaces all its rows"
+    assert again.tags.query("deal_id == @uuid_of(2)")["tag"].tolist() == ["z"], "a new response replaces all its rows"
     assert len(again.tags) == 59
 
 
-def test_a_deal_counts_as_gone_only_when_a_later_refresh_misses_it_again(serve):
+def test_a_deal_is_removed_only_at_the_second_404(serve):
     book = Book({"status": OPEN, "title": "here"}, won(200))
     server = serve(book)
     snap = fetch([1, 2], client=client(server), progress=False)
@@ -115,7 +118,7 @@ def test_a_deal_counts_as_gone_only_when_a_later_refresh_misses_it_again(serve):
     once = renew(snap, server)
     row = once.ledger.set_index("requested").loc["1"]
     assert (row["outcome"], row["http_status"], row["fetched_at"]) == ("carried", 404, snap.ledger["fetched_at"][0])
-    assert row["message"].endswith("this key may not see it; kept as it was")
+    assert row["message"].endswith("this token may not see it; kept as it was")
     assert row["missed_at"] > row["fetched_at"]
     assert once.deals["title"].tolist()[0] == "here"
     assert len(once.proposals) == 2
@@ -128,7 +131,7 @@ def test_a_deal_counts_as_gone_only_when_a_later_refresh_misses_it_again(serve):
     assert (back["outcome"], pd.isna(back["missed_at"]), pd.isna(back["message"])) == ("fetched", True, True)
 
 
-def test_a_closed_deal_that_was_missed_once_is_asked_for_again(serve):
+def test_a_closed_deal_that_was_missed_once_is_requested_again(serve):
     book = Book(won(20), won(200))
     server = serve(book)
     snap = fetch([1, 2], client=client(server), progress=False)
@@ -139,20 +142,20 @@ def test_a_closed_deal_that_was_missed_once_is_asked_for_again(serve):
     assert "1" in requested(server)
 
 
-def test_a_deal_whose_request_fails_is_kept_as_it_was_however_often(serve):
+def test_a_deal_whose_request_fails_repeatedly_is_kept_as_it_was(serve):
     server = serve(Book({"status": OPEN}, {"status": OPEN}))
     snap = fetch([1, 2], client=client(server), progress=False)
-    server.fault = lambda key: faults.Status(500) if key == "1" else None
+    server.fault = lambda id_: faults.Status(500) if id_ == "1" else None
     for _ in range(3):
         snap = renew(snap, server)
         row = snap.ledger.set_index("requested").loc["1"]
         assert (row["outcome"], row["http_status"]) == ("carried", 500)
         assert row["message"].startswith("500 for …/deals/1")
         assert len(snap) == 2
-    server.fault = lambda key: faults.FAULTS["html"] if key == "1" else None
+    server.fault = lambda id_: faults.FAULTS["html"] if id_ == "1" else None
     snap = renew(snap, server)
     assert (outcomes(snap)["1"], len(snap)) == ("carried", 2)
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     snap = renew(snap, server)
     assert (outcomes(snap)["1"], snap.ledger["missed_at"].notna().any()) == ("fetched", False)
 
@@ -161,26 +164,26 @@ def test_a_404_after_a_failure_is_the_first_404(serve):
     book = Book({"status": OPEN})
     server = serve(book, faults=None)
     snap = fetch([1], client=client(server), progress=False)
-    server.fault = lambda key: faults.Status(500) if key == "1" else None
+    server.fault = lambda id_: faults.Status(500) if id_ == "1" else None
     failed = renew(snap, server)
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     book.deals.clear()
     first = renew(failed, server)
     assert (outcomes(first)["1"], len(first)) == ("carried", 1)
     assert outcomes(renew(first, server))["1"] == "not_found"
 
 
-def test_ids_that_failed_are_asked_for_again(serve):
+def test_ids_that_failed_are_requested_again(serve):
     server = serve(Book(won(200), won(200), won(200)), faults={"2": faults.Status(500), "3": faults.FAULTS["html"]})
     with pytest.warns(IncompleteWarning):
         snap = fetch([1, 2, 3], client=client(server), progress=False)
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     again = renew(snap, server)
     assert [outcomes(again)[key] for key in "123"] == ["carried", "fetched", "fetched"]
     assert again.completeness.missing == 0
 
 
-def test_one_deal_under_two_ids_is_asked_for_once(serve):
+def test_one_deal_under_two_ids_is_requested_once(serve):
     server = serve(Book({"status": OPEN}))
     snap = fetch([1, uuid_of(1)], client=client(server), progress=False)
     server.requests.clear()
@@ -189,19 +192,19 @@ def test_one_deal_under_two_ids_is_asked_for_once(serve):
     assert outcomes(again) == {"1": "fetched", uuid_of(1): "fetched"}
 
 
-def test_what_was_read_from_files_can_be_refreshed(serve, tmp_path):
+def test_a_snapshot_of_files_can_be_refreshed(serve, tmp_path):
     book = Book({"status": OPEN}, won(200))
     (tmp_path / "deals.ndjson").write_bytes(b"\n".join(body(deal) for deal in book.deals.values()))
     snap = read(tmp_path / "deals.ndjson")
     book.write(1, **won(0))
     server = serve(book)
     again = renew(snap, server)
-    assert requested(server)[0] == uuid_of(1), "a line of a file has no code to ask for, but its deal has an id"
+    assert requested(server)[0] == uuid_of(1), "a line of a file has no code, but its deal has an id"
     assert again.deals["status"].tolist() == ["won", "won"]
     assert again.ledger["outcome"].tolist()[:2] == ["fetched", "carried"]
 
 
-def test_new_codes_are_looked_for_beyond_the_highest_known_unless_told_not_to(serve):
+def test_new_codes_above_the_highest_known_one_are_requested_unless_misses_is_zero(serve):
     book = Book({"status": OPEN})
     server = serve(book)
     snap = fetch([1], client=client(server), progress=False)
@@ -222,24 +225,24 @@ def test_pseudonyms_stay_equal_through_a_refresh(serve, tmp_path):
     assert load(again.save(tmp_path)).participants["person"].tolist() == [name, name]
 
 
-def test_a_refresh_that_was_broken_off_goes_on_where_it_was(serve, tmp_path):
+def test_a_refresh_that_was_stopped_is_resumed(serve, tmp_path):
     book = Book(*[{"status": OPEN}] * 80)
     server = serve(book)
     snap = fetch(range(1, 81), client=client(server), archive=tmp_path, progress=False)
     server.requests.clear()
-    server.fault = lambda key: faults.Status(500) if int(key) > 55 else None
+    server.fault = lambda id_: faults.Status(500) if int(id_) > 55 else None
     with pytest.raises(ApiError, match="max_failures"):
         renew(snap, server, archive=tmp_path)
     received = {r.requested for r in Archive(tmp_path) if r.status == 200 and r.at > snap.taken_at}
     assert 40 < len(received) <= 55
-    server.fault = lambda key: None
+    server.fault = lambda id_: None
     server.requests.clear()
     again = renew(snap, server, archive=tmp_path)
     assert not received & set(requested(server))
     assert (again.completeness.fetched, again.completeness.missing) == (80, 0)
 
 
-def test_answers_that_are_older_than_the_snapshot_are_not_taken_for_news(serve, tmp_path):
+def test_archived_responses_older_than_the_snapshot_are_not_used(serve, tmp_path):
     server = serve(Book({"status": OPEN, "title": "new"}))
     snap = fetch([1], client=client(server), progress=False)
     with Archive(tmp_path) as archive:
@@ -247,7 +250,7 @@ def test_answers_that_are_older_than_the_snapshot_are_not_taken_for_news(serve, 
     assert outcomes(renew(snap, server, archive=tmp_path))["1"] == "fetched"
 
 
-def test_a_snapshot_that_was_cut_is_refused(serve):
+def test_a_filtered_snapshot_is_refused(serve):
     snap = fetch([1], client=client(serve(Book({"status": OPEN}))), progress=False)
     with pytest.warns(EmptyScopeWarning):
         cut = snap.where(status="won")
@@ -257,7 +260,7 @@ def test_a_snapshot_that_was_cut_is_refused(serve):
         refresh(snap, recent="lately")
 
 
-def test_a_company_with_15_percent_open_costs_a_quarter_at_most(serve):
+def test_a_company_with_15_percent_open_needs_a_quarter_of_the_requests_at_most(serve):
     deals = [{"status": OPEN} if n % 20 < 3 else won(10 + n) for n in range(1, 1001)]
     server = serve(Book(*deals))
     snap = fetch(range(1, 1001), client=client(server), progress=False)
@@ -272,7 +275,7 @@ STATES = st.sampled_from(["open", "won", "gone", "error", "page"])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rounds=st.lists(st.lists(STATES, min_size=4, max_size=4), min_size=2, max_size=4))
 @pytest.mark.filterwarnings("ignore::wegly_analytics.errors.IncompleteWarning")
-def test_whatever_happens_every_id_has_one_row_and_every_deal_its_children(serve, rounds):
+def test_after_any_series_of_faults_every_id_has_one_row_and_every_deal_its_children(serve, rounds):
     book = Book()
     server = serve(book)
     snap = None
@@ -281,18 +284,19 @@ def test_whatever_happens_every_id_has_one_row_and_every_deal_its_children(serve
             book.write(code, **(won(200) if state == "won" else {"status": OPEN}))
             if state == "gone":
                 del book.deals[code]
-        by_key = dict(zip("1234", states, strict=True))
+        book.write(5, status=OPEN)  # one request succeeds, so that no run stops
+        by_code = dict(zip("1234", states, strict=True))
         broken = {"error": faults.Status(500), "page": faults.FAULTS["html"]}
-        server.fault = lambda key, by_key=by_key, broken=broken: broken.get(by_key.get(key))
-        asking = client(server, attempts=1)
+        server.fault = lambda id_, by_code=by_code, broken=broken: broken.get(by_code.get(id_))
+        api = client(server, attempts=1)
         had = 0 if snap is None else len(snap)
         snap = (
-            fetch(range(1, 5), client=asking, progress=False, max_failures=1)
+            fetch(range(1, 6), client=api, progress=False, max_failures=1)
             if snap is None
-            else renew(snap, server, client=asking, max_failures=1, misses=0)
+            else renew(snap, server, client=api, max_failures=1, misses=0)
         )
-        assert snap.ledger["requested"].tolist() == ["1", "2", "3", "4"]
+        assert snap.ledger["requested"].tolist() == ["1", "2", "3", "4", "5"]
         received = snap.ledger["outcome"].isin(["fetched", "carried"]).sum()
         assert received == len(snap) == len(snap.tags) / 2 == len(snap.participants) == len(snap.contacts)
-        assert len(snap) >= had - states.count("gone"), "nothing but a 404 takes a deal away"
+        assert len(snap) >= had - states.count("gone"), "only a 404 removes a deal"
     server.stop()

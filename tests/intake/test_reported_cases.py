@@ -1,17 +1,20 @@
-"""Input that lost deals or ended a run once: each keeps the bytes that showed it."""
+"""Input that once lost deals or ended a run."""
 
 import json
+import socket
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from time import monotonic
 
 import openpyxl
 import pytest
 from server_side import client
 
 import wegly_analytics as wa
-from wegly_analytics.errors import ApiError, IdError, IncompleteWarning, SettingError
-from wegly_analytics.intake.archive import Archive, Record
+from wegly_analytics.errors import ApiError, IdError, IncompleteWarning, SettingError, UnreachableError
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.record import Record
 from wegly_analytics.sandbox import faults
 
 
@@ -123,9 +126,89 @@ def test_a_wrong_content_length_is_one_failed_deal(tmp_path):
 
 @pytest.mark.parametrize("n", [1, 60])
 def test_an_address_that_gives_nothing_but_404_is_an_error_that_names_it(n, serve, tmp_path):
-    server = serve(faults=lambda key: faults.Status(404))
+    server = serve(faults=lambda id_: faults.Status(404))
     for _ in range(2):  # also when the archive has the responses already
         with pytest.raises(
             ApiError, match=rf"none of {n} ids was found \(404\) at {server.url}: check the address and the ids"
         ):
             wa.fetch(range(1, n + 1), client=client(server), archive=tmp_path / "raw", progress=False)
+
+
+@pytest.fixture
+def listening():
+    """A port of this machine that accepts connections, and closes each without a response."""
+
+    def accept():
+        while True:
+            try:
+                connection, _ = door.accept()
+            except OSError:
+                return
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        door.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def closed():
+    """A port of this machine on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return f"http://127.0.0.1:{door.getsockname()[1]}"
+
+
+def impatient(base_url):
+    return wa.Client("token", base_url=base_url, per_second=None, attempts=2, backoff=0.001)
+
+
+@pytest.mark.parametrize("n", [1, 60, 2000])
+def test_a_closed_port_stops_a_run_of_any_size_at_the_first_request(n, closed, tmp_path):
+    begun = monotonic()
+    with pytest.raises(UnreachableError, match=rf"cannot connect to {closed}: .*refused; check the address") as stopped:
+        wa.fetch(range(1, n + 1), client=impatient(closed), archive=tmp_path / "raw", progress=False)
+    assert stopped.value.__notes__ == [
+        f"0 deals were received and are kept in {tmp_path / 'raw'}; run the same line again to resume"
+    ]
+    assert monotonic() - begun < 2
+
+
+def test_an_unknown_name_stops_a_run_with_the_cause():
+    with pytest.raises(UnreachableError, match=r"cannot connect to https://unknown\.invalid: ") as stopped:
+        wa.fetch([1, 2], client=impatient("https://unknown.invalid"), progress=False)
+    assert stopped.value.status is None
+
+
+@pytest.mark.parametrize("n", [1, 60])
+def test_a_server_that_closes_every_connection_stops_a_run_of_any_size(n, listening):
+    requests = "the only request" if n == 1 else r"all 5\d requests"
+    with pytest.raises(
+        ApiError, match=rf"{requests} to {listening} failed; the last: no response .*; check the address"
+    ):
+        wa.fetch(range(1, n + 1), client=impatient(listening), progress=False)
+
+
+@pytest.mark.parametrize("n", [1, 60])
+def test_a_server_that_only_fails_stops_a_run_of_any_size_with_its_status(n, serve):
+    server = serve(faults=lambda id_: faults.Status(503))
+    ids = [code for code in range(1, 100) if code % 10][:n]  # the server does not have the others
+    with pytest.raises(ApiError, match=rf"to {server.url} failed; the last: 503 for") as stopped:
+        wa.fetch(ids, client=client(server), progress=False)
+    assert stopped.value.status == 503
+
+
+def test_a_refresh_of_a_server_that_is_down_is_an_error(serve):
+    server = serve()
+    snap = wa.fetch([1, 2], client=client(server), progress=False)
+    server.stop()
+    with pytest.raises(UnreachableError, match=f"cannot connect to {server.url}"):
+        wa.refresh(snap, client=client(server), progress=False)
+
+
+def test_the_last_id_of_a_resumed_run_may_fail(serve, tmp_path):
+    server = serve(faults={"9": faults.Status(500)})
+    for _ in range(2):  # the second run requests nothing but the deal that fails
+        with pytest.warns(IncompleteWarning, match="1 failed"):
+            snap = wa.fetch(range(1, 10), client=client(server), archive=tmp_path, progress=False)
+        assert len(snap) == 8

@@ -15,7 +15,7 @@ from strategies import MOMENT, body, deals
 import wegly_analytics as wa
 from wegly_analytics import metrics
 from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.intake.build import Answer, Assembly
+from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.model.tables import DEALS
 from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -106,9 +106,9 @@ def plain(deal):
 
 
 def snapshot(company):
-    assembly = Assembly()
+    assembly = SnapshotBuilder()
     for place, deal in enumerate(company):
-        assembly.add(place, Answer(str(place + 1), "fetched", MOMENT, 200, body=body(plain(deal)), check_id=False))
+        assembly.add(place, Response(str(place + 1), "fetched", MOMENT, 200, body=body(plain(deal)), check_id=False))
     return assembly.snapshot(MOMENT)
 
 

@@ -5,7 +5,7 @@ import pytest
 from strategies import days_ago
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.intake.build import Answer, Assembly
+from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.metrics import discounts, proposals
 from wegly_analytics.sandbox import MOMENT, TRUTH, Company
 
@@ -104,9 +104,9 @@ def test_every_group_has_every_band(snapshot_of):
 
 
 def test_the_effect_of_a_discount_is_found_in_the_sandbox():
-    company, assembly = Company(deals_per_month=400), Assembly()
+    company, assembly = Company(deals_per_month=400), SnapshotBuilder()
     for place, (code, answer) in enumerate(company.answers(MOMENT)):
-        assembly.add(place, Answer(str(code), "fetched", MOMENT, 200, body=answer))
+        assembly.add(place, Response(str(code), "fetched", MOMENT, 200, body=answer))
     # those made early enough to have come to their end, and the truth of the same months
     old = assembly.snapshot(MOMENT).where(created_at=lambda made: made < "2026-01-01")
     table = discounts(old, edges=(0, 0.08, 0.18), archived=True)

@@ -56,7 +56,7 @@ def test_it_filters_groups_and_is_saved_like_any_column(snap, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("segmeto", "did you mean 'Segmento'"), ("Xyzzy", "there are: Porte, Segmento")],
+    [("segmeto", "did you mean 'Segmento'"), ("Xyzzy", "the custom fields are: Porte, Segmento")],
 )
 def test_an_unknown_field_is_named_with_its_neighbours(snap, name, hint):
     with pytest.raises(SettingError, match=f"no deal has a custom field '{name}'; {hint}"):
@@ -64,7 +64,7 @@ def test_an_unknown_field_is_named_with_its_neighbours(snap, name, hint):
 
 
 def test_without_any_field_that_is_said_and_without_deals_there_is_nothing_to_say(snapshot_of):
-    with pytest.raises(SettingError, match="there are no custom fields at all"):
+    with pytest.raises(SettingError, match="there are no custom fields"):
         snapshot_of({}).assign(x=wa.custom_field("Segmento"))
     empty = snapshot_of().assign(x=wa.custom_field("Segmento"))
     assert metrics.win_rate(empty, by="x").empty

@@ -19,8 +19,8 @@ CREATED = {
 }
 
 
-@pytest.fixture(params=["memory", "files", "duckdb", "polars"])
-def snap(request, snapshot_of, tmp_path):
+@pytest.fixture(scope="module")
+def in_memory(snapshot_of):
     deals = [
         {
             "title": title,
@@ -35,10 +35,14 @@ def snap(request, snapshot_of, tmp_path):
             zip(CREATED.items(), [["vip"], ["vip", "old"], ["old"], [], []], strict=True)
         )
     ]
-    snap = snapshot_of(*deals)
+    return snapshot_of(*deals)
+
+
+@pytest.fixture(scope="module", params=["memory", "files", "duckdb", "polars"])
+def snap(request, in_memory, tmp_path_factory):
     if request.param == "memory":
-        return snap
-    path = snap.save(tmp_path / "snapshots", personal="keep")
+        return in_memory
+    path = in_memory.save(tmp_path_factory.mktemp("snapshots"), personal="keep")
     return wa.load(path) if request.param == "files" else wa.scan(path, request.param)
 
 
@@ -111,7 +115,7 @@ def test_several_expressions_must_all_hold(snap):
     assert snap.where(wa.col("value") > 10, wa.col("value") < 40, tag=None).deals["title"].tolist() == ["D"]
 
 
-def test_a_filter_is_remembered_briefly(snap):
+def test_the_text_of_a_filter_is_short(snap):
     names = [f"Ana {n}" for n in range(50)]
     some = snap.where((wa.col("title") == "A" * 100) | (wa.col("value") > 0), responsible=names, code=range(1, 99, 2))
     assert all(len(text) <= 80 for text in some.filters)

@@ -9,7 +9,8 @@ from server_side import Numbered, client, uuid_of
 
 from wegly_analytics import metrics
 from wegly_analytics.errors import SettingError
-from wegly_analytics.intake.fetch import fetch, refresh
+from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.refresh import refresh
 from wegly_analytics.snapshot.load import load
 from wegly_analytics.snapshot.privacy import fingerprint, read_secret
 

@@ -1,8 +1,8 @@
-"""Answers, as they come, become one snapshot.
+"""Responses become one snapshot.
 
-A block of answers is flattened as soon as it is full, so that bodies do not pile up. At the end everything is put in
-the order in which it was requested, so that the same answers make the same snapshot however many threads brought them,
-and whether they came over the network or from the archive.
+A block of responses is flattened as soon as it is full, so that bodies do not fill the memory. At the end the rows are
+sorted in the order requested. So the same responses make the same snapshot, however many threads received them, and
+whether they come from the network or from an archive.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ if TYPE_CHECKING:
     from wegly_analytics.parsing.flatten import Flat
 
 _BLOCK: Final = 1_000
-"""Answers that are flattened together."""
+"""Responses that are flattened together."""
 
 LOOK_AT_ALL: Final = 2_000
 LOOK_AT_EVERY: Final = 20
-"""Drift is looked for in each of the first answers, then in every so-manieth."""
+"""Drift is looked for in each of the first responses, then in every twentieth."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of one id.
+class Response:
+    """The outcome of one id.
 
     Parameters
     ----------
     requested
         The id as requested.
     outcome
-        One of `vocabulary.OUTCOMES`.
+        One of `enums.OUTCOMES`.
     fetched_at
-        When the answer came.
+        When the response was received.
     http_status
-        The last HTTP status; None if no answer came, or it came from a file.
+        The last HTTP status; None if there was no response, or if it was read from a file.
     message
         What went wrong, or None.
     body
-        The answer itself, for outcome ``"fetched"``.
+        The body, for outcome ``"fetched"``.
     check_id
-        Whether the answer must be about the deal that was requested.
+        Whether the body must describe the deal that was requested.
     """
 
     requested: str
@@ -68,21 +68,21 @@ class Answer:
 
 
 @dataclass
-class Assembly:
-    """Gathers answers and makes the snapshot of them."""
+class SnapshotBuilder:
+    """Collects responses and makes a snapshot of them."""
 
-    _ready: list[tuple[int, Answer]] = field(default_factory=list)
+    _pending: list[tuple[int, Response]] = field(default_factory=list)
     _ledger: dict[int, dict[str, object]] = field(default_factory=dict)
     _blocks: list[dict[str, pa.Table]] = field(default_factory=list)
-    _places: list[dict[str, int]] = field(default_factory=list)
+    _positions: list[dict[str, int]] = field(default_factory=list)
     _drift: Drift = field(default_factory=Drift)
-    _moments: list[datetime] = field(default_factory=list)
+    _times: list[datetime] = field(default_factory=list)
     _n_read: int = 0
 
-    def add(self, place: int, answer: Answer) -> None:
-        """Add the answer for the id that was requested in this place, counted from 0; in any order."""
-        self._ready.append((place, answer))
-        if len(self._ready) == _BLOCK:
+    def add(self, position: int, response: Response) -> None:
+        """Add the response for the id at this position of the request order, counted from 0; in any order."""
+        self._pending.append((position, response))
+        if len(self._pending) == _BLOCK:
             self._flatten()
 
     def snapshot(self, now: datetime) -> Snapshot:
@@ -91,40 +91,40 @@ class Assembly:
         Parameters
         ----------
         now
-            The moment of a snapshot for which no answer came at all.
+            The time of a snapshot without any response.
         """
         self._flatten()
-        order = _newest_versions(self._blocks, self._places)
-        moments = self._moments or [now]
+        order = _newest_versions(self._blocks, self._positions)
+        times = self._times or [now]
         tables = {name: pa.concat_tables([block[name] for block in self._blocks]) for name in TABLES}
         ledger = [row for _, row in sorted(self._ledger.items())]
         return Snapshot(
             tables=in_order(tables, order) | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
-            taken_from=min(moments),
-            taken_at=max(moments),
+            taken_from=min(times),
+            taken_at=max(times),
             drift_seen=self._drift,
         ).check()
 
     def _flatten(self) -> None:
         # in the order requested, which decides between two equal versions of a deal
-        answers, self._ready = sorted(self._ready, key=itemgetter(0)), []
-        read = [(place, a) for place, a in answers if a.body is not None]
-        bodies = [a.body or b"" for _, a in read]
-        flat = flatten(bodies, [a.requested if a.check_id else None for _, a in read])
+        responses, self._pending = sorted(self._pending, key=itemgetter(0)), []
+        read = [(position, response) for position, response in responses if response.body is not None]
+        bodies = [response.body or b"" for _, response in read]
+        flat = flatten(bodies, [response.requested if response.check_id else None for _, response in read])
         self._blocks.append(flat.tables)
-        self._places.append({deal_id: read[n][0] for n, deal_id in reversed(flat.deal_ids.items())})
-        found = {place: n for n, (place, _) in enumerate(read)}
-        for place, answer in answers:
-            self._ledger[place] = _row(answer, flat, found.get(place))
-            self._moments.append(answer.fetched_at)
+        self._positions.append({deal_id: read[n][0] for n, deal_id in reversed(flat.deal_ids.items())})
+        numbers = {position: n for n, (position, _) in enumerate(read)}
+        for position, response in responses:
+            self._ledger[position] = _row(response, flat, numbers.get(position))
+            self._times.append(response.fetched_at)
         for n, body in enumerate(bodies, start=self._n_read):
             if n < LOOK_AT_ALL or n % LOOK_AT_EVERY == 0:
                 self._drift.look(body)
         self._n_read += len(bodies)
 
 
-def _row(answer: Answer, flat: Flat, n: int | None) -> dict[str, object]:
-    row: dict[str, object] = {name: getattr(answer, name, None) for name in LEDGER.names} | {"in_scope": True}
+def _row(response: Response, flat: Flat, n: int | None) -> dict[str, object]:
+    row: dict[str, object] = {name: getattr(response, name, None) for name in LEDGER.names} | {"in_scope": True}
     if n in flat.refused:
         row |= {"outcome": "unreadable", "message": str(flat.refused[n])}
     elif n is not None:
@@ -132,44 +132,46 @@ def _row(answer: Answer, flat: Flat, n: int | None) -> dict[str, object]:
     return row
 
 
-def _newest_versions(blocks: list[dict[str, pa.Table]], places: list[dict[str, int]]) -> list[str]:
-    """Where two blocks hold one deal, keep its newest version; within a block `flatten` has done so.
+def _newest_versions(blocks: list[dict[str, pa.Table]], positions: list[dict[str, int]]) -> list[str]:
+    """Keep the newest version of a deal that several blocks hold; within a block, `flatten` has done so.
 
     Returns
     -------
     list of str
-        The deals that are left, in the order in which they were first requested.
+        The deals, in the order in which they were first requested.
     """
     versions = pa.concat_tables([block["deals"].select(["deal_id", "updated_at"]) for block in blocks]).to_pandas()
     versions["block"] = np.repeat(np.arange(len(blocks)), [block["deals"].num_rows for block in blocks])
-    versions["place"] = [places[n][deal_id] for n, deal_id in zip(versions["block"], versions["deal_id"], strict=True)]
+    versions["position"] = [
+        positions[n][deal_id] for n, deal_id in zip(versions["block"], versions["deal_id"], strict=True)
+    ]
     twice = versions[versions.duplicated("deal_id", keep=False)]
-    newest = twice.sort_values(["updated_at", "place"], na_position="first").drop_duplicates("deal_id", keep="last")
+    newest = twice.sort_values(["updated_at", "position"], na_position="first").drop_duplicates("deal_id", keep="last")
     for n, older in twice.drop(newest.index).groupby("block")["deal_id"]:
         ids = pa.array(older, pa.string())
         for name, table in blocks[n].items():
             blocks[n][name] = table.filter(pc.invert(pc.is_in(table.column("deal_id"), value_set=ids)))
-    order: list[str] = versions.sort_values("place")["deal_id"].drop_duplicates().tolist()
+    order: list[str] = versions.sort_values("position")["deal_id"].drop_duplicates().tolist()
     return order
 
 
 def in_order(tables: Mapping[str, pa.Table], deal_ids: Sequence[str]) -> dict[str, pa.Table]:
-    """Put the rows of every table in the order of deals, without touching the order within a deal."""
+    """Sort the rows of every table by an order of deals, and keep their order within a deal."""
     wanted = pa.array(deal_ids, pa.string())
     ordered = {}
     for name, table in tables.items():
-        places = pc.index_in(table.column("deal_id"), value_set=wanted).to_numpy()
-        is_sorted = bool((places[1:] >= places[:-1]).all())
-        ordered[name] = table if is_sorted else table.take(np.argsort(places, kind="stable"))
+        positions = pc.index_in(table.column("deal_id"), value_set=wanted).to_numpy()
+        is_sorted = bool((positions[1:] >= positions[:-1]).all())
+        ordered[name] = table if is_sorted else table.take(np.argsort(positions, kind="stable"))
     return ordered
 
 
 def warn(snap: Snapshot, *, stacklevel: int = 3) -> Snapshot:
-    """Warn once of deals that are missing and of fields that are not documented, in the name of the caller's caller."""
+    """Warn of missing deals and of undocumented fields, each once; `stacklevel` is that of the public function."""
     if snap.completeness.missing:
         warnings.warn(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel=stacklevel)
     if unknown := snap.drift_seen.unknown:
         named = ", ".join(sorted(unknown)[:5]) + (", …" if len(unknown) > 5 else "")
-        message = f"fields that are not documented came: {named}; see snap.drift"
+        message = f"received fields that are not documented: {named}; see snap.drift"
         warnings.warn(message, DriftWarning, stacklevel=stacklevel)
     return snap

@@ -1,120 +1,94 @@
-"""One deal over HTTP: bytes in, nothing parsed.
+"""One deal over HTTP: the body as received, not parsed.
 
-The client asks the one documented endpoint and gives back the body as it came. It keeps the key to itself (out of
-reprs, messages and redirects), keeps all threads together within one rate (`Budget`), and tries again where trying
-again can help, by the rules of urllib3's `Retry`.
+The client requests the one documented endpoint. It keeps the token out of reprs, messages and redirects, holds all
+threads together to one rate (`RateLimit`), and tries again where that can help.
+
+urllib3's `Retry` counts the attempts, computes the backoff and reads Retry-After. It is not mounted on the session:
+there it would sleep out of reach of the rate limit and of Ctrl-C, and would retry neither a body that breaks off nor an
+error page with status 200.
 """
 
 from __future__ import annotations
 
-import base64
-import ipaddress
-import json
 import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, urlsplit
+from typing import Final, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError
 from urllib3.util import Retry
 
 from wegly_analytics import settings
-from wegly_analytics.errors import (
-    ApiError,
-    AuthError,
-    NotFoundError,
-    OriginError,
-    PayloadError,
-    RateLimitError,
-    SettingError,
-)
-from wegly_analytics.intake.rate_limit import Budget
+from wegly_analytics.errors import ApiError, PayloadError, RateLimitError, UnreachableError
+from wegly_analytics.intake.address import checked_base_url, checked_origin
+from wegly_analytics.intake.arguments import instance, number_above_zero, text_or_none, whole_number
+from wegly_analytics.intake.credentials import Credentials
+from wegly_analytics.intake.rate_limit import RateLimit
+from wegly_analytics.intake.status import status_error
 from wegly_analytics.model.ids import deal_key
 from wegly_analytics.parsing.repair import unwrapped
 
-if TYPE_CHECKING:
-    from requests import PreparedRequest
-
 BASE_URL: Final = "https://api.wegly.com.br"
 MAX_BYTES: Final = 32 << 20
-"""The largest answer that is taken; a deal is some kilobytes."""
+"""The largest response that is accepted; a deal is some kilobytes."""
 
 MAX_WAIT: Final = 600.0
 """The longest Retry-After, in seconds, that is waited out."""
 
-_TRY_AGAIN: Final = frozenset({429, 500, 502, 503, 504})
+_RETRIED: Final = frozenset({429, 500, 502, 503, 504})
 _CHUNK: Final = 1 << 16
 _REFUSALS: Final = 5
-"""So many times as often as other failures a 429 is borne while other requests are let pass."""
+"""How many 429s per attempt are tolerated while other requests succeed."""
 
-_REMARK: Final = 1 << 16
-"""So much of an answer other than 200 is read, which also leaves the connection fit for use."""
+_SHORT: Final = 1 << 16
+"""The largest body that is read of a response other than 200; reading it keeps the connection usable."""
 
 
-class _Bearer(AuthBase):
-    """The key as an Authorization header; as an auth object it also keeps a .netrc from taking its place."""
+class _Received(NamedTuple):
+    """What one attempt returned; `failure` says why there was no response, and is None if there was one."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-    def __repr__(self) -> str:
-        return "<the key>"
-
-    def verdict(self) -> str:
-        """Say why the key is refused, as far as it tells by itself: keys are JWTs, and may carry their end."""
-        claims = self._token.split(".")[1:2]
-        try:
-            end = json.loads(base64.urlsafe_b64decode("".join(claims) + "==="))["exp"]
-            expired = datetime.fromtimestamp(end, UTC)
-        except (ValueError, LookupError, TypeError, OverflowError, OSError):
-            return "was refused as unknown or expired"
-        if end > time.time():
-            return f"was refused, though it is not to expire before {expired:%Y-%m-%d %H:%M} UTC"
-        return f"expired on {expired:%Y-%m-%d at %H:%M} UTC"
+    status: int | None
+    body: bytes = b""
+    retry_after: str | None = None
+    failure: ApiError | None = None
 
 
 class Client:
-    """Asks Wegly for deals.
+    """Requests deals from Wegly.
 
     Parameters
     ----------
     token
-        The key made in Wegly's settings. If not given, it is taken from WEGLY_TOKEN, in the environment or in a
+        The token made in Wegly's settings. If not given, it is taken from WEGLY_TOKEN, in the environment or in a
         ``.env`` file, or from the system's keyring.
     base_url
-        Where the API is; from WEGLY_BASE_URL, or Wegly's own address. Plain http is allowed on this machine only.
+        The address of the API; by default from WEGLY_BASE_URL, or Wegly's own address. Plain http is allowed on this
+        machine only.
     origin
-        The key's allowed domain, if it has one, such as ``"https://crm.example.com"``; from WEGLY_ORIGIN. It is sent
-        as Origin and Referer.
+        The token's allowed domain, if it has one, such as ``"https://crm.example.com"``; by default from WEGLY_ORIGIN.
+        It is sent as Origin and Referer.
     timeout
         Seconds to wait for a connection, for the first byte, and for the rest.
     attempts
-        How often one deal is requested at most. A 429 does not count while other requests are let pass.
+        How often one deal is requested at most. A 429 does not count while other requests succeed.
     per_second
-        Requests per second, all threads together; None for no limit. The API documents none, so the default is polite.
-        After a 429 the rate is lower, and comes back slowly.
+        Requests per second, all threads together; None for no limit. The API documents no limit, so the default is low.
+        After a 429 the rate is lower, and rises slowly.
     session
-        A `requests.Session` to use instead of an own one, for proxies or certificates.
+        A `requests.Session` to use, for proxies or certificates.
     backoff
-        Seconds before a second attempt, where the API names none; twice as long before each further one.
+        Seconds before the second attempt, where the API names none; doubled before each further one.
 
     Raises
     ------
     AuthError
         If there is no token.
     SettingError
-        If an argument, or the variable that stands in for it, cannot be used.
+        If an argument, or the variable that replaces it, cannot be used.
 
     Examples
     --------
-    >>> Client("a-key", base_url="http://127.0.0.1:8080")
+    >>> Client("a-token", base_url="http://127.0.0.1:8080")
     Client('http://127.0.0.1:8080', per_second=5.0)
     """
 
@@ -130,19 +104,23 @@ class Client:
         session: requests.Session | None = None,
         backoff: float = 0.5,
     ) -> None:
-        if attempts < 1 or timeout <= 0 or (per_second is not None and per_second <= 0):
-            raise SettingError("attempts, timeout and per_second must be more than 0; per_second=None lifts the limit")
-        self.base_url = _checked_base(base_url or settings.setting(settings.BASE_URL) or BASE_URL)
-        self.origin = _checked_origin(origin or settings.setting(settings.ORIGIN))
-        self.timeout = timeout
-        self.per_second = per_second
-        self.attempts = attempts
-        self.budget = Budget(per_second)
-        self._auth = _Bearer(_checked_token(token or settings.token() or ""))
+        text_or_none("token", token, "...")
+        text_or_none("base_url", base_url, BASE_URL)
+        text_or_none("origin", origin, "https://crm.example.com")
+        if session is not None:
+            instance("session", session, requests.Session, "leave it out for one of the client's own")
+        self.timeout = number_above_zero("timeout", timeout)
+        self.attempts = whole_number("attempts", attempts)
+        self.per_second = None if per_second is None else number_above_zero("per_second", per_second)
+        number_above_zero("backoff", backoff)
+        self.base_url = checked_base_url(base_url or settings.setting(settings.BASE_URL) or BASE_URL)
+        self.origin = checked_origin(origin or settings.setting(settings.ORIGIN))
+        self.rate_limit = RateLimit(self.per_second)
+        self._credentials = Credentials(token or settings.token() or "")
         self._session = session or _new_session(self.base_url)
         self._retry = Retry(
-            total=attempts - 1,
-            status_forcelist=_TRY_AGAIN,
+            total=self.attempts - 1,
+            status_forcelist=_RETRIED,
             backoff_factor=backoff,
             backoff_max=30.0,
             backoff_jitter=backoff,
@@ -153,7 +131,7 @@ class Client:
         return f"Client({self.base_url!r}{origin}, per_second={self.per_second})"
 
     def deal(self, id: object) -> bytes:  # noqa: A002 - the word that users know
-        """Ask for one deal.
+        """Request one deal.
 
         Parameters
         ----------
@@ -163,63 +141,69 @@ class Client:
         Returns
         -------
         bytes
-            The answer's body as it came, unparsed. One that is not in braces, such as an error page, is requested again
-            like any other failure; if it comes at every attempt, it is handed over for others to judge.
+            The body of the response, not parsed. A body that is not in braces, such as an error page, is requested
+            again like any other failure; if every attempt returns one, it is returned for the caller to judge.
 
         Raises
         ------
         IdError
-            If it is neither; nothing is requested.
+            If the id is neither; nothing is requested.
         NotFoundError
-            404.
+            At a 404.
         AuthError, OriginError
-            401 or 403.
+            At a 401 or 403.
         RateLimitError
-            429 at every attempt, or a Retry-After of more than ten minutes.
+            If every attempt gets a 429, or Retry-After is longer than ten minutes.
         PayloadError
-            If the answer is larger than 32 MiB.
+            If the response is larger than 32 MiB.
+        UnreachableError
+            If no attempt could connect to the server.
         ApiError
-            Any other answer than 200, or none, at every attempt.
+            If every attempt gets another status than 200, or no response.
         """
         url = f"{self.base_url}/integrations/external/deals/{deal_key(id)}"
         retry, refusals = self._retry, 0
         while True:
-            self.budget.wait()
-            passed, retry_after, body = self.budget.passed, None, None
-            try:
-                status, retry_after, body = self._ask(url)
-            except (requests.RequestException, HTTPError) as error:
-                status, failure = 0, ApiError(f"no answer from {_short(url)}: {_cause(error)}")
-            else:
-                if status != 429:
-                    self.budget.succeed()
-                if status == 200 and (unwrapped(body) or not retry.total):
-                    return body
-                failure = self._failure(status, url, body)
-                if status != 200 and not retry.is_retry("GET", status):
-                    raise failure
-            if status == 429 and passed != self.budget.passed and refusals < _REFUSALS * self.attempts:
-                refusals += 1  # others were let pass: this is the limit at work, not a failure
+            self.rate_limit.wait()
+            succeeded = self.rate_limit.succeeded
+            received = self._attempt(url)
+            status = received.status
+            if status not in (None, 429):
+                self.rate_limit.succeed()
+            if status == 200 and (unwrapped(received.body) or not retry.total):
+                return received.body
+            failure = received.failure or self._status_error(received, url)
+            if status not in (None, 200) and not retry.is_retry("GET", status):
+                raise failure
+            if status == 429 and succeeded != self.rate_limit.succeeded and refusals < _REFUSALS * self.attempts:
+                refusals += 1  # other requests succeeded meanwhile: the server limits the rate and is not failing
             elif not retry.total:
                 raise failure
             else:
                 retry = retry.increment("GET", url, error=HTTPError(str(failure)))
-            self._back_off(retry, failure, retry_after, url)
+            self._back_off(retry, failure, received.retry_after, url)
 
-    def _ask(self, url: str) -> tuple[int, str | None, bytes]:
+    def _attempt(self, url: str) -> _Received:
         headers = {"Accept": "application/json"}
         if self.origin:
             headers |= {"Origin": self.origin, "Referer": f"{self.origin}/"}
-        with self._session.get(
-            url,
-            auth=self._auth,
-            headers=headers,
-            timeout=self.timeout,
-            allow_redirects=False,  # the key goes to no other address
-            stream=True,  # so that an endless answer is cut off
-        ) as response:
-            body = self._body(response) if response.status_code == 200 else self._remark(response)
-            return response.status_code, response.headers.get("Retry-After"), body
+        try:
+            with self._session.get(
+                url,
+                auth=self._credentials,
+                headers=headers,
+                timeout=self.timeout,
+                allow_redirects=False,  # the token must not be sent to another address
+                stream=True,  # so that an endless response can be cut off
+            ) as response:
+                body = self._body(response) if response.status_code == 200 else self._short_body(response)
+                return _Received(response.status_code, body, response.headers.get("Retry-After"))
+        except (requests.RequestException, HTTPError) as error:
+            if not _is_unreachable(error):
+                return _Received(None, failure=ApiError(f"no response from {_short(url)}: {_cause(error)}"))
+            remedy = "check the address (base_url, WEGLY_BASE_URL) and the network"
+            message = f"cannot connect to {self.base_url}: {_cause(error)}; {remedy}"
+            return _Received(None, failure=UnreachableError(message))
 
     def _body(self, response: requests.Response) -> bytes:
         body, deadline = bytearray(), time.monotonic() + self.timeout
@@ -228,117 +212,61 @@ class Client:
             if len(body) > MAX_BYTES:
                 raise PayloadError("", f"at most {MAX_BYTES >> 20} MiB", "more")
             if time.monotonic() > deadline:
-                raise requests.Timeout(f"the answer was not complete after {self.timeout:g} s")
+                raise requests.Timeout(f"the response was not complete after {self.timeout:g} s")
         return bytes(body)
 
-    def _remark(self, response: requests.Response) -> bytes:
-        """Read what an answer other than 200 says, as far as it is short and comes at once."""
+    def _short_body(self, response: requests.Response) -> bytes:
+        """Read the body of a response other than 200 if it is short; the status has said what matters."""
         length = response.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > _REMARK:
-            return b""  # also where the header is not a number: the status has said what matters
+        is_short = length.isascii() and length.isdigit() and int(length) <= _SHORT
         try:
-            return self._body(response)
+            return self._body(response) if is_short else b""
         except (requests.RequestException, HTTPError, PayloadError):
-            return b""  # the status has said what matters
+            return b""
 
-    def _failure(self, status: int, url: str, body: bytes) -> ApiError:
-        where = f"{status} for {_short(url)}"
-        match status:
-            case 404:
-                return NotFoundError(f"{where}: there is no such deal, or this key may not see it", status, body)
-            case 401:
-                remedy = "make a new one in Wegly's settings and set WEGLY_TOKEN"
-                return AuthError(f"{where}: the key {self._auth.verdict()}; {remedy}", status)
-            case 403 if self.origin:
-                remedy = f"the key's allowed domain may not be {self.origin}, or its permissions lack this deal"
-                return OriginError(f"{where}: the key was refused. Check Client(origin=...): {remedy}", status, body)
-            case 403:
-                remedy = 'If it has an allowed domain, pass Client(origin="https://…"); else check its permissions'
-                return AuthError(f"{where}: the key was refused. {remedy}", status, body)
-            case 200:
-                return ApiError(f"{where}: the answer is not an object in braces", status)
-            case 429:
-                remedy = "lower Client(per_second=...) or try later"
-                return RateLimitError(f"{where}: too many requests at every attempt; {remedy}", status)
-            case _ if 300 <= status < 400:
-                remedy = "check base_url; redirects are not followed, because the key would go along"
-                return ApiError(f"{where}: sent to another address; {remedy}", status)
-            case _ if status >= 500:
-                return ApiError(f"{where}: the server failed at every attempt; run again later", status)
-        return ApiError(f"{where}: not an answer that is documented", status)
+    def _status_error(self, received: _Received, url: str) -> ApiError:
+        place = f"{received.status} for {_short(url)}"
+        return status_error(received.status or 0, place, received.body, self.origin, self._credentials.refusal)
 
     def _back_off(self, retry: Retry, failure: ApiError, retry_after: str | None, url: str) -> None:
+        """Wait before the next attempt: as long as Retry-After says, or else as `Retry` computes."""
         try:
             requested = retry.parse_retry_after(retry_after) if retry_after else 0.0
         except InvalidHeader:
             requested = 0.0
         if requested > MAX_WAIT:
-            message = (
-                f"{failure.status} for {_short(url)}: the server asks to wait {requested:.0f} s; run again after that"
-            )
+            place = f"{failure.status} for {_short(url)}"
+            message = f"{place}: the server requests a wait of {requested:.0f} s; run again after that"
             raise RateLimitError(message, failure.status, requested)
         seconds = requested or retry.get_backoff_time() or retry.backoff_factor
         if failure.status == 429:
-            self.budget.refuse(seconds)  # what one thread hears, all obey
+            self.rate_limit.refuse(seconds)  # all threads wait
         else:
-            self.budget.sleep(seconds)
+            self.rate_limit.sleep(seconds)
 
 
 def _new_session(base_url: str) -> requests.Session:
     session = requests.Session()
     session.headers["User-Agent"] = "wegly-analytics"
-    session.trust_env = not base_url.startswith("http:")  # no proxy stands between this machine and itself
+    session.trust_env = not base_url.startswith("http:")  # no proxy between this machine and itself
     session.mount(base_url, HTTPAdapter(pool_maxsize=64))
     return session
 
 
-def _checked_token(token: str) -> str:
-    token = token.strip()
-    if not token:
-        raise AuthError("no key: set WEGLY_TOKEN, or pass Client(token=...); keys are made in Wegly's settings")
-    if not (token.isascii() and token.isprintable()) or " " in token:
-        raise AuthError("the key holds spaces, line breaks or accents: copy it again from Wegly's settings")
-    return token
-
-
-def _checked_base(base_url: str) -> str:
-    parts = _split(base_url, "base_url")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        raise SettingError(f"base_url {base_url!r}: the key would travel readable; use https")
-    return base_url.rstrip("/")
-
-
-def _checked_origin(origin: str | None) -> str | None:
-    if origin is None:
-        return None
-    parts = _split(origin, "origin")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _split(url: str, name: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        whole = False
-    if not whole or parts.username or parts.query or parts.fragment:
-        raise SettingError(f"{name} {url!r}: give scheme and host, such as https://api.wegly.com.br")
-    return parts
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _is_unreachable(error: Exception) -> bool:
+    """Whether no connection was made: unknown name, closed port, refused certificate, or too slow."""
+    kinds = (requests.ConnectTimeout, requests.exceptions.ProxyError, requests.exceptions.SSLError)
+    wrapped = error.args[0] if error.args else None
+    return isinstance(error, kinds) or isinstance(getattr(wrapped, "reason", None), NewConnectionError)
 
 
 def _short(url: str) -> str:
+    """Shorten a URL for messages."""
     return f"…/deals/{url.rpartition('/')[2]}"
 
 
 def _cause(error: Exception) -> str:
-    """Name what went wrong in a line, without the nest of wrappers around it."""
+    """Name the innermost cause in a line, without the exceptions that wrap it."""
     reason: BaseException = error
     while reason.__context__ is not None:
         reason = reason.__context__

@@ -1,4 +1,4 @@
-"""Many ids, many workers: asks for all that a frontier hands out, and keeps each answer before anyone looks at it."""
+"""Many ids, many workers: requests all ids of a frontier, and archives each response before it is parsed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
-from wegly_analytics.errors import ApiError, AuthError, PayloadError, WeglyError
-from wegly_analytics.intake.archive import Record
+from wegly_analytics.errors import ApiError, AuthError, PayloadError, UnreachableError, WeglyError
+from wegly_analytics.intake.record import Record
 from wegly_analytics.parsing.repair import unwrapped
 
 if TYPE_CHECKING:
@@ -25,36 +25,36 @@ MAX_FAILURES: Final = 0.05
 """The share of failed requests beyond which a run stops, and of missing deals beyond which nothing is published."""
 
 FEW: Final = 50
-"""Answers before which no share of failures says anything."""
+"""Requests before which the share of failures is not checked."""
 
 _PROBES: Final = 3
-"""So many first deals may be forbidden before the key itself is taken to be refused."""
+"""How many first deals may be forbidden before the token itself is taken to be refused."""
 
 _NAP: Final = 0.5
-"""Seconds after which a waiting run looks whether it was interrupted."""
+"""Seconds after which a waiting run checks whether it was interrupted."""
 
 _AHEAD: Final = 4
-"""Requests that wait per worker, so that none is ever idle."""
+"""Ids that wait per worker, so that none is idle."""
 
 
 @dataclass
-class Asking:
+class Crawl:
     """A run of requests.
 
     Parameters
     ----------
     client
-        Who asks.
+        What sends the requests.
     frontier
-        What to ask for.
+        What to request.
     workers
         Requests under way at once.
     archive
-        Where answers are kept; None keeps none.
+        Where responses are kept; None keeps none.
     known
-        What the archive has answered already, and is not requested again.
+        What the archive holds already, and is not requested again.
     max_failures
-        The share of failures beyond which the run stops, looked at once `FEW` have answered.
+        The share of failures beyond which the run stops, checked from the `FEW`-th request on.
 
     Attributes
     ----------
@@ -69,68 +69,79 @@ class Asking:
     known: Mapping[str, Found] = field(default_factory=dict)
     max_failures: float = MAX_FAILURES
     counts: Counter[str] = field(default_factory=Counter)
+    _without_response: int = 0
+    _last_status: int | None = None
+    _last_reason: str = ""
     _todo: SimpleQueue[str | None] = field(default_factory=SimpleQueue)
     _done: SimpleQueue[tuple[Record, Exception | None]] = field(default_factory=SimpleQueue)
     _stopped: Event = field(default_factory=Event)
 
     def records(self) -> Iterator[Record]:
-        """Ask, alone at first, until the key is known to be good, then with all workers; give answers as they come.
+        """Request one id at a time until the token is known to be accepted, then with all workers.
+
+        Yields
+        ------
+        Record
+            Each response, in the order received.
 
         Raises
         ------
         AuthError, OriginError
-            At a 401, or when the first deals all answer 403.
+            At a 401, or when the first deals all get a 403.
         RateLimitError
-            If the server asks for more patience than a run has.
+            If the server requests a longer wait than a run allows.
+        UnreachableError
+            If the first request cannot connect to the server.
         ApiError
-            If too large a share of requests fails.
+            If too large a share of the requests fails, or all of them.
         ArchiveError
-            If an answer cannot be kept.
+            If a response cannot be kept.
         """
-        self.client.budget.resume()
+        self.client.rate_limit.resume()
         under_way, most = 0, 1
         workers: list[Thread] = []
         try:
             while True:
-                while under_way < most and (key := self._next()) is not None:
-                    self._todo.put(key)
+                while under_way < most and (id_ := self._next()) is not None:
+                    self._todo.put(id_)
                     under_way += 1
                 if not under_way:
-                    return
+                    break
                 if len(workers) < min(under_way, self.workers):
-                    # daemons: an answer that is still awaited must not keep a process that wants to end
+                    # daemons: a response that is still awaited must not keep a process that wants to end
                     workers.append(Thread(target=self._work, name="wegly", daemon=True))
                     workers[-1].start()
                     continue
-                record, error = self._next_answer()
+                record, error = self._next_response()
                 under_way -= 1
-                self._judge(record, error)
-                self.frontier.hear(record.requested, exists=record.status != 404)
+                self._check(record, error)
+                self.frontier.note(record.requested, exists=record.status != 404)
                 if record.status != 403:
                     most = self.workers * _AHEAD
                 yield record
-        finally:  # also when the reader of these answers gives up
+            self._check_server()
+        finally:  # also when the caller stops reading
             self._stopped.set()
             if under_way:
-                self.client.budget.stop()
+                self.client.rate_limit.stop()
             for _ in workers:
                 self._todo.put(None)
 
     def _next(self) -> str | None:
-        """Find the next id that the archive cannot answer."""
-        while (key := self.frontier.next()) is not None and key in self.known:
-            self.frontier.hear(key, exists=self.known[key].status != 404)
-        return key
+        """Find the next id that is not in the archive."""
+        while (id_ := self.frontier.next()) is not None and id_ in self.known:
+            self.frontier.note(id_, exists=self.known[id_].status != 404)
+        return id_
 
-    def _next_answer(self) -> tuple[Record, Exception | None]:
-        """Wait for an answer, but never long: Ctrl-C may reach another thread, and is noticed when this one wakes."""
+    def _next_response(self) -> tuple[Record, Exception | None]:
+        """Wait for a response in short steps: Ctrl-C may reach another thread, and is noticed when this one wakes."""
         while True:
             with suppress(Empty):
                 return self._done.get(timeout=_NAP)
 
     def _work(self) -> None:
-        while (key := self._todo.get()) is not None and not self._stopped.is_set():
-            record, error = _ask(self.client, key)
+        while (id_ := self._todo.get()) is not None and not self._stopped.is_set():
+            record, error = _request(self.client, id_)
             if self.archive and not self._stopped.is_set():
                 try:
                     self.archive.write(record)
@@ -138,30 +149,48 @@ class Asking:
                     error = trouble
             self._done.put((record, error))
 
-    def _judge(self, record: Record, error: Exception | None) -> None:
-        """Raise what concerns the whole run; what concerns one deal is counted."""
+    def _check(self, record: Record, error: Exception | None) -> None:
+        """Raise what concerns the whole run; count what concerns one deal."""
         outcome = outcome_of(record)
         self.counts[outcome] += 1
         total = self.counts.total()
         if isinstance(error, AuthError):
-            is_key_refused = self.counts["forbidden"] == total and (total == _PROBES or self.frontier.is_exhausted)
-            if error.status == 401 or is_key_refused:
+            is_token_refused = self.counts["forbidden"] == total and (total == _PROBES or self.frontier.is_exhausted)
+            if error.status == 401 or is_token_refused:
                 raise error
+        if isinstance(error, UnreachableError) and total == 1:
+            raise error
         is_of_one_deal = isinstance(error, ApiError | PayloadError) and not getattr(error, "wait", None)
         if error and not is_of_one_deal:
             raise error
+        if outcome == "failed" and (record.status is None or record.status >= 500):
+            self._without_response += 1
+        if outcome in ("failed", "unreadable"):
+            self._last_status = record.status
+            self._last_reason = str(error or record.message or "a response that is not a deal")
         failed = self.counts["failed"] + self.counts["unreadable"]
         if total >= FEW and failed > self.max_failures * total:
-            what = error or record.message or "an answer that is no deal"
+            self._check_server()
             raise ApiError(
                 f"{failed:,} of the first {total:,} requests failed, more than max_failures={self.max_failures:g} "
-                f"allows; the last: {what}",
-                record.status,
+                f"allows; the last: {self._last_reason}",
+                self._last_status,
             )
+
+    def _check_server(self) -> None:
+        """Raise if no request got a response, or none but a server error, and the archive has none either."""
+        total = self.counts.total()
+        is_down = total > 0 and self._without_response == total
+        if is_down and not any(id_ in self.known for id_ in self.frontier.positions):
+            requests = "the only request" if total == 1 else f"all {total:,} requests"
+            what = f"{requests} to {self.client.base_url} failed; the last: {self._last_reason}"
+            if self._last_status is None:
+                what += "; check the address (base_url, WEGLY_BASE_URL), or run again later"
+            raise ApiError(what, self._last_status)
 
 
 def outcome_of(record: Record) -> str:
-    """Name what became of an id, as far as a glance at its answer tells."""
+    """Name the outcome of an id, as far as its response tells without being parsed."""
     match record.status:
         case 200:
             return "fetched" if record.body and unwrapped(record.body) else "unreadable"
@@ -172,15 +201,15 @@ def outcome_of(record: Record) -> str:
     return "failed"
 
 
-def _ask(client: Client, key: str) -> tuple[Record, Exception | None]:
+def _request(client: Client, id_: str) -> tuple[Record, Exception | None]:
     try:
-        return Record(key, 200, _now(), client.deal(key)), None
+        return Record(id_, 200, _now(), client.deal(id_)), None
     except ApiError as error:
-        return Record(key, error.status, _now(), error.body or None, str(error)), error
+        return Record(id_, error.status, _now(), error.body or None, str(error)), error
     except PayloadError as error:
-        return Record(key, 200, _now(), None, str(error)), error
-    except Exception as error:  # noqa: BLE001 - the reader of the answers raises it
-        return Record(key, None, _now(), None, str(error)), error
+        return Record(id_, 200, _now(), None, str(error)), error
+    except Exception as error:  # noqa: BLE001 - raised where the records are read
+        return Record(id_, None, _now(), None, str(error)), error
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""Which id to ask for next: those that were listed, then codes one after the other until a run of misses."""
+"""Which id to request next: the listed ones, then consecutive codes until a run of misses."""
 
 from __future__ import annotations
 
@@ -6,24 +6,47 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wegly_analytics.errors import SettingError
+from wegly_analytics.intake.arguments import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True)
-class Walk:
-    """Numeric codes from `start` on, until `misses` in a row do not exist. Give it to `fetch` in place of ids.
-
-    Whether codes are dense, or start at 1, is not documented; so a walk is requested and never assumed.
+def walk(start: int = 1, *, misses: int = 100) -> Walk:
+    """Walk over consecutive codes until so many in a row do not exist: ``fetch(walk())``.
 
     Parameters
     ----------
     start
         The first code.
     misses
-        So many codes in a row without a deal end the walk.
+        How many codes in a row without a deal end the walk. Earlier gaps are rows of the ledger.
+
+    Returns
+    -------
+    Walk
+        For `fetch`, in place of ids.
+
+    Raises
+    ------
+    SettingError
+        If either is not a positive whole number.
+    """
+    return Walk(start, misses)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Consecutive codes from `start` on, until `misses` in a row do not exist. Give it to `fetch` in place of ids.
+
+    Whether codes are dense, or start at 1, is not documented; so a walk happens only where it is requested.
+
+    Parameters
+    ----------
+    start
+        The first code.
+    misses
+        How many codes in a row without a deal end the walk.
 
     Raises
     ------
@@ -35,79 +58,77 @@ class Walk:
     misses: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("start", "misses"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise SettingError(f"{name}={value!r}: give a positive whole number")
+        whole_number("start", self.start)
+        whole_number("misses", self.misses)
 
 
 class Frontier:
-    """Hands out ids, and hears what became of them.
+    """Hands out ids, and takes note of which exist.
 
-    A walk hands out no code beyond the last that exists by more than the misses that end it. So however many workers
-    ask at once, no code is requested that one worker alone would not have requested.
+    A walk hands out no code beyond the last existing one by more than the misses that end it. So however many workers
+    make requests at once, no code is requested that one worker alone would not have requested.
 
     Parameters
     ----------
-    keys
+    ids
         Ids that are requested in any case, first.
     walk
-        Codes to walk after that, or None.
+        Codes to walk over after that, or None.
 
     Attributes
     ----------
-    places
-        The ids that were handed out, each with its number in the order.
+    positions
+        The ids that were handed out, each with its position in that order.
 
     Examples
     --------
     >>> frontier = Frontier([], Walk(start=1, misses=2))
     >>> frontier.next(), frontier.next(), frontier.next()
     ('1', '2', None)
-    >>> frontier.hear("1", exists=True)
+    >>> frontier.note("1", exists=True)
     >>> frontier.next(), frontier.next()
     ('3', None)
     """
 
-    def __init__(self, keys: Iterable[str], walk: Walk | None = None) -> None:
-        self._keys = deque(keys)
+    def __init__(self, ids: Iterable[str], walk: Walk | None = None) -> None:
+        self._ids = deque(ids)
         self._walk = walk
         self._code = walk.start if walk else 0
         self._last = self._code - 1
-        self._listed = len(self._keys)
-        self.places: dict[str, int] = {}
+        self._listed = len(self._ids)
+        self.positions: dict[str, int] = {}
 
     @property
     def total(self) -> int | None:
-        """How many ids there are; None where a walk finds out."""
+        """How many ids there are; None for a walk, whose end is not known."""
         return None if self._walk else self._listed
 
     @property
-    def waiting(self) -> tuple[str, ...]:
+    def pending(self) -> tuple[str, ...]:
         """The listed ids that were not handed out yet."""
-        return tuple(self._keys)
+        return tuple(self._ids)
 
     @property
     def is_exhausted(self) -> bool:
         """Whether all listed ids were handed out, and there is no walk."""
-        return not (self._keys or self._walk)
+        return not (self._ids or self._walk)
 
     def next(self) -> str | None:
-        """Hand out an id; None if there is none, or none before more is heard."""
-        key = None
-        if self._keys:
-            key = self._keys.popleft()
+        """Hand out an id; None if there is none, or none before more is known."""
+        id_ = None
+        if self._ids:
+            id_ = self._ids.popleft()
         elif self._walk:
-            while str(self._code) in self.places:
+            while str(self._code) in self.positions:
                 self._code += 1
             if self._code <= self._last + self._walk.misses:
-                key = str(self._code)
+                id_ = str(self._code)
                 self._code += 1
-        if key is not None:
-            self.places[key] = len(self.places)
-        return key
+        if id_ is not None:
+            self.positions[id_] = len(self.positions)
+        return id_
 
-    def hear(self, key: str, *, exists: bool) -> None:
-        """Note whether there may be a deal under an id: all but a 404 say so."""
-        if self._walk and exists and key.isdigit() and int(key) < self._code:
-            self._last = max(self._last, int(key))
+    def note(self, id_: str, *, exists: bool) -> None:
+        """Take note of whether an id may have a deal: every response but a 404 says so."""
+        if self._walk and exists and id_.isdigit() and int(id_) < self._code:
+            self._last = max(self._last, int(id_))

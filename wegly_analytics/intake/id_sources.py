@@ -1,54 +1,48 @@
-"""Ids from what people have at hand: columns of CSV, Parquet and Excel files, and captured webhooks."""
+"""Ids from what people have at hand: lists, texts, and columns of CSV, Parquet and Excel files."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
-import hashlib
-import hmac
 import io
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import pandas as pd
 import pyarrow.parquet as pq
 
 from wegly_analytics.errors import IdError, MissingColumnError, SettingError
-from wegly_analytics.model.ids import deal_key, read_ids
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from wegly_analytics.intake.arguments import path as path_of
+from wegly_analytics.intake.arguments import text_or_none, type_of, whole_number
+from wegly_analytics.model.ids import deal_key, deal_keys, read_ids
+from wegly_analytics.snapshot.snapshot import Snapshot
 
 COLUMNS: Final = ("deal_id", "code", "id", "uuid", "codigo", "código")
-"""Under these names ids are looked for, in this order."""
+"""Names of columns that hold ids, the most likely first."""
 
 TABLES: Final = (".csv", ".tsv", ".parquet", ".xlsx")
-"""The files that have columns."""
-
-SIGNATURE: Final = "x-wegly-signature"
+"""Suffixes of files that have columns."""
 
 
-def ids_of(ids: object) -> object:
-    """Read ids that are given as text: an id, a range such as ``"1-500"``, or the name of a file of ids.
+def ids_of(ids: object) -> list[str]:
+    """Read what `fetch` takes for ids.
 
     Parameters
     ----------
     ids
-        A text or a path; anything else is returned as it is.
+        One id or an iterable of ids; a text with ids and ranges such as ``"1-500"``; or the name of a file of ids.
 
     Returns
     -------
-    object
-        A list of ids for a text or a path.
+    list of str
+        The ids as `ids.deal_key` writes them, each once, in their order.
 
     Raises
     ------
     IdError
-        If a text is none of these.
+        If anything is not an id.
     SettingError
-        If the file cannot be read.
+        If it is an object that holds ids but is not a list of them, or a file that cannot be read.
 
     Examples
     --------
@@ -56,14 +50,38 @@ def ids_of(ids: object) -> object:
     ['7', '9', '10', '11']
     """
     if not isinstance(ids, str | Path):
-        return ids
+        if hint := _hint(ids):
+            raise SettingError(f"ids is {type_of(ids)}: {hint}")
+        return deal_keys(ids)
     if isinstance(ids, str):
         try:
-            return list(read_ids([ids], "ids"))
+            found = deal_keys(read_ids([ids], "ids"))
         except IdError:
             if not Path(ids).is_file():
                 raise IdError(f"{ids!r} is not a deal id, a range such as '1-500', or a file") from None
-    return ids_in(Path(ids))
+        else:
+            if not found:
+                raise IdError(f"ids={ids!r} holds no id: give ids, a range such as '1-500', or a file")
+            return found
+    return deal_keys(ids_in(Path(ids)))
+
+
+def _hint(ids: object) -> str | None:
+    """Say what to pass instead of an object that is not a list of ids."""
+    if isinstance(ids, Snapshot):
+        return "wa.refresh(snap) requests what may have changed; pass snap.deals['deal_id'] to fetch all its deals"
+    if hasattr(ids, "columns"):
+        names = [str(name) for name in getattr(ids, "column_names", ids.columns)]
+        named = next((name for name in COLUMNS for each in names if each.strip().lower() == name), None)
+        column = next((each for each in names if each.strip().lower() == named), "deal_id")
+        return f"pass the column that holds the ids, such as df[{column!r}]"
+    if isinstance(ids, Mapping):
+        return "pass a list of ids"
+    if ids is None:
+        return "pass a list of ids, a range such as '1-500', a file, or wa.walk() for all codes"
+    if callable(ids):
+        return "call it, as in wa.fetch(wa.walk())"
+    return None
 
 
 def ids_in(file: Path, column: str | None = None) -> list[str]:
@@ -96,15 +114,15 @@ def ids_from(path: str | Path, column: str | None = None, *, sheet: str | int = 
         semicolons or tabs, and be encoded in UTF-8, UTF-16 or, as Excel writes it, Windows-1252. A CSV file or a sheet
         whose first row holds an id has no header; its columns are called "column 1", "column 2" and so on.
     column
-        The column's name. If not given: the only one there is, one that is called deal_id, code, id or uuid, or,
-        without a header, the only one whose first cell is an id.
+        The column's name. If not given: the only column; or one named deal_id, code, id or uuid; or, without a header,
+        the only one whose first cell is an id.
     sheet
         The sheet of a workbook, by name or by position from 0.
 
     Returns
     -------
     list of str
-        The ids as `ids.deal_key` writes them, each once, in their order. Empty cells are passed over.
+        The ids as `ids.deal_key` writes them, each once, in their order. Empty cells are skipped.
 
     Raises
     ------
@@ -113,9 +131,14 @@ def ids_from(path: str | Path, column: str | None = None, *, sheet: str | int = 
     MissingColumnError
         If there is no such column.
     IdError
-        If a cell is no id; it says in which row.
+        If a cell is not an id; the error names the row.
     """
-    file = Path(path)
+    if hasattr(path, "columns"):
+        raise SettingError(f"ids_from takes the path of a file, not {type_of(path)}: {_hint(path)}")
+    file = path_of("path", path, "deals.csv")
+    column = text_or_none("column", column, "deal_id")
+    if not isinstance(sheet, str):
+        sheet = whole_number("sheet", sheet, least=0)
     try:
         frame = _frame(file, sheet)
     except (OSError, ValueError, ImportError) as error:
@@ -149,11 +172,11 @@ def _frame(file: Path, sheet: str | int) -> pd.DataFrame:
             # as text: a number read as a decimal would lose its last digits
             cells = pd.read_csv(io.StringIO(text), dtype=str, sep=separator, header=None, skip_blank_lines=False)
             return _headed(cells)
-    raise ValueError(f"it is none of {', '.join(TABLES)}")
+    raise ValueError(f"its name does not end in one of {', '.join(TABLES)}")
 
 
 def _text(file: Path) -> str:
-    """Decode a text file as the programs that people export with encode it."""
+    """Decode a text file: UTF-8, UTF-16, or Windows-1252, as Excel writes them."""
     content = file.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
@@ -164,7 +187,7 @@ def _text(file: Path) -> str:
 
 
 def _headed(cells: pd.DataFrame) -> pd.DataFrame:
-    """Take the first row for the header, unless it holds an id."""
+    """Use the first row as the header, unless it holds an id."""
     if cells.empty:
         raise ValueError("it has no rows")
     first = cells.iloc[0]
@@ -197,87 +220,3 @@ def _choose(file: Path, frame: pd.DataFrame) -> str:
         if len(with_ids) == 1:
             return with_ids[0]
     raise SettingError(f"{file} has the columns {', '.join(columns)}: pass column= with the one that holds the ids")
-
-
-def webhook_ids(path: str | Path, secret: str | None = None) -> list[str]:
-    """Read the ids of deals in captured webhooks, so that just those that changed are fetched.
-
-    Parameters
-    ----------
-    path
-        Newline-delimited JSON. A line is a webhook's body as Wegly sent it, or an object that has that body as text
-        under ``"body"`` and its headers under ``"headers"``, which the signature needs.
-    secret
-        The webhook's secret. With it every line must carry a signature that fits its body: the HMAC-SHA256, in
-        hexadecimal or base64.
-
-    Returns
-    -------
-    list of str
-        The ids, each once, in the order of their last event. Events of other things than deals are passed over.
-
-    Raises
-    ------
-    SettingError
-        If the file cannot be read, a line is no webhook, or its signature does not fit.
-    IdError
-        If an event of a deal does not say which.
-    """
-    file = Path(path)
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
-    found: dict[str, None] = {}
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            for deal_id in _event(line, f"{file.name}, line {number}", secret):
-                found.pop(deal_id, None)
-                found[deal_id] = None
-    return list(found)
-
-
-def _event(line: bytes, place: str, secret: str | None) -> Iterator[str]:
-    event = _object(line, place)
-    if isinstance(event.get("body"), str) and "event_key" not in event:
-        body = event["body"].encode()
-        if secret is not None:
-            _check(body, event.get("headers"), secret, place)
-        event = _object(body, place)
-    elif secret is not None:
-        raise SettingError(f"{place}: there is no signature to check; capture body and headers of each webhook")
-    key, payload = event.get("event_key"), event.get("payload")
-    if not isinstance(key, str) or not isinstance(payload, dict):
-        raise SettingError(f"{place}: it is no webhook: it has no event_key and payload")
-    if not key.startswith("deal."):
-        return
-    below = payload.get("deal")
-    # what the payload of an event looks like is not documented; these are the places an id may stand in
-    places = (payload.get("id"), payload.get("deal_id"), below.get("id") if isinstance(below, dict) else below)
-    value = next((value for value in places if value is not None), None)
-    try:
-        yield deal_key(value)
-    except IdError:
-        raise IdError(f"{place}: the event {key} does not say which deal it is about") from None
-
-
-def _object(text: bytes, place: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise SettingError(f"{place}: it is no JSON object")
-    return value
-
-
-def _check(body: bytes, headers: object, secret: str, place: str) -> None:
-    named = {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-    given = named.get(SIGNATURE, "").removeprefix("sha256=").strip()
-    right = hmac.digest(secret.encode(), body, hashlib.sha256)
-    try:
-        claimed = bytes.fromhex(given) if len(given) == 2 * len(right) else base64.b64decode(given, validate=True)
-    except (ValueError, binascii.Error):
-        claimed = b""
-    if not hmac.compare_digest(right, claimed):
-        raise SettingError(f"{place}: the signature does not fit the body; who sent it is not known")

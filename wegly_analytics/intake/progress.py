@@ -1,4 +1,4 @@
-"""What a person sees while deals are fetched: a bar in a terminal or a notebook, a line a minute elsewhere."""
+"""What is shown while deals are fetched: a bar in a terminal or a notebook, elsewhere a line a minute."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ _KINDS: Final = {"fetched": "found", "not_found": "missing"}
 _LINE_EVERY: Final = 60.0
 """Seconds between two lines where there is no bar."""
 
+_BAR: Final = "{n_fmt}/{total_fmt}{postfix} |{bar}| {remaining} left, {rate_noinv_fmt}"
+"""The counts stand first: a narrow terminal cuts off the end."""
+
 
 class Progress:
-    """Rate, estimated end, and the counts that matter: found, missing, failed.
+    """The counts found, missing and failed, the rate, and the estimated time left.
 
     Parameters
     ----------
     total
-        How many ids there are; None where that is not known yet.
+        How many ids there are; None if that is not known yet.
     show
         Whether to show anything.
     done
         How many of the ids need not be requested.
     stream
-        Where it goes; standard error if not given.
+        Where it is written; standard error if not given.
     clock
-        Seconds, ever growing.
+        Seconds that never go back.
     """
 
     def __init__(
@@ -49,12 +52,12 @@ class Progress:
         self._has_bar = show and (is_notebook or stream.isatty())
         self._stream = stream if show and not self._has_bar else None
         self._clock = clock
-        self._begun = self._said = clock()
+        self._begun = self._last_line = clock()
         self._bar = tqdm(
             total=total,
             initial=done,
-            desc="Fetching",
-            unit=" deals",
+            unit="",
+            bar_format=_BAR,
             disable=not self._has_bar,
             dynamic_ncols=True,
             file=None if is_notebook else stream,
@@ -65,21 +68,21 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
-        if self._said > self._begun:  # a run that has spoken says how it ended
-            self._say()
+        if self._last_line > self._begun:  # a run that has written lines writes how it ended
+            self._write_line()
 
     def count(self, outcome: str) -> None:
-        """Count one answer by its outcome."""
+        """Count one response by its outcome."""
         self._counts[_KINDS.get(outcome, "failed")] += 1
         if self._has_bar:
             self._bar.set_postfix(self._counts, refresh=False)
             self._bar.update()
-        elif self._stream and self._clock() - self._said >= _LINE_EVERY:
-            self._say()
+        elif self._stream and self._clock() - self._last_line >= _LINE_EVERY:
+            self._write_line()
 
-    def _say(self) -> None:
-        self._said = self._clock()
-        done, seconds = self._counts.total(), self._said - self._begun
+    def _write_line(self) -> None:
+        self._last_line = self._clock()
+        done, seconds = self._counts.total(), self._last_line - self._begun
         rate = done / seconds if seconds else 0.0
         counts = ", ".join(f"{n:,} {kind}" for kind, n in self._counts.items())
         of, left = "", ""

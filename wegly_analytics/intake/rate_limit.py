@@ -1,4 +1,4 @@
-"""One rate of requests for all threads together, which learns what the server allows."""
+"""One rate of requests for all threads, which learns what the server allows."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from threading import Event, Lock
 from typing import Final
 
 _LEAST: Final = 1.0
-"""Requests per second below which no 429 drives the rate: a stricter server is obeyed by waiting as long as it says."""
+"""Requests per second below which no 429 lowers the rate: a stricter server is obeyed by waiting as long as it says."""
 
-_MOMENT: Final = 0.05
-"""Seconds that an unlimited run is taken to have lasted at least, when it is requested how fast it was."""
+_SHORTEST: Final = 0.05
+"""Seconds that a measured interval has at least, so that no rate is computed from an instant."""
 
-_RETURN: Final = 0.5
-"""Seconds from half the learned rate back to it; short, for a server with a bucket lets unused time go to waste."""
+_RECOVERY: Final = 0.5
+"""Seconds from half the learned rate back to it; short, because a server's token bucket saves little unused time."""
 
-_CREEP: Final = 0.001
-"""By so much of the learned rate, times the cube of the seconds, it grows after that: slowly near what is allowed, and
-fast when that was long ago."""
+_GROWTH: Final = 0.001
+"""After that the rate grows by this share of the learned rate, times the cube of the seconds: slowly near the limit,
+and fast when the limit was met long ago."""
 
-_SEARCH: Final = 2.0
-"""The same while the server has refused only once, and what it allows is not known yet."""
+_EARLY_GROWTH: Final = 2.0
+"""The same while the server has refused only once, and its limit is not known yet."""
 
 
-class Budget:
-    """One rate of requests, shared by every thread.
+class RateLimit:
+    """One rate of requests, shared by all threads.
 
-    The rate is the one requested until the server answers 429. Then nobody asks for as long as the server says, and the
-    rate halves, comes back within half a second to what the server has shown to allow, and creeps on from there to the
-    rate requested. What the server allows is known from its second refusal on: as many requests as it let pass between
-    two refusals, by the time between them; but never less than half of what was tried, for some refusals have other
-    reasons than the rate.
+    The rate is the one that was set, until the server responds with 429. Then no request starts for as long as the
+    server says; the rate halves, returns within half a second to what the server has shown to allow, and grows from
+    there to the rate that was set. What the server allows is measured from its second refusal on: the requests that
+    succeeded between two refusals, per second; but never less than half of what was tried, because some refusals have
+    other reasons than the rate.
 
     Parameters
     ----------
@@ -40,32 +40,38 @@ class Budget:
 
     Attributes
     ----------
-    passed
-        How many requests the server has answered otherwise than by 429.
+    succeeded
+        How many requests got another response than 429.
+
+    Examples
+    --------
+    >>> limit = RateLimit(40)
+    >>> limit.rate(0.0)
+    40
     """
 
     def __init__(self, per_second: float | None) -> None:
-        self._asked_for = math.inf if per_second is None else per_second
+        self._set = math.inf if per_second is None else per_second
         self._learned = math.inf
         self._is_measured = False
         self._refused_at: float | None = None
-        self._passed_then = 0
+        self._succeeded_then = 0
         self._resumes = 0.0
         self._next = 0.0
         self._began: float | None = None
         self._pauses = 0
         self._lock = Lock()
         self._stopped = Event()
-        self.passed = 0
+        self.succeeded = 0
 
     def rate(self, now: float) -> float:
-        """Say how many requests per second are allowed at a moment of the monotonic clock."""
+        """Return the requests per second that are allowed at a time of the monotonic clock."""
         if math.isinf(self._learned):
-            return self._asked_for
+            return self._set
         since = max(now - self._resumes, 0.0)
-        growth = _CREEP if self._is_measured else _SEARCH
-        share = min(0.5 + 0.5 * since / _RETURN, 1.0) + growth * max(since - _RETURN, 0.0) ** 3
-        return min(self._learned * share, self._asked_for)
+        growth = _GROWTH if self._is_measured else _EARLY_GROWTH
+        share = min(0.5 + 0.5 * since / _RECOVERY, 1.0) + growth * max(since - _RECOVERY, 0.0) ** 3
+        return min(self._learned * share, self._set)
 
     def wait(self) -> None:
         """Wait for this thread's turn.
@@ -88,12 +94,12 @@ class Budget:
                 return  # else a pause began meanwhile, and this turn is void
 
     def succeed(self) -> None:
-        """Note a request that was let pass."""
+        """Count a request that got another response than 429."""
         with self._lock:
-            self.passed += 1
+            self.succeeded += 1
 
     def refuse(self, seconds: float) -> None:
-        """Note a 429: let no turn begin within so many seconds, and lower the rate.
+        """Record a 429: start no request for so many seconds, and lower the rate.
 
         Refusals of requests that were under way together count once.
         """
@@ -106,16 +112,16 @@ class Budget:
                 self._pauses += 1
 
     def _learn(self, now: float) -> None:
-        """Halve the rate, but not below what the server let pass since its last refusal."""
-        passed = self.passed - self._passed_then
+        """Halve the rate, but not below what succeeded since the last refusal."""
+        succeeded = self.succeeded - self._succeeded_then
         rate, seen = self.rate(now), 0.0
         if math.isinf(rate):
-            rate = max(passed, 1) / max(now - (self._began or now), _MOMENT)
-        self._is_measured = self._refused_at is not None and passed > 0
+            rate = max(succeeded, 1) / max(now - (self._began or now), _SHORTEST)
+        self._is_measured = self._refused_at is not None and succeeded > 0
         if self._refused_at is not None:
-            seen = passed / max(now - self._refused_at, _MOMENT)
+            seen = succeeded / max(now - self._refused_at, _SHORTEST)
         self._learned = max(seen, rate / 2, _LEAST)
-        self._refused_at, self._passed_then = now, self.passed
+        self._refused_at, self._succeeded_then = now, self.succeeded
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but wake when `stop` is called, and raise `InterruptedError` then."""
@@ -123,9 +129,9 @@ class Budget:
             raise InterruptedError("the run was stopped")
 
     def stop(self) -> None:
-        """Wake every waiting thread; no further turn begins."""
+        """Wake all waiting threads; no further request starts."""
         self._stopped.set()
 
     def resume(self) -> None:
-        """Allow turns again."""
+        """Allow requests again."""
         self._stopped.clear()

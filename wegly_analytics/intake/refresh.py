@@ -1,4 +1,4 @@
-"""What may have changed since a snapshot was taken, and the snapshot that has both the new and the carried."""
+"""What may have changed since a snapshot was taken is requested again; the rest is carried."""
 
 from __future__ import annotations
 
@@ -9,18 +9,92 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wegly_analytics.errors import IdError
-from wegly_analytics.intake.build import in_order
+from wegly_analytics import settings
+from wegly_analytics.errors import IdError, SettingError
+from wegly_analytics.intake.arguments import instance, whole_number
+from wegly_analytics.intake.build import in_order, warn
+from wegly_analytics.intake.crawl import MAX_FAILURES
+from wegly_analytics.intake.durations import duration
+from wegly_analytics.intake.frontier import Frontier, Walk
+from wegly_analytics.intake.run import Run
 from wegly_analytics.model.enums import RECEIVED
 from wegly_analytics.model.ids import deal_key
 from wegly_analytics.model.tables import LEDGER, TABLES
+from wegly_analytics.snapshot.privacy import read_secret
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from wegly_analytics.intake.client import Client
 
 _CHANGES = ("won_at", "lost_at", "updated_at", "last_activity_at", "archived_at")
-"""Moments at which a deal shows that it is alive."""
+"""Instants at which a deal was changed."""
+
+
+def refresh(
+    snap: Snapshot,
+    *,
+    client: Client | None = None,
+    archive: str | Path | None = None,
+    recent: str | timedelta = "30d",
+    misses: int = 100,
+    workers: int = 8,
+    progress: bool = True,
+    max_failures: float = MAX_FAILURES,
+) -> Snapshot:
+    """Bring a snapshot up to date with few requests: request what may have changed, and carry the rest.
+
+    Requested again are open deals, deals that were closed or updated recently, ids that failed, and codes above the
+    highest known one. A deal that gets a 404 for the first time is kept and marked; it is removed only when a later
+    refresh gets a 404 again. A deal whose request fails is kept as it was.
+
+    Parameters
+    ----------
+    snap
+        The whole snapshot, not one filtered by `where`.
+    client, workers, progress, max_failures
+        As for `fetch`.
+    archive
+        As for `fetch`; responses younger than the snapshot are those of a refresh that was stopped, and are used.
+    recent
+        How long before the time of the snapshot a deal must have been closed or updated to be requested again, such as
+        ``"30d"``.
+    misses
+        How many codes in a row without a deal end the search for new ones; 0 does not search.
+
+    Returns
+    -------
+    Snapshot
+        As many ledger rows as before, and one for each new code. What was not requested has outcome ``"carried"`` and
+        keeps the time at which it was received. `missed_at` says when the request of a kept deal last failed.
+
+    Raises
+    ------
+    SettingError
+        If the snapshot was filtered by `where`, if its pseudonyms were made with a secret that is not here, or if an
+        argument cannot be used.
+    AuthError, OriginError, UnreachableError, ApiError, ArchiveError, StoppedError
+        As for `fetch`.
+
+    Warns
+    -----
+    IncompleteWarning, DriftWarning
+        As for `fetch`.
+    """
+    instance("refresh", snap, Snapshot, "pass the snapshot itself, or wa.load(root)")
+    if snap.filters:
+        raise SettingError("refresh takes the whole snapshot; apply where() to what it returns")
+    since = duration("recent", recent)
+    misses = whole_number("misses", misses, least=0)
+    run = Run.of(client=client, archive=archive, workers=workers, progress=progress, max_failures=max_failures)
+    if snap.personal.key:  # before the first request: new deals need the pseudonyms of the old ones
+        snap = replace(snap, personal=snap.personal.unlocked(read_secret(settings.salt_file())))
+    wanted = due(snap, since)
+    new_codes = Walk(highest_code(snap) + 1, misses) if misses else None
+    fresh = run.snapshot(Frontier(wanted, new_codes), lambda record: record.is_final and record.at > snap.taken_at)
+    return warn(renewed(snap, fresh, wanted))
 
 
 def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:
@@ -31,85 +105,70 @@ def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:
     snap
         The snapshot.
     recent
-        How long before its moment a deal must have changed.
+        How long before the time of the snapshot a deal must have changed.
 
     Returns
     -------
     dict
-        The id to request, and the `requested` of the ledger row that it settles: open deals, deals that changed
-        recently, kept deals that were missed last time, and ids that failed. A deal with several rows is requested
-        once.
+        The id to request, and `requested` of its ledger row: open deals, deals that changed recently, kept deals whose
+        last request failed, and ids that failed. A deal with several rows is requested once.
     """
     deals = snap.deals
     since = pd.Timestamp(snap.taken_at) - recent
-    moved = (deals[list(_CHANGES)] >= since).any(axis=1)
-    is_over = deals["status"].isin(["won", "lost"])
-    lively = set(deals.loc[moved | ~is_over, "deal_id"])
+    has_changed = (deals[list(_CHANGES)] >= since).any(axis=1)
+    is_closed = deals["status"].isin(["won", "lost"])
+    changing = set(deals.loc[has_changed | ~is_closed, "deal_id"])
     wanted: dict[str, str] = {}
     seen = set()
     for row in _rows(snap):
         deal_id, outcome = row["deal_id"], row["outcome"]
         if outcome in RECEIVED:
-            if deal_id in seen or not (deal_id in lively or row["missed_at"]):
+            if deal_id in seen or not (deal_id in changing or row["missed_at"]):
                 continue
             seen.add(deal_id)
         elif outcome == "not_found":
             continue
-        if key := _key(row["requested"]) or _key(deal_id):
-            wanted.setdefault(key, row["requested"])
+        if id_ := _id(row["requested"]) or _id(deal_id):
+            wanted.setdefault(id_, row["requested"])
     return wanted
 
 
 def highest_code(snap: Snapshot) -> int:
-    """Find the highest code that a deal has; 0 if there is none."""
+    """Find the highest code of a deal; 0 if there is none."""
     highest = snap.deals["code"].max()
     return 0 if pd.isna(highest) else int(highest)
 
 
 def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot:
-    """Put what came anew in the place of what was there, and carry the rest.
+    """Replace what was received again, and carry the rest.
 
     Parameters
     ----------
     snap
-        The snapshot as it was.
+        The earlier snapshot.
     fresh
-        What came of the ids in `wanted`, and of codes that the snapshot did not know.
+        What was received for the ids in `wanted`, and for codes that the snapshot does not have.
     wanted
         What `due` returned.
 
     Returns
     -------
     Snapshot
-        Rows of the ledger in the old order, then the new ones. Every deal stands in it once, from its newest answer.
+        Rows of the ledger in the earlier order, then the new ones. Every deal is in it once, as last received.
     """
-    news = {wanted.get(row["requested"], row["requested"]): row for row in _rows(fresh)}
     fresh = replace(fresh, tables=snap.personal.apply(fresh.tables))
-    verdicts = {
-        row["deal_id"]: _verdict(row, news[row["requested"]]) for row in _rows(snap) if row["requested"] in news
-    }
-    ledger = []
-    for row in _rows(snap):
-        requested = row["requested"]
-        verdict = news.get(requested) if row["deal_id"] is None else verdicts.get(row["deal_id"])
-        if verdict is not None:
-            row |= {name: verdict[name] for name in LEDGER.names if name != "requested"}
-        elif row["outcome"] in RECEIVED:
-            row["outcome"] = "carried"
-        ledger.append(row)
-    known = {row["requested"] for row in ledger}
-    ledger += [row for requested, row in news.items() if requested not in known]
-    received = dict.fromkeys(row["deal_id"] for row in ledger if row["outcome"] in RECEIVED)
-    anew = pa.array([row["deal_id"] for row in _rows(fresh) if row["outcome"] in RECEIVED], pa.string())
-    everything = pa.array(received, pa.string())
+    ledger = _ledger(_rows(snap), {wanted.get(row["requested"], row["requested"]): row for row in _rows(fresh)})
+    received = list(dict.fromkeys(row["deal_id"] for row in ledger if row["outcome"] in RECEIVED))
+    replaced = pa.array([row["deal_id"] for row in _rows(fresh) if row["outcome"] in RECEIVED], pa.string())
+    kept = pa.array(received, pa.string())
     tables = {}
     for name, declared in TABLES.items():
-        old = snap.tables[name].select(declared.names)
-        is_kept = pc.and_(pc.is_in(old.column("deal_id"), everything), pc.invert(pc.is_in(old.column("deal_id"), anew)))
-        new = fresh.tables[name].filter(pc.is_in(fresh.tables[name].column("deal_id"), everything))
-        tables[name] = pa.concat_tables([old.filter(is_kept).cast(declared.schema), new.cast(declared.schema)])
+        old, new = snap.tables[name].select(declared.names), fresh.tables[name]
+        is_carried = pc.and_not(_is_in(old, kept), _is_in(old, replaced))
+        parts = [old.filter(is_carried), new.filter(_is_in(new, kept))]
+        tables[name] = pa.concat_tables([part.cast(declared.schema) for part in parts])
     return Snapshot(
-        tables=in_order(tables, list(received)) | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
+        tables=in_order(tables, received) | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
         taken_from=min(snap.taken_from, fresh.taken_from),
         taken_at=max(snap.taken_at, fresh.taken_at),
         drift_seen=snap.drift_seen + fresh.drift_seen,
@@ -117,8 +176,29 @@ def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot
     ).check()
 
 
-def _verdict(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Judge a deal that was requested again: it came, is gone for good, or is kept and marked."""
+def _is_in(table: pa.Table, deal_ids: pa.Array) -> pa.ChunkedArray:
+    return pc.is_in(table.column("deal_id"), value_set=deal_ids)
+
+
+def _ledger(rows: list[dict[str, Any]], news: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Update the rows of a ledger by those that were requested again, and append the new ones."""
+    by_deal = {row["deal_id"]: _updated(row, news[row["requested"]]) for row in rows if row["requested"] in news}
+    ledger = []
+    for row in rows:
+        requested = row["requested"]
+        update = news.get(requested) if row["deal_id"] is None else by_deal.get(row["deal_id"])
+        if update is not None:
+            ledger.append(row | {name: update[name] for name in LEDGER.names if name != "requested"})
+        elif row["outcome"] in RECEIVED:
+            ledger.append(row | {"outcome": "carried"})
+        else:
+            ledger.append(row)
+    known = {row["requested"] for row in rows}
+    return ledger + [row for requested, row in news.items() if requested not in known]
+
+
+def _updated(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Decide on a deal that was requested again: received, removed, or kept and marked."""
     if old["outcome"] not in RECEIVED or new["outcome"] in RECEIVED:
         return new
     if new["outcome"] == "not_found" and old["missed_at"] and old["http_status"] == 404:
@@ -133,8 +213,8 @@ def _rows(snap: Snapshot) -> list[dict[str, Any]]:
     return rows
 
 
-def _key(value: str | None) -> str | None:
-    """Write what may be an id as one; a line of a file is none, and neither is what never came."""
+def _id(value: str | None) -> str | None:
+    """Return what can be requested, or None: a line of a file cannot, nor can a deal that was never received."""
     try:
         return deal_key(value)
     except IdError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from wegly_analytics.intake.build import Answer, Assembly
+from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.sandbox import MOMENT, Company
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ def sample() -> Snapshot:
     >>> wa.sample().taken_at.isoformat()
     '2026-07-01T12:00:00+00:00'
     """
-    company, assembly = Company(), Assembly()
+    company, assembly = Company(), SnapshotBuilder()
     codes = company.codes(MOMENT)
     answers = dict(company.answers(MOMENT))
     for place, code in enumerate(codes):
         if code in answers:
-            answer = Answer(str(code), "fetched", MOMENT, 200, body=answers[code])
+            answer = Response(str(code), "fetched", MOMENT, 200, body=answers[code])
         else:
-            answer = Answer(str(code), "not_found", MOMENT, 404, f"404 for …/deals/{code}")
+            answer = Response(str(code), "not_found", MOMENT, 404, f"404 for …/deals/{code}")
         assembly.add(place, answer)
     return assembly.snapshot(MOMENT)

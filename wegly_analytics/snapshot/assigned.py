@@ -1,4 +1,4 @@
-"""Columns of deals that the user adds: expressions on every source; columns, functions and custom fields in memory."""
+"""Columns that the user adds to deals: expressions on every source; columns, functions and custom fields in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wegly_analytics.snapshot.custom_fields import Dimension
 from wegly_analytics.snapshot.expressions import columns_of, text_of
 from wegly_analytics.snapshot.files import Queries
 from wegly_analytics.snapshot.frames import pandas_frame
-from wegly_analytics.snapshot.sources import WithDeals, placed
+from wegly_analytics.snapshot.sources import WithDeals, with_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from wegly_analytics.snapshot.sources import Source
 
-_UNKNOWN: Final = "column {!r} holds {}, which not every reader of Parquet knows; make it text or a number"
+_UNKNOWN: Final = "column {!r} has type {}, which not every reader of Parquet knows; convert it to text or a number"
 
 _DECLARED: Final = {c.name: c.kind.arrow_type for c in DEALS.columns}
 
@@ -39,70 +39,69 @@ def assigned(source: Source, columns: Mapping[str, Any]) -> Source:
         If an expression names a column that deals do not have.
     """
     if DEAL_ID.name in columns:
-        raise SettingError("deal_id joins the tables and cannot be assigned")
+        raise SettingError("deal_id joins the tables and cannot be assigned; use another name")
     if isinstance(source, Queries):
         return _on_engine(source, columns)
     deals = source.table(DEALS.name)
-    tables = {name: source.table(name) for name in ("custom_fields",) if _needs_others(columns)}
+    tables = {name: source.table(name) for name in ("custom_fields",) if _has_custom_field(columns)}
     for name, column in columns.items():
         if isinstance(column, nw.Expr):
             frame = _with(nw.from_native(deals).lazy(), name, column)
             array = _as_arrow(name, frame.select(name).collect("pyarrow").to_native().column(name))
         else:
-            made = column.column({**tables, DEALS.name: deals}) if isinstance(column, Dimension) else column
+            values = column.column({**tables, DEALS.name: deals}) if isinstance(column, Dimension) else column
             try:
-                array = _as_arrow(name, pandas_frame(deals).assign(**{name: made})[name])
+                array = _as_arrow(name, pandas_frame(deals).assign(**{name: values})[name])
             except SettingError:
                 raise
             except KeyError as error:
                 raise MissingColumnError(DEALS.name, str(error.args[0]), deals.column_names) from error
             except (ValueError, TypeError) as error:
                 raise SettingError(f"cannot assign {name}: {error}") from error
-        deals = placed(deals, pa.field(name, array.type), array)
+        deals = with_column(deals, pa.field(name, array.type), array)
     return WithDeals(source, deals)
 
 
-def _needs_others(columns: Mapping[str, Any]) -> bool:
+def _has_custom_field(columns: Mapping[str, Any]) -> bool:
     return any(isinstance(column, Dimension) for column in columns.values())
 
 
 def _on_engine(source: Queries, columns: Mapping[str, Any]) -> Source:
     deals, fields = source.frame(DEALS.name), {}
     for name, column in columns.items():
-        given = nw.lit(column) if isinstance(column, str | int | float | bool | date) else column
-        if not isinstance(given, nw.Expr):
+        expression = nw.lit(column) if isinstance(column, str | int | float | bool | date) else column
+        if not isinstance(expression, nw.Expr):
             raise SettingError(
-                f"assign({name}=...) of a {type(column).__name__} needs the deals in memory, and a scanned snapshot "
-                f'does not have them: write an expression such as assign({name}=wa.col("value") / 1000), '
-                "or wa.load(...) the snapshot"
+                f"assign({name}=...) of a {type(column).__name__} needs the deals in memory, but this snapshot is "
+                f'scanned: write an expression such as assign({name}=wa.col("value") / 1000), or open it with wa.load'
             )
-        made = _with(deals, name, given)
-        dtype = made.collect_schema()[name]
-        cast, kind = _kept_by_engine(name, dtype)
+        extended = _with(deals, name, expression)
+        dtype = extended.collect_schema()[name]
+        cast, kind = _stored_type(name, dtype)
         declared = _DECLARED.get(name, kind)
         if declared != kind and not (pa.types.is_floating(declared) and pa.types.is_integer(kind)):
-            raise SettingError(f"column {name!r} holds {declared}, not {kind}")
-        deals = made.with_columns(nw.col(name).cast(nw.Float64() if pa.types.is_floating(declared) else cast))
+            raise SettingError(f"column {name!r} has type {declared}, not {kind}; use another name")
+        deals = extended.with_columns(nw.col(name).cast(nw.Float64() if pa.types.is_floating(declared) else cast))
         fields[name] = pa.field(name, declared)
     return source.assigning(deals, fields)
 
 
 def _with(deals: nw.LazyFrame[Any], name: str, expression: nw.Expr) -> nw.LazyFrame[Any]:
     try:
-        made = deals.with_columns(expression.alias(name))
-        made.select(name).head(1).collect("pyarrow")
-    except Exception as error:  # each engine has errors of its own
-        there = deals.collect_schema().names()
+        extended = deals.with_columns(expression.alias(name))
+        extended.select(name).head(1).collect("pyarrow")
+    except Exception as error:  # each engine raises errors of its own
+        present = deals.collect_schema().names()
         for column in columns_of(expression):
-            if column not in there:
-                raise MissingColumnError(DEALS.name, column, there) from error
+            if column not in present:
+                raise MissingColumnError(DEALS.name, column, present) from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SettingError(f"cannot assign {name} = {text_of(expression)}: {reason:.200}") from error
-    return made
+    return extended
 
 
-def _kept_by_engine(name: str, dtype: Any) -> tuple[Any, pa.DataType]:
-    """Turn a column of an engine into one of the few types that every reader of Parquet knows."""
+def _stored_type(name: str, dtype: Any) -> tuple[Any, pa.DataType]:
+    """Choose one of the few types that every reader of Parquet knows for a column of an engine."""
     if dtype.is_integer():
         return nw.Int64(), pa.int64()
     if dtype.is_numeric():
@@ -116,30 +115,30 @@ def _kept_by_engine(name: str, dtype: Any) -> tuple[Any, pa.DataType]:
     ):
         if isinstance(dtype, kinds):
             return cast, kind
-    raise SettingError(
-        f"column {name!r} holds {dtype}, which not every reader of Parquet knows; make it text or a number"
-    )
+    raise SettingError(_UNKNOWN.format(name, dtype))
 
 
 def _as_arrow(name: str, column: pd.Series[Any] | pa.ChunkedArray) -> pa.Array:
-    """Turn an assigned column into one of the few types that every reader of Parquet knows."""
+    """Convert an assigned column to one of the few types that every reader of Parquet knows."""
     try:
         array = column if isinstance(column, pa.ChunkedArray) else pa.Array.from_pandas(column)
     except pa.ArrowException as error:
-        raise SettingError(f"column {name!r} cannot be kept: {error}") from error
+        raise SettingError(f"column {name!r} cannot be stored: {error}") from error
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     declared = _DECLARED.get(name)
-    for test, target in _KEPT_AS.items():
+    for test, target in _STORED_AS.items():
         if test(array.type):
             try:
                 return array.cast(declared or (pa.timestamp("us", array.type.tz) if target is None else target))
             except pa.ArrowException as error:
-                raise SettingError(f"column {name!r} holds {declared}, not {array.type}: {error}") from error
+                raise SettingError(
+                    f"column {name!r} has type {declared}, not {array.type}: {error}; use another name"
+                ) from error
     raise SettingError(_UNKNOWN.format(name, array.type))
 
 
-_KEPT_AS: Final[dict[Callable[[pa.DataType], bool], pa.DataType | None]] = {
+_STORED_AS: Final[dict[Callable[[pa.DataType], bool], pa.DataType | None]] = {
     pa.types.is_null: pa.string(),
     pa.types.is_string: pa.string(),
     pa.types.is_large_string: pa.string(),

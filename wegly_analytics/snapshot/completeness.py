@@ -47,17 +47,17 @@ class Completeness:
 
     @classmethod
     def summed(cls, counts: pa.Table, n: str = "n") -> Completeness:
-        """Add up how many rows, `n`, a ledger has for each `outcome` and each `in_scope`."""
-        of: Counter[str] = Counter()
+        """Sum the numbers of rows, `n`, that a ledger has for each `outcome` and `in_scope`."""
+        sums: Counter[str] = Counter()
         for row in counts.to_pylist():
-            of["requested"] += row[n]
-            of[row["outcome"]] += row[n]
-            of["in_scope"] += row[n] * (row["outcome"] in RECEIVED and bool(row["in_scope"]))
-        return cls(**of)
+            sums["requested"] += row[n]
+            sums[row["outcome"]] += row[n]
+            sums["in_scope"] += row[n] * (row["outcome"] in RECEIVED and bool(row["in_scope"]))
+        return cls(**sums)
 
     @property
     def received(self) -> int:
-        """Ids whose deal is there."""
+        """Ids whose deal was received."""
         return self.fetched + self.carried
 
     @property
@@ -67,11 +67,11 @@ class Completeness:
 
     @property
     def share(self) -> float | None:
-        """Share of the ids requested whose deal is there; None if none was requested."""
+        """Share of the requested ids whose deal was received; None if no id was requested."""
         return self.received / self.requested if self.requested else None
 
     def as_dict(self) -> dict[str, int]:
-        """All counts by name, for a manifest or a table's attrs."""
+        """Return all counts by name, for a manifest or the attrs of a table."""
         return asdict(self)
 
     def __str__(self) -> str:

@@ -16,34 +16,34 @@ if TYPE_CHECKING:
 
 
 def disagreements(tables: Mapping[str, pa.Table]) -> Iterator[str]:
-    """List what is wrong, one sentence each; nothing if all is well.
+    """List what is wrong, one sentence each; nothing if the tables agree.
 
     Parameters
     ----------
     tables
         The nine tables and the ledger.
     """
-    wrong = next(_undeclared(tables), None)
-    if wrong:
-        yield wrong
+    undeclared = next(_undeclared(tables), None)
+    if undeclared:
+        yield undeclared
         return
     ids = tables["deals"].column("deal_id").combine_chunks()
     if len(ids.unique()) != len(ids):
-        yield "a deal_id stands twice in deals"
+        yield "deals has a deal_id twice"
     for name in TABLES:
-        strangers = pc.invert(pc.is_in(tables[name].column("deal_id"), value_set=ids))
-        if pc.any(strangers).as_py():
+        without_deal = pc.invert(pc.is_in(tables[name].column("deal_id"), value_set=ids))
+        if pc.any(without_deal).as_py():
             yield f"{name} has rows of deals that are not in deals"
     ledger = tables["ledger"]
     outcomes = ledger.column("outcome")
     if pc.any(pc.invert(pc.is_in(outcomes, value_set=pa.array(OUTCOMES)))).as_py():
-        yield "the ledger has an outcome that is none of " + ", ".join(OUTCOMES)
+        yield "the ledger has an outcome other than " + ", ".join(OUTCOMES)
     if pc.count_distinct(ledger.column("requested")).as_py() != ledger.num_rows:
-        yield "an id stands twice in the ledger"
-    received = pc.and_(pc.is_in(outcomes, value_set=pa.array(RECEIVED)), ledger.column("in_scope"))
-    promised = ledger.filter(received).column("deal_id").combine_chunks().unique()
-    if set(promised.to_pylist()) != set(ids.to_pylist()):
-        yield f"the ledger says that {len(promised)} deals are in scope, the tables hold {len(ids)}, or others"
+        yield "the ledger has a requested id twice"
+    in_scope = pc.and_(pc.is_in(outcomes, value_set=pa.array(RECEIVED)), ledger.column("in_scope"))
+    expected = ledger.filter(in_scope).column("deal_id").combine_chunks().unique()
+    if set(expected.to_pylist()) != set(ids.to_pylist()):
+        yield f"the ledger has {len(expected)} deals in scope, and they are not the {len(ids)} rows of deals"
 
 
 def _undeclared(tables: Mapping[str, pa.Table]) -> Iterator[str]:
@@ -51,8 +51,8 @@ def _undeclared(tables: Mapping[str, pa.Table]) -> Iterator[str]:
         if name not in tables:
             yield f"table {name} is missing"
             return
-        have = tables[name].schema
+        schema = tables[name].schema
         for column in declared.columns:
-            at = have.get_field_index(column.name)
-            if at < 0 or have.field(at).type != column.kind.arrow_type:
+            position = schema.get_field_index(column.name)
+            if position < 0 or schema.field(position).type != column.kind.arrow_type:
                 yield f"{name}.{column.name} is not {column.kind.arrow_type}"

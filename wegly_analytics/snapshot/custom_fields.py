@@ -1,4 +1,4 @@
-"""Columns of deals made from the other tables: what `Snapshot.assign` takes besides columns and functions."""
+"""Custom fields as columns of deals, for `Snapshot.assign`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 Several = Literal["join", "first"]
 
-_BETWEEN: Final = " + "
+_SEPARATOR: Final = " + "
 
 
 @runtime_checkable
 class Dimension(Protocol):
-    """Anything that makes a column of deals from the tables of a snapshot."""
+    """Anything that computes a column of deals from the tables of a snapshot."""
 
     def column(self, tables: Mapping[str, pa.Table]) -> pd.Series[str]:
-        """Give one value for each deal, in the order of deals."""
+        """Return one value for each deal, in the order of deals."""
 
 
 @dataclass(frozen=True)
@@ -37,51 +37,49 @@ class CustomField:
     several: Several = "join"
 
     def column(self, tables: Mapping[str, pa.Table]) -> pd.Series[str]:
-        """Give each deal its answer."""
+        """Return the answer of each deal."""
         rows = tables["custom_fields"]
-        requested = pc.or_kleene(
+        matches = pc.or_kleene(
             pc.equal(rows.column("field"), self.field), pc.equal(rows.column("field_id"), self.field)
         )
-        mine = rows.filter(requested)
+        matching = rows.filter(matches)
         ids = tables["deals"].column("deal_id").to_pandas()
-        if not mine.num_rows and len(ids):
+        if not matching.num_rows and len(ids):
             raise SettingError(f"no deal has a custom field {self.field!r}; {self._hint(rows)}")
-        answer = pc.coalesce(mine.column("option"), mine.column("value"))
-        given = pd.DataFrame({"deal_id": mine.column("deal_id").to_pandas(), "answer": answer.to_pandas()})
-        given = given.dropna().drop_duplicates()
+        answer = pc.coalesce(matching.column("option"), matching.column("value"))
+        answers = pd.DataFrame({"deal_id": matching.column("deal_id").to_pandas(), "answer": answer.to_pandas()})
+        answers = answers.dropna().drop_duplicates()
         if self.several == "join":
-            given = given.sort_values("answer", kind="stable")
-        answers = given.groupby("deal_id")["answer"]
-        one = answers.agg(_BETWEEN.join) if self.several == "join" else answers.first()
-        found: pd.Series[str] = ids.map(one).astype(object)
-        return found.where(found.notna(), None)
+            answers = answers.sort_values("answer", kind="stable")
+        groups = answers.groupby("deal_id")["answer"]
+        by_deal = groups.agg(_SEPARATOR.join) if self.several == "join" else groups.first()
+        column: pd.Series[str] = ids.map(by_deal).astype(object)
+        return column.where(column.notna(), None)
 
     def _hint(self, rows: pa.Table) -> str:
-        there = sorted(name for name in rows.column("field").unique().to_pylist() if name is not None)
-        by_small = {name.casefold(): name for name in there}
-        near = difflib.get_close_matches(self.field.casefold(), by_small, n=3)
+        present = sorted(name for name in rows.column("field").unique().to_pylist() if name is not None)
+        by_casefold = {name.casefold(): name for name in present}
+        near = difflib.get_close_matches(self.field.casefold(), by_casefold, n=3)
         if near:
-            return f"did you mean {' or '.join(repr(by_small[name]) for name in near)}?"
-        return f"there are: {', '.join(there)}" if there else "there are no custom fields at all"
+            return f"did you mean {' or '.join(repr(by_casefold[name]) for name in near)}?"
+        return f"the custom fields are: {', '.join(present)}" if present else "there are no custom fields"
 
 
 def custom_field(field: str, *, several: Several = "join") -> CustomField:
-    """Make a custom field a column of deals, to filter and group by.
+    """Use a custom field as a column of deals, to filter and group by.
 
     Parameters
     ----------
     field
         The field's name, or its id.
     several
-        What to do with a deal that has several answers: ``"join"`` joins them with " + ", each once and in alphabetical
-        order, so that equal choices make one group; ``"first"`` takes the first that the
-        API gives.
+        What to do with several answers of one deal: ``"join"`` joins them with " + ", each once and in alphabetical
+        order, so that equal choices are one group; ``"first"`` takes the first that the API returned.
 
     Returns
     -------
     CustomField
-        For `Snapshot.assign`. The column is text: the chosen option, or what was written; missing where nothing was
-        answered.
+        For `Snapshot.assign`. The column is text: the chosen option, or the written answer; missing without an answer.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How a notebook shows a snapshot: when it was taken, how many deals, how complete."""
+"""How a notebook shows a snapshot: time, number of deals, completeness."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Described(Protocol):
-    """What the card needs of a snapshot."""
+    """What the card shows of a snapshot."""
 
     @property
     def taken_at(self) -> datetime:
@@ -20,7 +20,7 @@ class Described(Protocol):
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """What `where` kept, one sentence each."""
+        """What `where` kept, as short texts."""
 
     @property
     def completeness(self) -> Completeness:
@@ -28,11 +28,11 @@ class Described(Protocol):
 
     @property
     def rows(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """The number of rows of each table."""
 
 
 def card(snap: Described) -> str:
-    """Draw a snapshot as a small HTML card that reads well in light and dark notebooks.
+    """Render a snapshot as a small HTML card, readable in light and dark notebooks.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def card(snap: Described) -> str:
     str
         One ``<div>``; every text in it is escaped.
     """
-    from jinja2 import Environment  # only notebooks need it
+    from jinja2 import Environment  # only notebooks need it, and importing it takes time
 
     template = files(__package__).joinpath("card.html").read_text(encoding="utf-8")
     return Environment(autoescape=True).from_string(template).render(snap=snap, counts=snap.completeness)

@@ -1,4 +1,4 @@
-"""Expressions of columns of deals, and the short texts that filters are remembered by."""
+"""Expressions of columns of deals, and the short texts of filters."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from wegly_analytics.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LONGEST: Final = 80
-"""How many characters a filter is remembered with."""
+MAX_LENGTH: Final = 80
+"""The most characters of the text of a filter."""
 
 _OPERATORS: Final = {
     "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!=", "and": "and", "or": "or",
@@ -37,7 +37,7 @@ def col(name: str) -> nw.Expr:
     Returns
     -------
     narwhals.Expr
-        Expressions are combined with ``>``, ``==``, ``&``, ``|``, ``~`` and narwhals' methods. They work on every
+        To be combined with ``>``, ``==``, ``&``, ``|``, ``~`` and the methods of narwhals. Expressions work on every
         source: in memory, in files and on an engine.
 
     Examples
@@ -52,14 +52,14 @@ def col(name: str) -> nw.Expr:
     return nw.col(name)
 
 
-def short(text: str, rest: str = "") -> str:
-    """Cut a text to the length with which a filter is remembered."""
+def short(text: str, end: str = "") -> str:
+    """Shorten the text of a filter to `MAX_LENGTH`; a text that is shortened ends with `end`."""
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1 - len(rest)].rstrip()}…{rest}"
+    return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1 - len(end)].rstrip()}…{end}"
 
 
 def text_of(expression: nw.Expr) -> str:
-    """Write an expression as a person would, where that is unambiguous."""
+    """Write an expression as in Python, where that is unambiguous; otherwise as narwhals does."""
     raw = repr(expression)
     plain, n = _COLUMN.sub(r"\1", raw), 1
     text = _MEMBERS.sub(r" in [\1]", plain).replace(".is_null()", " is missing")
@@ -76,21 +76,21 @@ def columns_of(expression: nw.Expr) -> list[str]:
 
 
 def is_plain(expression: nw.Expr) -> bool:
-    """Tell whether an expression is made of named columns and values only, so that `columns_of` lists all it needs."""
+    """Check whether an expression has only named columns and values, so that `columns_of` is all it needs."""
     raw = repr(expression)
     return "selectors" not in raw and set(_FUNCTION.findall(raw)) <= {"col", "lit"}
 
 
 def functions_of(conditions: Iterable[object], columns: dict[str, object]) -> Iterator[str]:
-    """Name the conditions that are functions, as they were written."""
+    """List the conditions that are functions, as the user wrote them."""
     for condition in conditions:
         if callable(condition):
             yield f"where({named(condition)})"
-    for column, wanted in columns.items():
-        if callable(wanted):
-            yield f"where({column}={named(wanted)})"
+    for column, condition in columns.items():
+        if callable(condition):
+            yield f"where({column}={named(condition)})"
 
 
 def named(function: object) -> str:
-    """Name a function of the user's."""
+    """Return the name of a function, for the text of a filter."""
     return str(getattr(function, "__name__", "function")).replace("<lambda>", "a function")

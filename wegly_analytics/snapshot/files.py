@@ -1,4 +1,4 @@
-"""Tables that stay in their files: read column by column when they are needed, or queried by an engine."""
+"""Tables in files: columns are read when they are first needed, or an engine queries them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ import pyarrow.parquet as pq
 from wegly_analytics.errors import SnapshotError
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER
 from wegly_analytics.snapshot.completeness import Completeness
-from wegly_analytics.snapshot.sources import ALL_TABLES, Source, all_there, count, cut, ids_of, placed, selected
+from wegly_analytics.snapshot.sources import (
+    ALL_TABLES,
+    Source,
+    count,
+    ids_of,
+    keep_deals,
+    require_columns,
+    select,
+    with_column,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,20 +53,20 @@ class Files(Source):
 
     def table(self, name: str, columns: Columns = None) -> pa.Table:
         """Read a table, or some of its columns."""
-        schema, held = self.schema(name), self._columns[name]
-        wanted = schema.names if columns is None else list(columns)
-        all_there(name, wanted, schema)
-        if missing := [column for column in wanted if column not in held]:
+        schema, cached = self.schema(name), self._columns[name]
+        names = schema.names if columns is None else list(columns)
+        require_columns(name, names, schema)
+        if missing := [column for column in names if column not in cached]:
             try:
                 parts = [pq.read_table(path, columns=missing, partitioning=None) for path in self.paths[name]]
-                held |= zip(missing, pa.concat_tables(parts).select(missing).columns, strict=True)
+                cached |= zip(missing, pa.concat_tables(parts).select(missing).columns, strict=True)
             except (OSError, pa.ArrowException) as error:
                 raise self._unreadable(name, error) from error
-        fields = [schema.field(column) for column in wanted]
-        return pa.table([held[column] for column in wanted], schema=pa.schema(fields, schema.metadata))
+        fields = [schema.field(column) for column in names]
+        return pa.table([cached[column] for column in names], schema=pa.schema(fields, schema.metadata))
 
     def schema(self, name: str) -> pa.Schema:
-        """Tell a table's columns from the footer of its first file."""
+        """Return the columns of a table, from the footer of its first file."""
         if name not in self._schemas:
             try:
                 self._schemas[name] = pq.read_schema(self.paths[name][0])
@@ -66,11 +75,11 @@ class Files(Source):
         return self._schemas[name]
 
     def n_rows(self, name: str) -> int:
-        """Tell how many rows a table was published with."""
+        """Return the number of rows that a table was published with."""
         return self._rows[name]
 
     def completeness(self) -> Completeness:
-        """Give the completeness as published."""
+        """Return the completeness as published."""
         return self._counted
 
     def _unreadable(self, name: str, error: Exception) -> SnapshotError:
@@ -83,13 +92,13 @@ class Queries(Source):
     Parameters
     ----------
     files
-        The files, for whoever asks for a table as a whole.
+        The files, for a table as a whole.
     frames, engine
-        The tables as queries, and what runs them; held, since DuckDB closes a connection that nobody holds.
+        The tables as queries, and what runs them; DuckDB closes a connection without a reference.
     assigned
-        Columns of deals that only the engine has, with their types.
+        Columns of deals that are not in the files, with their types.
     narrowed
-        Whether deals were excluded since the files were published.
+        Whether deals were excluded after the files were published.
     """
 
     in_memory = False
@@ -114,16 +123,16 @@ class Queries(Source):
         """Read a table, or some of its columns, from the files; keep the rows of the deals in scope."""
         table = self._files.table(name)
         if self._narrowed:
-            table = cut(name, table, self._kept)
+            table = keep_deals(name, table, self._kept)
         if name == DEALS.name and self._assigned:
-            made = self.frame(name).select(_KEY, *self._assigned).collect("pyarrow").to_native()
-            rows = pc.index_in(table.column(_KEY), value_set=made.column(_KEY).combine_chunks())
+            computed = self.frame(name).select(_KEY, *self._assigned).collect("pyarrow").to_native()
+            rows = pc.index_in(table.column(_KEY), value_set=computed.column(_KEY).combine_chunks())
             for column, field in self._assigned.items():
-                table = placed(table, field, made.column(column).take(rows).cast(field.type))
-        return table if columns is None else selected(name, table, columns)
+                table = with_column(table, field, computed.column(column).take(rows).cast(field.type))
+        return table if columns is None else select(name, table, columns)
 
     def schema(self, name: str) -> pa.Schema:
-        """Tell a table's columns."""
+        """Return the columns of a table."""
         schema = self._files.schema(name)
         if name == DEALS.name:
             for column, field in self._assigned.items():
@@ -132,7 +141,7 @@ class Queries(Source):
         return schema
 
     def n_rows(self, name: str) -> int:
-        """Let the engine count a table's rows."""
+        """Let the engine count the rows of a table."""
         if not self._narrowed:
             return self._files.n_rows(name)
         if name not in self._counted:
@@ -140,31 +149,31 @@ class Queries(Source):
         return self._counted[name]
 
     def frame(self, name: str, columns: Columns = None) -> nw.LazyFrame[Any]:
-        """Give a table as a query of the engine."""
+        """Return a table as a query of the engine."""
         if columns is None:
             return self._frames[name]
-        all_there(name, columns, self.schema(name))
+        require_columns(name, columns, self.schema(name))
         return self._frames[name].select(*columns)
 
     def completeness(self) -> Completeness:
-        """Give the completeness as published, or let the engine count the ledger."""
+        """Return the completeness as published, or let the engine count the ledger."""
         if not self._narrowed:
             return self._files.completeness()
         counts = self._frames[LEDGER.name].group_by("outcome", "in_scope").agg(n=nw.len())
         return Completeness.summed(counts.collect("pyarrow").to_native())
 
     def among(self, deals: nw.LazyFrame[Any], ids: nw.LazyFrame[Any], *, inside: bool) -> nw.LazyFrame[Any]:
-        """Keep the deals whose ids are inside, or outside, of others."""
+        """Keep the deals whose ids are among `ids`, or are not if `inside` is false."""
         return deals.join(ids, on=_KEY, how="semi" if inside else "anti")
 
     def keeping(self, deals: nw.LazyFrame[Any]) -> Queries:
-        """Give the same tables for these deals only."""
+        """Return the same tables for these deals only."""
         kept = deals.select(_KEY)
-        frames = {name: _marked(name, frame, kept) for name, frame in self._frames.items()} | {DEALS.name: deals}
+        frames = {name: _keep_deals(name, frame, kept) for name, frame in self._frames.items()} | {DEALS.name: deals}
         return Queries(self._files, frames, self._engine, assigned=self._assigned, narrowed=True)
 
     def assigning(self, deals: nw.LazyFrame[Any], fields: Mapping[str, pa.Field]) -> Queries:
-        """Give the same tables with columns of deals added or replaced."""
+        """Return the same tables with columns of deals added or replaced."""
         frames = {**self._frames, DEALS.name: deals}
         assigned = {**self._assigned, **fields}
         return Queries(self._files, frames, self._engine, assigned=assigned, narrowed=self._narrowed)
@@ -174,11 +183,11 @@ class Queries(Source):
         return ids_of(self._frames[DEALS.name])
 
 
-def _marked(name: str, frame: nw.LazyFrame[Any], kept: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Do what `cut` does, as a query."""
+def _keep_deals(name: str, frame: nw.LazyFrame[Any], kept: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Do the same as `keep_deals`, as a query."""
     if name != LEDGER.name:
         return frame.join(kept, on=_KEY, how="semi")
     marked = frame.join(kept.with_columns(is_kept=nw.lit(value=True)), on=_KEY, how="left")
-    is_out = ~nw.col(_KEY).is_null() & nw.col("is_kept").is_null()
-    in_scope = nw.when(is_out).then(nw.lit(value=False)).otherwise(nw.col("in_scope"))
+    is_excluded = ~nw.col(_KEY).is_null() & nw.col("is_kept").is_null()
+    in_scope = nw.when(is_excluded).then(nw.lit(value=False)).otherwise(nw.col("in_scope"))
     return marked.with_columns(in_scope=in_scope).drop("is_kept")

@@ -1,4 +1,4 @@
-"""Which deals a filter keeps: values, intervals, periods and expressions become one kind of condition."""
+"""Filters of deals: values, intervals, periods and expressions all become a `Condition`."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Between:
 
     def __str__(self) -> str:
         if self.high is None:
-            return f"from {_said(self.low)}"
-        return f"up to {_said(self.high)}" if self.low is None else f"{_said(self.low)} to {_said(self.high)}"
+            return f"from {_text(self.low)}"
+        return f"up to {_text(self.high)}" if self.low is None else f"{_text(self.low)} to {_text(self.high)}"
 
 
 def between(low: Any, high: Any) -> Between:
-    """Filter by a closed interval: both ends belong to it.
+    """Make a closed interval for a filter: both ends belong to it.
 
     Parameters
     ----------
     low, high
         Two numbers; or two days, months, quarters or years (``"2026-03-31"``, ``"2026-03"``, ``"2026-Q1"``,
-        ``"2026"``, or a `datetime.date`), of which the last is taken whole; or two instants. Days are days in São
-        Paulo. None leaves one side open.
+        ``"2026"``, or a `datetime.date`), and the whole of the last one belongs to the interval; or two instants. Days
+        are days in São Paulo. None leaves one side open.
 
     Returns
     -------
@@ -62,8 +62,8 @@ def between(low: Any, high: Any) -> Between:
     --------
     >>> import wegly_analytics as wa
     >>> snap = wa.sample()
-    >>> spring = snap.where(created_at=wa.between("2025-09-01", "2025-11-30"), value=wa.between(10_000, None))
-    >>> spring.filters
+    >>> some = snap.where(created_at=wa.between("2025-09-01", "2025-11-30"), value=wa.between(10_000, None))
+    >>> some.filters
     ('created_at = 2025-09-01 to 2025-11-30', 'value = from 10000')
     """
     if low is None and high is None:
@@ -73,31 +73,31 @@ def between(low: Any, high: Any) -> Between:
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that holds for the deals a filter keeps.
+    """A condition that is true for the deals that a filter keeps.
 
     Parameters
     ----------
     text
-        What it is remembered as.
+        Its short text, for `Snapshot.filters`.
     expr
-        Where it holds.
+        The condition as an expression.
     column
-        The column it is about; None for an expression.
+        Its column; None for an expression of the user.
     values
-        The wanted values, for a warning that names what was perhaps meant.
-    takes_missing
-        Whether a missing value is wanted, too.
+        The requested values, for a warning that suggests similar ones.
+    includes_missing
+        Whether the condition is true for a missing value.
     """
 
     text: str
     expr: nw.Expr
     column: str | None = None
     values: tuple[Any, ...] = ()
-    takes_missing: bool = False
+    includes_missing: bool = False
 
     @classmethod
-    def of(cls, schema: pa.Schema, column: str, wanted: object) -> Condition:
-        """Read what a column of deals should be.
+    def of(cls, schema: pa.Schema, column: str, requested: object) -> Condition:
+        """Make a condition from what the user passed for a column of deals.
 
         Raises
         ------
@@ -109,60 +109,60 @@ class Condition:
         if column not in schema.names:
             raise MissingColumnError("deals", column, schema.names)
         kind = schema.field(column).type
-        if isinstance(wanted, range):
-            wanted = _whole(column, kind, wanted)
-        if isinstance(wanted, Between):
-            return cls(short(f"{column} = {wanted}"), _inside(column, kind, wanted), column)
-        values = _several(column, wanted)
+        if isinstance(requested, range):
+            requested = _integers(column, kind, requested)
+        if isinstance(requested, Between):
+            return cls(short(f"{column} = {requested}"), _is_between(column, kind, requested), column)
+        values = _values(column, requested)
         known = [v for v in values if v is not None]
-        if odd := [v for v in known if v not in _WORDS.get(column, [v])]:
-            raise SettingError(f"{column} is one of {', '.join(_WORDS[column])}; {odd[0]!r} is none of them")
-        takes_missing = len(known) < len(values)
-        expr = _equal(column, kind, known)
-        text = f"{column} = {' or '.join(NOT_INFORMED if v is None else _said(v) for v in values) or '(nothing)'}"
+        if unknown := [v for v in known if v not in _WORDS.get(column, [v])]:
+            raise SettingError(f"{column} is one of {', '.join(_WORDS[column])}; {unknown[0]!r} is not one of them")
+        includes_missing = len(known) < len(values)
+        expr = _is_one_of(column, kind, known)
+        text = f"{column} = {' or '.join(NOT_INFORMED if v is None else _text(v) for v in values) or '(nothing)'}"
         text = short(text, f" ({len(values)} values)" if len(values) > 1 else "")
-        expr = expr | nw.col(column).is_null() if takes_missing else expr
-        return cls(text, expr, column, tuple(values), takes_missing)
+        expr = expr | nw.col(column).is_null() if includes_missing else expr
+        return cls(text, expr, column, tuple(values), includes_missing)
 
     @classmethod
-    def written(cls, expression: nw.Expr) -> Condition:
-        """Take an expression as it is."""
+    def from_expression(cls, expression: nw.Expr) -> Condition:
+        """Make a condition from an expression of the user."""
         return cls(short(text_of(expression)), expression)
 
-    def warn_of_nothing(self, there: Iterable[Any], stacklevel: int) -> None:
-        """Say that no deal meets it, and which of the names that are there was perhaps meant."""
-        present = [value for value in there if isinstance(value, str)]
+    def warn_of_no_match(self, present: Iterable[Any], stacklevel: int) -> None:
+        """Warn that no deal meets it, and suggest a similar value among the present ones."""
+        candidates = [value for value in present if isinstance(value, str)]
         texts = [value for value in self.values if isinstance(value, str)]
-        near = [match for text in texts for match in difflib.get_close_matches(text, present, n=1)]
+        near = [match for text in texts for match in difflib.get_close_matches(text, candidates, n=1)]
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        wanted = " or ".join(NOT_INFORMED if value is None else repr(value) for value in self.values)
-        said = f"{self.column} {wanted}" if wanted else self.text
-        warnings.warn(f"no deal has {said:.200}{hint}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+        requested = " or ".join(NOT_INFORMED if value is None else repr(value) for value in self.values)
+        subject = f"{self.column} {requested}" if requested else self.text
+        warnings.warn(f"no deal has {subject:.200}{hint}", EmptyScopeWarning, stacklevel=stacklevel + 1)
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d}" if value.time() == time.min and not value.tzinfo else value.isoformat()
     return str(value)
 
 
-def _whole(column: str, kind: pa.DataType, wanted: range) -> Between | list[int]:
+def _integers(column: str, kind: pa.DataType, requested: range) -> Between | list[int]:
     if not pa.types.is_integer(kind):
-        low, high = wanted.start, wanted.stop
+        low, high = requested.start, requested.stop
         raise SettingError(
-            f"{column} holds {kind}, and a range holds whole numbers only; write {column}=wa.between({low}, {high})"
+            f"{column} has type {kind}, and a range holds integers only; write {column}=wa.between({low}, {high})"
         )
-    return Between(wanted[0], wanted[-1]) if len(wanted) and wanted.step == 1 else list(wanted)
+    return Between(requested[0], requested[-1]) if len(requested) and requested.step == 1 else list(requested)
 
 
-def _several(column: str, wanted: object) -> list[Any]:
-    if isinstance(wanted, slice | dict):
+def _values(column: str, requested: object) -> list[Any]:
+    if isinstance(requested, slice | dict):
         raise SettingError(
-            f"{column}={wanted!r}: give a value, a list of values, None, or an interval {column}=wa.between(low, high)"
+            f"{column}={requested!r:.80}: pass a value, a list of values, None, or {column}=wa.between(low, high)"
         )
-    if wanted is None or isinstance(wanted, str | bytes) or not isinstance(wanted, Iterable):
-        wanted = [wanted]
-    return [None if _is_missing(value) else value for value in wanted]
+    if requested is None or isinstance(requested, str | bytes) or not isinstance(requested, Iterable):
+        requested = [requested]
+    return [None if _is_missing(value) else value for value in requested]
 
 
 def _is_missing(value: object) -> bool:
@@ -171,15 +171,17 @@ def _is_missing(value: object) -> bool:
     return value == NOT_INFORMED if isinstance(value, str) else isinstance(value, float) and math.isnan(value)
 
 
-def _equal(column: str, kind: pa.DataType, known: list[Any]) -> nw.Expr:
+def _is_one_of(column: str, kind: pa.DataType, known: list[Any]) -> nw.Expr:
     it = nw.col(column)
     if pa.types.is_temporal(kind):
-        parts = [_inside(column, kind, Between(value, value)) for value in known]
+        parts = [_is_between(column, kind, Between(value, value)) for value in known]
     else:
         try:
             values = pa.array(known, type=kind).to_pylist()
         except (pa.ArrowException, TypeError, OverflowError) as error:
-            raise SettingError(f"{column} holds {kind}; {known!r:.200} cannot be compared with it ({error})") from None
+            raise SettingError(
+                f"{column} has type {kind}; {known!r:.200} cannot be compared with it ({error})"
+            ) from None
         parts = [it.is_in(values)] if values else []
     if not parts:
         return ~it.is_null() & it.is_null()
@@ -189,28 +191,30 @@ def _equal(column: str, kind: pa.DataType, known: list[Any]) -> nw.Expr:
     return expr
 
 
-def _inside(column: str, kind: pa.DataType, wanted: Between) -> nw.Expr:
+def _is_between(column: str, kind: pa.DataType, requested: Between) -> nw.Expr:
     it = nw.col(column)
     parts = []
     if pa.types.is_timestamp(kind):
-        low, high = (None if v is None else Span.of(column, v) for v in (wanted.low, wanted.high))
-        _in_order(column, wanted, low and low.start, high and high.end)
+        low, high = (None if v is None else Span.of(column, v) for v in (requested.low, requested.high))
+        _in_order(column, requested, low and low.start, high and high.end)
         if low:
-            parts.append(it >= nw.lit(_on_clock(low.start, kind)))
+            parts.append(it >= nw.lit(_in_zone_of(low.start, kind)))
         if high:
-            end = nw.lit(_on_clock(high.end, kind))
+            end = nw.lit(_in_zone_of(high.end, kind))
             parts.append(it <= end if high.closed else it < end)
     elif pa.types.is_date(kind):
-        first, last = (None if v is None else _days(column, v) for v in (wanted.low, wanted.high))
-        _in_order(column, wanted, first and first[0], last and last[1])
+        first, last = (None if v is None else _days(column, v) for v in (requested.low, requested.high))
+        _in_order(column, requested, first and first[0], last and last[1])
         parts = [*([it >= nw.lit(first[0])] if first else []), *([it <= nw.lit(last[1])] if last else [])]
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        numbers = [_number(column, v) for v in (wanted.low, wanted.high)]
-        _in_order(column, wanted, *numbers)
-        parts = [*([it >= numbers[0]] if wanted.low is not None else [])]
-        parts += [*([it <= numbers[1]] if wanted.high is not None else [])]
+        numbers = [_number(column, v) for v in (requested.low, requested.high)]
+        _in_order(column, requested, *numbers)
+        parts = [*([it >= numbers[0]] if requested.low is not None else [])]
+        parts += [*([it <= numbers[1]] if requested.high is not None else [])]
     else:
-        raise SettingError(f"{column} holds {kind}; between takes numbers, days and instants: list the values instead")
+        raise SettingError(
+            f"{column} has type {kind}, and between takes numbers, days and instants: pass a list of values instead"
+        )
     return parts[0] if len(parts) == 1 else parts[0] & parts[1]
 
 
@@ -230,12 +234,14 @@ def _number(column: str, value: object) -> float | int | None:
     raise SettingError(f"{column} holds numbers; {value!r} cannot be compared with it")
 
 
-def _in_order(column: str, wanted: Between, low: Any, high: Any) -> None:
+def _in_order(column: str, requested: Between, low: Any, high: Any) -> None:
     if low is not None and high is not None and low > high:
-        raise SettingError(f"{column}=between({wanted.low!r}, {wanted.high!r}): the low end is after the high end")
+        raise SettingError(
+            f"{column}=between({requested.low!r}, {requested.high!r}): the low end is after the high end"
+        )
 
 
-def _on_clock(at: datetime, kind: pa.TimestampType) -> datetime:
-    """Write an instant as the column does: plain Python, in its time zone."""
+def _in_zone_of(at: datetime, kind: pa.TimestampType) -> datetime:
+    """Convert an instant to plain Python, in the time zone of the column."""
     at = at.to_pydatetime() if isinstance(at, pd.Timestamp) else at
     return at.astimezone(UTC if kind.tz == "UTC" else ZoneInfo(kind.tz)) if kind.tz else at.replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""The tables of a snapshot as plain pandas frames, under their names."""
+"""The tables of a snapshot as pandas frames."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _NULLABLE: Final = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 
 class WithTables(Protocol):
-    """Anything that gives its tables as pandas frames."""
+    """Anything whose tables can be pandas frames."""
 
     def as_pandas(self, name: str) -> pd.DataFrame:
-        """Give one table; the frame is shared and must not be changed."""
+        """Return one table; the frame is shared and must not be changed."""
 
 
 class TableAsPandas:
-    """One of the tables as plain pandas; every access gives a copy."""
+    """One table as a pandas frame; every access returns a copy."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -35,6 +35,6 @@ class TableAsPandas:
 
 
 def pandas_frame(table: pa.Table) -> pd.DataFrame:
-    """Give a table as plain pandas; whole numbers stay whole and flags stay flags where some are missing."""
+    """Convert a table to pandas; integers and booleans keep their type where values are missing."""
     frame: pd.DataFrame = table.to_pandas(date_as_object=False, types_mapper=_NULLABLE.get)
     return frame

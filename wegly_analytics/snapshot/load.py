@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from wegly_analytics.errors import DamagedWarning, SettingError, SnapshotError
+from wegly_analytics.errors import SnapshotError
 from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored
+from wegly_analytics.snapshot.root import checked_root, chosen, folders, name_of, no_snapshot, readable
 from wegly_analytics.snapshot.snapshot import Snapshot
 from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store import parquet
-from wegly_analytics.store.engines import Engine, opened
+from wegly_analytics.store.engines import Engine, check_engine, opened
 from wegly_analytics.store.manifest import NAME as MANIFEST
-from wegly_analytics.store.manifest import Manifest
+from wegly_analytics.store.verify import problems
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from wegly_analytics.snapshot.root import Published
 
 _COLUMNS: Final = [
     "snapshot", "taken_at", "deals", "requested", "received", "not_found", "missing",
@@ -40,7 +44,7 @@ def snapshots(root: str | Path) -> pd.DataFrame:
     pandas.DataFrame
         One row per snapshot: `snapshot`, its name; `taken_at` (UTC); `deals`, rows in its deals table; of the ids
         `requested`, those `received`, those `not_found` (404), and those `missing` for another reason; `filters`,
-        what was kept where the snapshot is not whole; `bytes` on disk; `path`.
+        what `Snapshot.where` kept; `bytes` on disk; `path`.
 
     Raises
     ------
@@ -50,23 +54,23 @@ def snapshots(root: str | Path) -> pd.DataFrame:
     Warns
     -----
     DamagedWarning
-        If a manifest cannot be trusted; that snapshot is not listed.
+        If a manifest is damaged; that snapshot is not listed.
     """
     rows = []
-    for folder, manifest in _readable(_folders(Path(root))).items():
-        counts = Completeness(**manifest.completeness)
+    for each in readable(checked_root(root, "snapshots"), stacklevel=2):
+        counts, tables = Completeness(**each.manifest.completeness), each.manifest.tables
         rows.append(
             {
-                "snapshot": folder.name.removeprefix(parquet.PREFIX),
-                "taken_at": pd.Timestamp(manifest.taken_at),
-                "deals": manifest.tables["deals"].rows,
+                "snapshot": each.name,
+                "taken_at": pd.Timestamp(each.manifest.taken_at),
+                "deals": tables["deals"].rows,
                 "requested": counts.requested,
                 "received": counts.received,
                 "not_found": counts.not_found,
                 "missing": counts.missing,
-                "filters": " · ".join(manifest.filters),
-                "bytes": sum(file.bytes for table in manifest.tables.values() for file in table.files.values()),
-                "path": str(folder),
+                "filters": " · ".join(each.manifest.filters),
+                "bytes": sum(file.bytes for table in tables.values() for file in table.files.values()),
+                "path": str(each.folder),
             }
         )
     frame = pd.DataFrame(rows, columns=_COLUMNS)
@@ -74,22 +78,22 @@ def snapshots(root: str | Path) -> pd.DataFrame:
 
 
 def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
-    """Load a snapshot: the newest whole one, or the one that was newest at some time.
+    """Load a snapshot: the one published last, or the last one taken by some time.
 
     Parameters
     ----------
     root
         The folder of snapshots, or the folder of one snapshot.
     at
-        An instant (a text without a time zone is UTC; a bare day means its end), or a snapshot's name as `snapshots`
+        An instant (a text without a time zone is UTC; a day means its end), or the name of a snapshot as `snapshots`
         lists it. None is the one that was published last. A snapshot that `Snapshot.where` filtered before it was saved
         is loaded only by its name or its own folder.
 
     Returns
     -------
     Snapshot
-        Equal to the one that was saved, but for what `Snapshot.save` did to personal data. A table is read when it is
-        first needed, so the folder must stay where it is.
+        Equal to the saved one, except for the personal data that `Snapshot.save` replaced or dropped. A table is read
+        when it is first needed, so the folder must not be moved.
 
     Raises
     ------
@@ -104,27 +108,28 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     ...     wa.load(folder) == wa.load(path) == wa.sample()
     True
     """
-    folder, manifest, about = _published(Path(root), at)
-    return Snapshot(tables=_files(folder, manifest), **about)
+    snapshot = chosen(checked_root(root, "load"), at, stacklevel=2)
+    return Snapshot(tables=_files(snapshot), **_about(snapshot))
 
 
 def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> Snapshot:
-    """Open a snapshot that is larger than memory, and let an engine do the work of the metrics.
+    """Open a snapshot that is larger than memory, and let an engine compute the metrics.
 
     Parameters
     ----------
     root
         The folder of snapshots, or the folder of one snapshot.
     engine
-        ``"duckdb"`` or ``"polars"``, for more than memory holds; or a Spark session, for more than one machine does.
+        ``"duckdb"`` or ``"polars"``, for more deals than fit in memory; or a Spark session, for more than fit on one
+        machine.
     at
         As for `load`.
 
     Returns
     -------
     Snapshot
-        Its tables are queries of the engine: a metric reads only its columns. A function of yours needs the deals in
-        memory; write an expression instead.
+        Its tables are queries of the engine: a metric reads only its columns. Write expressions instead of functions,
+        which need the deals in memory.
 
     Raises
     ------
@@ -142,14 +147,15 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
     ...     wa.metrics.win_rate(sales).equals(wa.metrics.win_rate(wa.load(folder).where(pipeline="Vendas")))
     True
     """
-    folder, manifest, about = _published(Path(root), at)
-    files = _files(folder, manifest)
-    frames, held = opened(engine, files.paths)
-    return Snapshot(tables=Queries(files, frames, held), **about)
+    check_engine(engine)
+    snapshot = chosen(checked_root(root, "scan"), at, stacklevel=2)
+    files = _files(snapshot)
+    frames, connection = opened(engine, files.paths)
+    return Snapshot(tables=Queries(files, frames, connection), **_about(snapshot))
 
 
-def verify(root: str | Path) -> list[str]:
-    """Compare every published file with the SHA-256 it was published with.
+def verify(root: str | Path) -> pd.DataFrame:
+    """Compare every published file with its manifest, byte by byte.
 
     Parameters
     ----------
@@ -158,76 +164,60 @@ def verify(root: str | Path) -> list[str]:
 
     Returns
     -------
-    list of str
-        One sentence for each file that is missing or changed; empty if all is well.
+    pandas.DataFrame
+        One row per problem, of all snapshots; empty if nothing is wrong. `snapshot`, its name; `table`, missing for a
+        manifest; `problem`: ``"no manifest"``, ``"damaged manifest"``, ``"missing"``, ``"unreadable"``, ``"changed"``
+        (its SHA-256 differs), ``"wrong row count"`` or ``"extra"`` (a file that was not published); `path`; `detail`,
+        what was found and what was published. ``.attrs["snapshots"]`` is the count of snapshots examined.
+
+    Raises
+    ------
+    SnapshotError
+        If there is no such folder, or no snapshot in it.
+
+    Examples
+    --------
+    >>> import tempfile, wegly_analytics as wa
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = wa.sample().save(folder)
+    ...     before = wa.verify(folder)
+    ...     (path / "tags" / "part-00000.parquet").unlink()
+    ...     after = wa.verify(folder)
+    >>> before.empty
+    True
+    >>> after[["table", "problem"]]
+      table  problem
+    0  tags  missing
     """
-    folder = Path(root)
-    folders = [folder] if (folder / MANIFEST).is_file() else _folders(folder)
-    return [sentence for each in folders for sentence in parquet.damage(each)]
+    path = checked_root(root, "verify")
+    present = folders(path, with_manifest=False)
+    if not present:
+        raise no_snapshot(path)
+    rows = [
+        (name_of(folder), problem.table, problem.problem, str(problem.path), problem.detail)
+        for folder in present
+        for problem in problems(folder, ALL_TABLES)
+    ]
+    frame = pd.DataFrame(rows, columns=["snapshot", "table", "problem", "path", "detail"])
+    frame.attrs["snapshots"] = len(present)
+    return frame
 
 
-def _files(folder: Path, manifest: Manifest) -> Files:
-    """Open the files of a snapshot, and hold their footers against the manifest; no table is read yet."""
+def _files(snapshot: Published) -> Files:
+    """Open the files of a snapshot and compare their footers with the manifest; no table is read yet."""
+    manifest = snapshot.manifest
     return Files(
-        {name: parquet.files(folder, name, manifest) for name in ALL_TABLES},
+        {name: parquet.files(snapshot.folder, name, manifest) for name in ALL_TABLES},
         {name: manifest.tables[name].rows for name in ALL_TABLES},
         Completeness(**manifest.completeness),
     )
 
 
-def _folders(root: Path) -> list[Path]:
-    if not root.is_dir():
-        raise SnapshotError(f"{root} is no folder of snapshots: Snapshot.save or `wegly fetch` makes one")
-    return sorted(p for p in root.glob(f"{parquet.PREFIX}*") if (p / MANIFEST).is_file())
-
-
-def _choose(root: Path, at: str | datetime | None) -> Path:
-    """Choose the snapshot of that name, the newest whole one, or the one that was the newest by then."""
-    folders = _folders(root)
-    if isinstance(at, str) and (named := [p for p in folders if p.name.removeprefix(parquet.PREFIX) == at]):
-        return named[0]
-    latest = None if at is None else _instant(at)
-    there = _readable(folders)
-    whole = {folder: manifest for folder, manifest in there.items() if not manifest.filters}
-    chosen = [folder for folder, manifest in whole.items() if latest is None or manifest.taken_at <= latest]
-    if chosen and latest is None:
-        return max(chosen, key=lambda folder: (whole[folder].published_at, folder.name))
-    if chosen:
-        return max(chosen, key=lambda folder: (whole[folder].taken_at, whole[folder].published_at, folder.name))
-    if folders and not there:
-        Manifest.read(folders[-1], ALL_TABLES)  # says what is wrong with it
-    if there and not whole:
-        raise SnapshotError(
-            f"{root} holds no whole snapshot, only {len(there)} filtered by where(): choose one by name, as in "
-            f"at={max(there).name.removeprefix(parquet.PREFIX)!r}"
-        )
-    raise SnapshotError(f"{root} holds no snapshot{f' taken by {at}' if folders and at is not None else ''}")
-
-
-def _readable(folders: list[Path]) -> dict[Path, Manifest]:
-    """Read the manifests; a snapshot whose manifest is damaged is named in a warning and hinders no other."""
-    found = {}
-    for folder in folders:
-        try:
-            found[folder] = Manifest.read(folder, ALL_TABLES)
-            Completeness(**found[folder].completeness)
-        except (SnapshotError, TypeError) as error:
-            found.pop(folder, None)
-            warnings.warn(f"skipped: {error}", DamagedWarning, stacklevel=4)
-    return found
-
-
-def _published(root: Path, at: str | datetime | None) -> tuple[Path, Manifest, dict[str, Any]]:
-    """Choose a snapshot; give its folder, its manifest, and what that says about it."""
-    folder = root
-    if not (folder / MANIFEST).is_file():
-        folder = _choose(folder, at)
-    elif at is not None:
-        raise SettingError(f"{folder} is one snapshot; give its root to choose by at={at!r}")
-    manifest = Manifest.read(folder, ALL_TABLES)
+def _about(snapshot: Published) -> dict[str, Any]:
+    """Return what the manifest states about a snapshot, as arguments of `Snapshot`."""
+    manifest = snapshot.manifest
     try:
-        Completeness(**manifest.completeness)
-        about = {
+        return {
             "taken_from": manifest.taken_from,
             "taken_at": manifest.taken_at,
             "drift_seen": Drift(**manifest.drift),
@@ -235,15 +225,4 @@ def _published(root: Path, at: str | datetime | None) -> tuple[Path, Manifest, d
             "personal": restored(manifest.personal),
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SnapshotError(f"{folder / MANIFEST} cannot be trusted: {error!r}") from error
-    return folder, manifest, about
-
-
-def _instant(at: Any) -> datetime:
-    try:
-        instant = at if isinstance(at, datetime) else datetime.fromisoformat(at)
-    except (TypeError, ValueError):
-        raise SettingError(f"at={at!r} is neither an instant such as '2026-11-23' nor a snapshot's name") from None
-    if isinstance(at, str) and len(at.strip()) <= len("2026-11-23"):
-        instant = instant.replace(hour=23, minute=59, second=59, microsecond=999999)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        raise SnapshotError(f"{snapshot.folder / MANIFEST} is damaged: 'drift' or 'personal': {error!r}") from error

@@ -32,8 +32,8 @@ _KEY: Final = DEAL_ID.name
 _TAG: Final = "tag"
 """The one filter that is not a column of deals: a deal may have several."""
 
-_HINTS: Final = 1000
-"""Among how many names a misspelt one looks for its neighbour."""
+_MAX_CANDIDATES: Final = 1000
+"""The most values that are compared with a misspelled one."""
 
 
 def narrowed(
@@ -48,7 +48,7 @@ def narrowed(
     conditions
         Expressions, or functions of the whole frame of deals.
     columns
-        For each column what it should be.
+        The requested values of each column.
     stacklevel
         Where warnings point, as for `warnings.warn`.
 
@@ -70,25 +70,25 @@ def narrowed(
     schema = source.schema(DEALS.name)
     tags = {n: v for n, v in columns.items() if n == _TAG and _TAG not in schema.names}
     texts, exprs, masks = [], [], []
-    for given in conditions:
-        if callable(given):
-            masks.append(_mask(given, pandas_frame(source.table(DEALS.name)), named(given)))
-            texts.append(named(given))
-        elif isinstance(given, nw.Expr):
-            exprs.append(Condition.written(given))
+    for condition in conditions:
+        if callable(condition):
+            masks.append(_mask(condition, pandas_frame(source.table(DEALS.name)), named(condition)))
+            texts.append(named(condition))
+        elif isinstance(condition, nw.Expr):
+            exprs.append(Condition.from_expression(condition))
             texts.append(exprs[-1].text)
-    for column, wanted in columns.items():
+    for column, requested in columns.items():
         if column in tags:
             continue
-        if callable(wanted):
+        if callable(requested):
             frame = pandas_frame(source.table(DEALS.name, [column]))
-            masks.append(_mask(wanted, frame[column], f"{column}={named(wanted)}"))
-            texts.append(f"{column}: {named(wanted)}")
+            masks.append(_mask(requested, frame[column], f"{column}={named(requested)}"))
+            texts.append(f"{column}: {named(requested)}")
         else:
-            exprs.append(Condition.of(schema, column, wanted))
+            exprs.append(Condition.of(schema, column, requested))
             texts.append(exprs[-1].text)
     deals = source.frame(DEALS.name, _needed(exprs, schema) if source.in_memory else None)
-    _evaluate(deals, exprs, stacklevel + 1)
+    _warn_if_empty(deals, exprs, stacklevel + 1)
     if masks:
         table = deals.collect("pyarrow").to_native()
         for mask in masks[1:]:
@@ -96,8 +96,8 @@ def narrowed(
         deals = nw.from_native(table.filter(masks[0])).lazy()
     for each in exprs:
         deals = deals.filter(each.expr)
-    for wanted in tags.values():
-        deals, text = _tagged(source, deals, wanted, stacklevel + 1)
+    for requested in tags.values():
+        deals, text = _tagged(source, deals, requested, stacklevel + 1)
         texts.append(text)
     return deals, [short(text) for text in texts]
 
@@ -105,7 +105,7 @@ def narrowed(
 def without(
     source: Source, deals: nw.LazyFrame[Any], quality: object, now: datetime, stacklevel: int
 ) -> tuple[nw.LazyFrame[Any], str]:
-    """Exclude the deals that break rules; say how many, and warn where these are all."""
+    """Exclude the deals that break rules; count them in the text, and warn if these are all deals."""
     names: Any = [quality] if isinstance(quality, str) else quality
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
         raise SettingError(f"quality={quality!r} is not the name of a rule; 'clean' stands for all contradictions")
@@ -116,28 +116,28 @@ def without(
     ).select(_KEY)
     n = count(deals)
     deals = source.among(deals, broken, inside=False)
-    left = count(deals)
-    said = " and ".join(names)
-    if n and not left:
-        warnings.warn(f"all {n:,} deals break a rule: {said}", EmptyScopeWarning, stacklevel=stacklevel + 1)
-    outcome = f": {n - left:,} of {n:,} deals excluded"
-    return deals, short(f"quality = {said}{outcome}", outcome)
+    remaining = count(deals)
+    rules = " and ".join(names)
+    if n and not remaining:
+        warnings.warn(f"all {n:,} deals break a rule: {rules}", EmptyScopeWarning, stacklevel=stacklevel + 1)
+    outcome = f": {n - remaining:,} of {n:,} deals excluded"
+    return deals, short(f"quality = {rules}{outcome}", outcome)
 
 
 def _check(source: Source, conditions: Sequence[object], columns: Mapping[str, object]) -> None:
     schema = source.schema(DEALS.name)
-    for given in conditions:
-        if isinstance(given, nw.Expr) or callable(given):
+    for condition in conditions:
+        if isinstance(condition, nw.Expr) or callable(condition):
             continue
-        kind = type(given).__name__
+        kind = type(condition).__name__
         raise SettingError(
-            f"where({given!r:.60}) is not a condition but a {kind}: write column=value, or an expression such as "
+            f"where({condition!r:.60}) is not a condition but a {kind}: write column=value, or an expression such as "
             'wa.col("value") > 50_000'
         )
-    for column, wanted in columns.items():
+    for column, requested in columns.items():
         if column not in schema.names and column != _TAG:
             raise MissingColumnError(DEALS.name, column, [*schema.names, _TAG])
-        if isinstance(wanted, nw.Expr):
+        if isinstance(requested, nw.Expr):
             raise SettingError(
                 f"where({column}=expression): an expression names its column itself; write it without {column}="
             )
@@ -146,13 +146,13 @@ def _check(source: Source, conditions: Sequence[object], columns: Mapping[str, o
     functions = list(functions_of(conditions, dict(columns)))
     if functions and not source.in_memory:
         raise SettingError(
-            f"{functions[0]} is a function, and a scanned snapshot does not have its deals in memory: write an "
-            'expression such as where(wa.col("value") > 50_000), or wa.load(...) the snapshot'
+            f"{functions[0]} is a function and needs the deals in memory, but this snapshot is scanned: write an "
+            'expression such as where(wa.col("value") > 50_000), or open it with wa.load'
         )
 
 
 def _needed(exprs: Iterable[Condition], schema: pa.Schema) -> list[str] | None:
-    """Tell which columns conditions need; None for all."""
+    """List the columns that conditions need; None for all."""
     names = [_KEY]
     for each in exprs:
         names += columns_of(each.expr)
@@ -161,8 +161,8 @@ def _needed(exprs: Iterable[Condition], schema: pa.Schema) -> list[str] | None:
     return list(dict.fromkeys(names)) if set(names) <= set(schema.names) else None
 
 
-def _evaluate(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], stacklevel: int) -> None:
-    """Try every condition in one pass; warn of those that no deal meets, or that no deal meets together."""
+def _warn_if_empty(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], stacklevel: int) -> None:
+    """Evaluate all conditions in one pass; warn if no deal meets one of them, or all of them."""
     if not exprs:
         return
     try:
@@ -170,22 +170,22 @@ def _evaluate(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], stacklevel: 
     except Exception as error:
         raise _refused(deals, exprs, error) from error
     for n, each in enumerate(exprs):
-        if row[f"n_{n}"] == 0:  # missing where there are no deals at all
-            there: list[Any] = []
+        if row[f"n_{n}"] == 0:  # None without deals
+            present: list[Any] = []
             if each.column and each.values:
-                groups = deals.group_by(each.column).agg(n=nw.len()).head(_HINTS)
-                there = groups.collect("pyarrow").to_native().column(each.column).to_pylist()
-            each.warn_of_nothing(there, stacklevel + 1)
+                groups = deals.group_by(each.column).agg(n=nw.len()).head(_MAX_CANDIDATES)
+                present = groups.collect("pyarrow").to_native().column(each.column).to_pylist()
+            each.warn_of_no_match(present, stacklevel + 1)
     if row.get("n_all") == 0 and all(row[f"n_{n}"] for n in range(len(exprs))):
         text = "; ".join(each.text for each in exprs)
         warnings.warn(f"no deal meets all of: {text}", EmptyScopeWarning, stacklevel=stacklevel + 1)
 
 
 def _met(deals: nw.LazyFrame[Any], exprs: Sequence[Condition]) -> dict[str, int | None]:
-    """Tell for each condition, and for all together, whether any deal meets it: 1, 0, or None without deals."""
+    """Return for each condition, and for all together, whether any deal meets it: 1, 0, or None without deals."""
     met = {f"n_{n}": each.expr for n, each in enumerate(exprs)}
     for each in exprs:
-        deals.filter(each.expr)  # refuses sums and other figures of all deals at once
+        deals.filter(each.expr)  # raises an error for sums and other aggregates
     truths = deals.select(**met)
     for kind in truths.collect_schema().values():
         if kind != nw.Boolean:
@@ -199,17 +199,17 @@ def _met(deals: nw.LazyFrame[Any], exprs: Sequence[Condition]) -> dict[str, int 
 
 
 def _refused(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], error: Exception) -> WeglyError:
-    """Say which condition an engine refused, in words."""
-    there = deals.collect_schema().names()
+    """Return the error for the condition that an engine refused."""
+    present = deals.collect_schema().names()
     for each in exprs:
         for name in columns_of(each.expr):
-            if name not in there:
-                return MissingColumnError(DEALS.name, name, there)
+            if name not in present:
+                return MissingColumnError(DEALS.name, name, present)
     for each in exprs:
         try:
             deals.filter(each.expr).select(_KEY).collect("pyarrow")
-        except Exception as own:  # noqa: BLE001 - each engine has errors of its own
-            error = own
+        except Exception as cause:  # noqa: BLE001 - each engine raises errors of its own
+            error = cause
             break
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return SettingError(
@@ -218,19 +218,21 @@ def _refused(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], error: Except
     )
 
 
-def _tagged(source: Source, deals: nw.LazyFrame[Any], wanted: object, stacklevel: int) -> tuple[nw.LazyFrame[Any], str]:
-    """Keep the deals that have any of the tags; None stands for no tag at all."""
-    condition = Condition.of(source.schema("tags"), _TAG, wanted)
+def _tagged(
+    source: Source, deals: nw.LazyFrame[Any], requested: object, stacklevel: int
+) -> tuple[nw.LazyFrame[Any], str]:
+    """Keep the deals that have any of the tags; None stands for deals without a tag."""
+    condition = Condition.of(source.schema("tags"), _TAG, requested)
     tags = source.frame("tags", [_KEY, _TAG])
     tags = tags.filter(~nw.col(_TAG).is_null())
-    having = tags.filter(condition.expr).select(_KEY).unique()
-    if condition.takes_missing:
-        others = source.among(tags.select(_KEY).unique(), having, inside=False)
+    tagged = tags.filter(condition.expr).select(_KEY).unique()
+    if condition.includes_missing:
+        others = source.among(tags.select(_KEY).unique(), tagged, inside=False)
         return source.among(deals, others, inside=False), condition.text
-    if not count(having) and count(deals):
-        there = tags.group_by(_TAG).agg(n=nw.len()).head(_HINTS).collect("pyarrow").to_native()
-        condition.warn_of_nothing(there.column(_TAG).to_pylist(), stacklevel + 1)
-    return source.among(deals, having, inside=True), condition.text
+    if not count(tagged) and count(deals):
+        present = tags.group_by(_TAG).agg(n=nw.len()).head(_MAX_CANDIDATES).collect("pyarrow").to_native()
+        condition.warn_of_no_match(present.column(_TAG).to_pylist(), stacklevel + 1)
+    return source.among(deals, tagged, inside=True), condition.text
 
 
 def _mask(function: Any, frame: pd.DataFrame | pd.Series[Any], name: str) -> pa.Array:

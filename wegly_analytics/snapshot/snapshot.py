@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from wegly_analytics import settings
-from wegly_analytics.errors import IncompleteError, SettingError, SnapshotError
+from wegly_analytics.errors import SettingError, SnapshotError
 from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.assigned import assigned
 from wegly_analytics.snapshot.consistency import disagreements
 from wegly_analytics.snapshot.display import card
 from wegly_analytics.snapshot.frames import TableAsPandas, pandas_frame
-from wegly_analytics.snapshot.privacy import Protection, read_secret
+from wegly_analytics.snapshot.privacy import Protection
+from wegly_analytics.snapshot.save import publish
 from wegly_analytics.snapshot.scope import narrowed, without
 from wegly_analytics.snapshot.sources import Memory, Source
-from wegly_analytics.store import parquet
-from wegly_analytics.store.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,30 +30,26 @@ if TYPE_CHECKING:
     from wegly_analytics.model.schema import Mode, Treatment
     from wegly_analytics.snapshot.completeness import Completeness
 
-MOST_MISSING: Final = 0.05
-"""The share of deals missing for a reason other than 404 beyond which nothing is published unless allowed."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Snapshot:
     """Deals at one point in time: nine tables, the ledger, and how complete they are.
 
-    Made by `fetch`, `read`, `load`, `scan` or `sample`, never by hand. Its tables are plain pandas frames under their
-    names: ``snap.deals``, ``snap.proposals`` and so on. A table is read when it is first needed. Each access gives a
-    copy: changing it changes no snapshot, and ``snap.deals["size"] = 1`` is lost (pandas 3 warns). A column that
-    metrics and filters should see is added with `assign`, which returns a new snapshot:
-    ``snap = snap.assign(size=1)``.
+    Returned by `fetch`, `read`, `load`, `scan` and `sample`. Its tables are pandas frames under their names:
+    ``snap.deals``, ``snap.proposals`` and so on. A table is read when it is first needed. Each access gives a copy, so
+    ``snap.deals["size"] = 1`` is lost (pandas 3 warns). Add a column that metrics and filters should see with `assign`,
+    which returns a new snapshot: ``snap = snap.assign(size=1)``.
 
     Parameters
     ----------
     tables
-        The nine tables and the ledger: Arrow tables by name, or a source that reads them when they are needed.
+        The nine tables and the ledger: Arrow tables by name, or a source that reads them when needed.
     taken_from, taken_at
-        When the first and the last response was received. `taken_at` is what every metric takes for "now".
+        When the first and the last response was received. `taken_at` is "now" for every metric.
     drift_seen
-        Where responses and documentation differ.
+        How responses and documentation differ.
     filters
-        What `where` was given, as short texts: ``"source = Site"``.
+        What `where` kept, as short texts: ``"source = Site"``.
     personal
         What was done to personal columns, for a snapshot that was loaded.
 
@@ -73,6 +67,7 @@ class Snapshot:
     drift_seen: Drift = field(default_factory=Drift)
     filters: tuple[str, ...] = ()
     personal: Protection = field(default_factory=Protection)
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, init=False)
 
     deals = TableAsPandas()
     pipeline_stages = TableAsPandas()
@@ -91,33 +86,32 @@ class Snapshot:
 
     @cached_property
     def completeness(self) -> Completeness:
-        """How many deals were requested, and what became of them."""
+        """How many deals were requested, and with which outcome."""
         return self._source.completeness()
 
     @property
     def rows(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """The number of rows of each table."""
         return {name: self._source.n_rows(name) for name in self._source}
 
     @property
     def drift(self) -> pd.DataFrame:
-        """Where responses and documentation differ.
+        """How responses and documentation differ.
 
         Returns
         -------
         pandas.DataFrame
-            One row per path: `path`; `drift`, ``"unknown"`` (not documented) or ``"never seen"``; `deals`, the count of
-            responses that had it; `example`, the type of its first value. ``.attrs["looked_at"]`` is the count of
-            responses examined.
+            One row per `path`; `drift`, ``"unknown"`` (not documented) or ``"never seen"``; `deals`, the count of
+            responses with it; `example`, the type of its first value. ``.attrs["looked_at"]`` counts all responses.
         """
         frame = pd.DataFrame(self.drift_seen.rows(), columns=["path", "drift", "deals", "example"])
         frame.attrs["looked_at"] = self.drift_seen.looked_at
         return frame
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> nw.LazyFrame[Any]:
-        """Give a table as a narwhals lazy frame, the form that metrics work on.
+        """Return a table as a narwhals lazy frame, the form that metrics use.
 
-        Hold on to the snapshot while you use it: older versions of DuckDB close their connection with it.
+        Keep a reference to the snapshot while you use it: older versions of DuckDB close their connection without one.
 
         Parameters
         ----------
@@ -133,11 +127,9 @@ class Snapshot:
         MissingColumnError
             If the table has no such column.
         """
-        self._known(name)
+        self._require_table(name)
         if isinstance(columns, str):
-            raise SettingError(
-                f"frame takes a list of columns, not the text {columns!r}: frame({name!r}, [{columns!r}])"
-            )
+            raise SettingError(f"frame takes a list of columns: frame({name!r}, [{columns!r}])")
         return self._source.frame(name, columns)
 
     def where(
@@ -146,35 +138,34 @@ class Snapshot:
         quality: str | Sequence[str] | None = None,
         **columns: object,
     ) -> Snapshot:
-        """Keep some deals; every table follows. It works alike in memory, in files and on an engine.
+        """Keep some deals, and the rows of all tables that belong to them. It works on every source.
 
         Parameters
         ----------
         *conditions
-            Expressions, ``wa.col("value") > 50_000``; in memory also functions that are given the deals and return one
-            truth value for each.
+            Expressions, ``wa.col("value") > 50_000``; in memory also functions that take the deals and return true or
+            false for each.
         quality
             Exclude the deals that break these rules of `metrics.quality`: a rule's name, several, or ``"clean"`` for
             all contradictions. Rules that only won or only lost deals can break bias a win rate when used alone.
         **columns
-            What a column of deals must be: a value; a list, set or range of values; None or ``"(not informed)"`` for
-            missing; an interval, ``wa.between(low, high)``; for days and instants also a day, month, quarter or year
-            (``"2026-03-31"``, ``"2026-03"``, ``"2026-Q1"``, ``"2026"``), in São Paulo; in memory also a function of the
-            column. ``tag="vip"`` keeps the deals that have this tag, perhaps among others.
+            What a column of deals must equal: a value; one of a list, set or range of values; None or
+            ``"(not informed)"`` for missing; an interval, ``wa.between(low, high)``; for days and instants also a day,
+            month, quarter or year in São Paulo (``"2026-03-31"``, ``"2026-03"``, ``"2026-Q1"``, ``"2026"``); in memory
+            also a function of the column. ``tag="vip"`` keeps the deals with this tag.
 
         Returns
         -------
         Snapshot
-            The deals for which all of it holds. The ledger keeps every row, so that completeness is not forgotten; its
-            `in_scope` turns false for the deals that were excluded. `filters` says what was filtered by.
+            The deals that meet all conditions. The ledger keeps every row, so that completeness stays known; its
+            `in_scope` is false for the deals that were excluded. `filters` lists the conditions.
 
         Raises
         ------
         MissingColumnError
             If deals has no such column.
         SettingError
-            If a value cannot be compared with its column, a function returns something else or has no deals in memory,
-            or there is no such rule.
+            If a condition cannot be applied to its column or source, or there is no such rule.
 
         Warns
         -----
@@ -200,20 +191,20 @@ class Snapshot:
         Parameters
         ----------
         **columns
-            An expression, ``assign(thousands=wa.col("value") / 1000)``, or a single value, whatever the source; in
-            memory also a column, a list, a function that is given the deals and returns one of these, or a custom
-            field: ``assign(segment=wa.custom_field("Segmento"))``.
+            An expression, ``assign(thousands=wa.col("value") / 1000)``, or a single value, on every source; in memory
+            also a column, a list, a function that takes the deals and returns one of these, or a custom field:
+            ``assign(segment=wa.custom_field("Segmento"))``.
 
         Returns
         -------
         Snapshot
-            A new snapshot; this one stays as it is.
+            A new snapshot; this one does not change.
 
         Raises
         ------
         SettingError
-            If a column holds what a snapshot cannot keep, if its length is not that of deals, if a declared column
-            changes its type, if `deal_id` is to change, or if there is no such custom field.
+            If a column has a type that Parquet files cannot keep or another length than deals, if a declared column
+            would change its type, if `deal_id` would change, or if there is no such custom field.
         MissingColumnError
             If an expression names a column that deals do not have.
         """
@@ -250,16 +241,14 @@ class Snapshot:
         Parameters
         ----------
         root
-            The folder of snapshots, such as ``"data/snapshots"``; made if it is not there.
+            The folder of snapshots, such as ``"data/snapshots"``; made if it does not exist.
         personal
             How personal data is treated. ``"hash"``: customers' names, contacts and ids become pseudonyms, equal for
             equal people, made with a secret that is stored outside the data; free text such as titles and notes is
             dropped. ``"hash-all"``: staff become pseudonyms, too. ``"drop"``: every column that may hold personal data
-            is emptied. ``"keep"``: nothing is changed. `data/README.md` lists the columns. The treatment is recorded in
-            the manifest and in the files, and cannot be undone.
+            is emptied. ``"keep"``: nothing is changed. The manifest and the files record it; it cannot be undone.
         columns
-            Treatments of single text columns, such as ``{"deals.title": "keep"}``: ``"hash"``, ``"drop"`` or
-            ``"keep"``.
+            Treatments of single text columns, such as ``{"deals.title": "keep"}``.
         allow_incomplete
             Publish although more than 5 % of the deals requested are missing for a reason other than 404.
 
@@ -273,49 +262,22 @@ class Snapshot:
         IncompleteError
             If too many deals are missing.
         SnapshotError
-            If it cannot be written whole; nothing is left behind then.
+            If it cannot be written completely; nothing is left behind then.
         SettingError
-            If a mode or treatment is unknown, or the secret cannot be read or created.
+            If `root` cannot be a folder of snapshots, a mode is unknown, or the secret cannot be read or created.
         MissingColumnError
             If one of `columns` is not a text column.
         """
-        protection = self.personal.further(
-            personal, columns, self._source.schema("deals"), lambda: read_secret(settings.salt_file())
-        )
-        self.check()
-        counts = self.completeness
-        if counts.missing > MOST_MISSING * counts.requested and not allow_incomplete:
-            raise IncompleteError(
-                f"{counts}: more than {MOST_MISSING:.0%} are missing, so nothing was published. Fetch again, or pass "
-                "allow_incomplete=True if every figure may rest on what was received"
-            )
-        tables = protection.rest(self.personal).apply(self.tables)
-        marked = {name: protection.marked(name, table) for name, table in tables.items()}
-        return parquet.write(
-            root,
-            marked,
-            lambda published_at: Manifest(
-                taken_from=self.taken_from,
-                taken_at=self.taken_at,
-                published_at=published_at,
-                completeness=counts.as_dict(),
-                filters=protection.without_values(self.filters),
-                personal=protection.as_dict(),
-                drift=self.drift_seen.as_dict(),
-            ),
-        )
+        schema = self._source.schema("deals")
+        return publish(self, root, personal, columns, deals=schema, allow_incomplete=allow_incomplete)
 
-    def _known(self, name: str) -> None:
+    def _require_table(self, name: str) -> None:
         if name not in self._source:
             raise SettingError(f"there is no table {name!r}; there are {', '.join(self._source)}")
 
-    @cached_property
-    def _frames(self) -> dict[str, pd.DataFrame]:
-        return {}
-
     def as_pandas(self, name: str) -> pd.DataFrame:
-        """Give one table as the pandas frame that all copies are made of; not to be changed."""
-        self._known(name)
+        """Return the pandas frame that every copy of a table is made from; it must not be changed."""
+        self._require_table(name)
         if name not in self._frames:
             self._frames[name] = pandas_frame(self._source.table(name))
         return self._frames[name]
@@ -323,10 +285,8 @@ class Snapshot:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Snapshot):
             return NotImplemented
-        mine, theirs = (
-            (s.taken_from, s.taken_at, s.filters, s.drift_seen, s.personal, set(s.tables)) for s in (self, other)
-        )
-        return mine == theirs and all(self.tables[name].equals(other.tables[name]) for name in self.tables)
+        both = [(s.taken_from, s.taken_at, s.filters, s.drift_seen, s.personal, set(s.tables)) for s in (self, other)]
+        return both[0] == both[1] and all(self.tables[name].equals(other.tables[name]) for name in self.tables)
 
     __hash__ = None  # type: ignore[assignment]
 

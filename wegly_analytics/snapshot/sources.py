@@ -1,4 +1,4 @@
-"""Where a snapshot's tables come from: what every source offers, and tables in memory; `files` has the others."""
+"""Where the tables of a snapshot come from: the base class, and sources in memory. `files` has the others."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _KEY: Final = DEAL_ID.name
 
 
 class Source(Mapping[str, pa.Table], ABC):
-    """The tables of a snapshot, each read when it is needed.
+    """The tables of a snapshot, each read when it is first needed.
 
-    As a mapping it gives whole Arrow tables by name; `frame` gives the lazy frames that filters and metrics work on.
+    As a mapping it returns whole Arrow tables by name; `frame` returns the lazy frames that filters and metrics use.
     """
 
     in_memory: bool = True
-    """Whether deals may be handed to a function of the user's."""
+    """Whether a function of the user may take the deals as a pandas frame."""
 
     @abstractmethod
     def table(self, name: str, columns: Columns = None) -> pa.Table:
@@ -38,14 +38,14 @@ class Source(Mapping[str, pa.Table], ABC):
 
     @abstractmethod
     def schema(self, name: str) -> pa.Schema:
-        """Tell a table's columns without reading it."""
+        """Return the columns of a table without reading it."""
 
     @abstractmethod
     def n_rows(self, name: str) -> int:
-        """Tell how many rows a table has."""
+        """Count the rows of a table."""
 
     def frame(self, name: str, columns: Columns = None) -> nw.LazyFrame[Any]:
-        """Give a table as a lazy frame."""
+        """Return a table as a lazy frame."""
         lazy: nw.LazyFrame[Any] = nw.from_native(self.table(name, columns)).lazy()
         return lazy
 
@@ -54,14 +54,14 @@ class Source(Mapping[str, pa.Table], ABC):
         return Completeness.of(self.table(LEDGER.name, ["outcome", "in_scope"]))
 
     def among(self, deals: nw.LazyFrame[Any], ids: nw.LazyFrame[Any], *, inside: bool) -> nw.LazyFrame[Any]:
-        """Keep the deals whose ids are inside, or outside, of others, in their order."""
+        """Keep, in their order, the deals whose ids are among `ids`, or are not if `inside` is false."""
         table = deals.collect("pyarrow").to_native()
         found = pc.is_in(table.column(_KEY), value_set=ids_of(ids))
         kept: nw.LazyFrame[Any] = nw.from_native(table.filter(found if inside else pc.invert(found))).lazy()
         return kept
 
     def keeping(self, deals: nw.LazyFrame[Any]) -> Source:
-        """Give the same tables for these deals only."""
+        """Return the same tables for these deals only."""
         return Narrowed(self, ids_of(deals))
 
     def __getitem__(self, name: str) -> pa.Table:
@@ -80,7 +80,7 @@ class Source(Mapping[str, pa.Table], ABC):
 
 
 class Memory(Source):
-    """Tables that are there already.
+    """Tables in memory.
 
     Parameters
     ----------
@@ -92,16 +92,16 @@ class Memory(Source):
         self._tables = dict(tables)
 
     def table(self, name: str, columns: Columns = None) -> pa.Table:
-        """Give a table, or some of its columns."""
+        """Return a table, or some of its columns."""
         table = self._tables[name]
-        return table if columns is None else selected(name, table, columns)
+        return table if columns is None else select(name, table, columns)
 
     def schema(self, name: str) -> pa.Schema:
-        """Tell a table's columns."""
+        """Return the columns of a table."""
         return self._tables[name].schema
 
     def n_rows(self, name: str) -> int:
-        """Count a table's rows."""
+        """Count the rows of a table."""
         return int(self._tables[name].num_rows)
 
     def __contains__(self, name: object) -> bool:
@@ -125,23 +125,23 @@ class Narrowed(Source):
     def __init__(self, whole: Source, kept: pa.Array) -> None:
         self._whole = whole
         self._kept = kept
-        self._cut: dict[str, pa.Table] = {}
+        self._kept_tables: dict[str, pa.Table] = {}
 
     def table(self, name: str, columns: Columns = None) -> pa.Table:
         """Read a table, or some of its columns, and keep the rows of these deals."""
-        if name in self._cut:
-            return self._cut[name] if columns is None else selected(name, self._cut[name], columns)
+        if name in self._kept_tables:
+            return self._kept_tables[name] if columns is None else select(name, self._kept_tables[name], columns)
         if columns is None:
-            self._cut[name] = cut(name, self._whole.table(name), self._kept)
-            return self._cut[name]
-        return cut(name, self._whole.table(name, list({*columns, _KEY})), self._kept).select(columns)
+            self._kept_tables[name] = keep_deals(name, self._whole.table(name), self._kept)
+            return self._kept_tables[name]
+        return keep_deals(name, self._whole.table(name, list({*columns, _KEY})), self._kept).select(columns)
 
     def schema(self, name: str) -> pa.Schema:
-        """Tell a table's columns."""
+        """Return the columns of a table."""
         return self._whole.schema(name)
 
     def n_rows(self, name: str) -> int:
-        """Count a table's rows."""
+        """Count the rows of a table."""
         return len(self._kept) if name == DEALS.name else int(self.table(name, [_KEY]).num_rows)
 
     def __contains__(self, name: object) -> bool:
@@ -170,14 +170,14 @@ class WithDeals(Source):
         """Read a table, or some of its columns."""
         if name != DEALS.name:
             return self._rest.table(name, columns)
-        return self._deals if columns is None else selected(name, self._deals, columns)
+        return self._deals if columns is None else select(name, self._deals, columns)
 
     def schema(self, name: str) -> pa.Schema:
-        """Tell a table's columns."""
+        """Return the columns of a table."""
         return self._deals.schema if name == DEALS.name else self._rest.schema(name)
 
     def n_rows(self, name: str) -> int:
-        """Count a table's rows."""
+        """Count the rows of a table."""
         return self._rest.n_rows(name)
 
     def completeness(self) -> Completeness:
@@ -202,33 +202,33 @@ def count(frame: nw.LazyFrame[Any]) -> int:
     return int(frame.select(nw.len().alias("n")).collect("pyarrow").to_native().column("n")[0].as_py())
 
 
-def placed(table: pa.Table, field: pa.Field, column: pa.ChunkedArray | pa.Array) -> pa.Table:
-    """Add a column to a table, or replace the one of that name; a replaced column keeps its meaning."""
+def with_column(table: pa.Table, field: pa.Field, column: pa.ChunkedArray | pa.Array) -> pa.Table:
+    """Add a column to a table, or replace the one of that name; a replaced column keeps its metadata."""
     at = table.schema.get_field_index(field.name)
     return table.append_column(field, column) if at < 0 else table.set_column(at, table.schema.field(at), column)
 
 
-def selected(name: str, table: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """Give some columns of a table."""
-    all_there(name, columns, table.schema)
+def select(name: str, table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Return some columns of a table."""
+    require_columns(name, columns, table.schema)
     return table.select(list(columns))
 
 
-def all_there(name: str, columns: Sequence[str], schema: pa.Schema) -> None:
-    """Refuse columns that a table does not have."""
+def require_columns(name: str, columns: Sequence[str], schema: pa.Schema) -> None:
+    """Raise an error for a column that a table does not have."""
     for column in columns:
         if column not in schema.names:
             raise MissingColumnError(name, column, schema.names)
 
 
-def cut(name: str, table: pa.Table, kept: pa.Array) -> pa.Table:
-    """Keep the rows of some deals; the ledger keeps all of its, and marks the others out of scope."""
+def keep_deals(name: str, table: pa.Table, kept: pa.Array) -> pa.Table:
+    """Keep the rows of some deals. The ledger keeps all rows and marks the other deals as out of scope."""
     is_kept = pc.is_in(table.column(_KEY), value_set=kept)
     if name != LEDGER.name:
         return table.filter(is_kept)
     if "in_scope" not in table.schema.names:
         return table
-    still = pc.and_(table.column("in_scope"), is_kept)
-    # an id without a deal cannot be said to lie outside
-    in_scope = pc.if_else(pc.is_valid(table.column(_KEY)), still, table.column("in_scope"))
+    remaining = pc.and_(table.column("in_scope"), is_kept)
+    # whether a missing deal is in scope is not known
+    in_scope = pc.if_else(pc.is_valid(table.column(_KEY)), remaining, table.column("in_scope"))
     return table.set_column(table.schema.get_field_index("in_scope"), LEDGER.schema.field("in_scope"), in_scope)

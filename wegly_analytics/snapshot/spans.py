@@ -1,4 +1,4 @@
-"""Days, months, quarters and years as spans of time, cut where the company's clocks stand."""
+"""Days, months, quarters and years as spans of time, in the time zone of the company."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from wegly_analytics.errors import SettingError
 
 COMPANY: Final = ZoneInfo("America/Sao_Paulo")
-"""Where a day that is given as a date begins and ends."""
+"""The time zone in which a date begins and ends."""
 
 PERIODS: Final = "'2026-03-31', '2026-03', '2026-Q1' or '2026'"
 
@@ -23,7 +23,7 @@ _MONTH: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time.
+    """A span of time.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ class Span:
         column
             The column it is compared with, for the error.
         value
-            A `datetime` or an ISO text with a time of day is one instant, in São Paulo if it has no time zone. A
-            `date`, a `datetime` without hour and time zone, or any other text is a whole day, month, quarter or year
-            in São Paulo.
+            A `datetime` or an ISO text with a time of day is an instant, in São Paulo if it has no time zone. A `date`,
+            a `datetime` at midnight without a time zone, and any other text is a whole day, month, quarter or year in
+            São Paulo.
 
         Raises
         ------
         SettingError
-            If it is none of these.
+            If it is neither.
 
         Examples
         --------
@@ -70,15 +70,15 @@ class Span:
             return cls(at, at, closed=True)
         days = days_of(value)
         if days is None:
-            raise _neither(column, value)
+            raise _invalid(column, value)
         try:
             return cls(_midnight(days[0]), _midnight(days[1] + timedelta(days=1)), closed=False)
         except OverflowError:
-            raise SettingError(f"{column}={value!r} lies beyond the calendar") from None
+            raise SettingError(f"{column}={value!r} is outside the calendar") from None
 
 
 def days_of(value: object) -> tuple[date, date] | None:
-    """Give the first and the last day of a day, month, quarter or year; None if `value` is none of these.
+    """Return the first and the last day of a day, month, quarter or year; None for any other value.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def days_of(value: object) -> tuple[date, date] | None:
     >>> print(first, last)
     2026-01-01 2026-03-31
     """
-    if isinstance(value, datetime):  # also pandas.Timestamp: a day if nothing is said about the hour
+    if isinstance(value, datetime):  # also pandas.Timestamp
         return (value.date(), value.date()) if value.time() == time.min else None
     if isinstance(value, date):
         return value, value
@@ -112,10 +112,10 @@ def _instant(column: str, text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
-        raise _neither(column, text) from None
+        raise _invalid(column, text) from None
 
 
-def _neither(column: str, value: object) -> SettingError:
+def _invalid(column: str, value: object) -> SettingError:
     return SettingError(f"{column} holds instants; {value!r} is neither an instant nor a period such as {PERIODS}")
 
 

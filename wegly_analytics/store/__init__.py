@@ -1,1 +1,1 @@
-"""A published folder: manifest, Parquet files, engines. Knows tables, knows no Snapshot."""
+"""A published folder: its manifest, its Parquet files, the engines that query them. Knows tables, not `Snapshot`."""

@@ -1,7 +1,8 @@
-"""Parquet files as lazy frames on an engine of the user's choice: DuckDB, Polars or Spark."""
+"""Parquet files as lazy frames of the engine that the user chose: DuckDB, Polars or Spark."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -21,12 +22,12 @@ Engine: TypeAlias = "Literal['duckdb', 'polars'] | Any"
 
 
 def opened(engine: Engine, tables: Files) -> Opened:
-    """Open each table's files on an engine; nothing but their footers is read.
+    """Open each table's files on an engine; only their footers are read.
 
     Parameters
     ----------
     engine
-        ``"duckdb"``, ``"polars"``, or a Spark session, of Spark Connect, too.
+        ``"duckdb"``, ``"polars"``, or a Spark session, also of Spark Connect.
     tables
         The files of each table.
 
@@ -35,7 +36,19 @@ def opened(engine: Engine, tables: Files) -> Opened:
     dict
         A lazy frame for each table.
     object
-        What runs them, to be held as long as they are used: DuckDB closes a connection that nobody holds.
+        What runs them. Keep a reference as long as they are used: DuckDB closes a connection without one.
+
+    Raises
+    ------
+    SettingError
+        If there is no such engine, or it is not installed.
+    """
+    check_engine(engine)
+    return _BY_NAME[engine](tables) if isinstance(engine, str) else _spark(engine, tables)
+
+
+def check_engine(engine: Engine) -> None:
+    """Refuse an unknown engine, before any file is opened.
 
     Raises
     ------
@@ -43,13 +56,14 @@ def opened(engine: Engine, tables: Files) -> Opened:
         If there is no such engine, or it is not installed.
     """
     if isinstance(engine, str) and engine in _BY_NAME:
-        return _BY_NAME[engine](tables)
-    if type(engine).__module__.startswith("pyspark.sql."):
-        return _spark(engine, tables)
-    raise SettingError(f"engine={engine!r} is none of 'duckdb', 'polars', or a Spark session")
+        _imported(engine)
+    elif not type(engine).__module__.startswith("pyspark.sql."):
+        near = get_close_matches(engine, _BY_NAME, n=1) if isinstance(engine, str) else []
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise SettingError(f"engine={engine!r:.80} is not 'duckdb', 'polars' or a Spark session{hint}")
 
 
-def _needed(name: str) -> Any:
+def _imported(name: str) -> Any:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
@@ -61,8 +75,8 @@ def _needed(name: str) -> Any:
 
 
 def _duckdb(tables: Files) -> Opened:
-    # a connection of its own: nobody else's settings, views or time zone
-    connection = _needed("duckdb").connect(":memory:")
+    # a connection of its own, without the settings, views and time zone of the default one
+    connection = _imported("duckdb").connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
     frames = {
         name: nw.from_native(connection.read_parquet([_literal(p) for p in paths], hive_partitioning=False)).lazy()
@@ -72,7 +86,7 @@ def _duckdb(tables: Files) -> Opened:
 
 
 def _polars(tables: Files) -> Opened:
-    polars = _needed("polars")
+    polars = _imported("polars")
     frames = {
         name: nw.from_native(polars.scan_parquet(list(paths), hive_partitioning=False, glob=False)).lazy()
         for name, paths in tables.items()
@@ -89,13 +103,13 @@ def _spark(session: Any, tables: Files) -> Opened:
 
 
 def _literal(path: Path) -> str:
-    """Keep DuckDB from taking a folder's name for a pattern."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+    """Escape a path, so that DuckDB does not read it as a pattern."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in str(path))
 
 
 def _escaped(path: Path) -> str:
-    """Say that a path is a local one, and keep Spark from taking a folder's name for a pattern."""
-    return "file://" + "".join(f"\\{letter}" if letter in "*?[]{}\\" else letter for letter in str(path))
+    """Mark a path as local and escape it, so that Spark does not read it as a pattern."""
+    return "file://" + "".join(f"\\{character}" if character in "*?[]{}\\" else character for character in str(path))
 
 
 _BY_NAME: Final[Mapping[str, Callable[[Files], Opened]]] = {"duckdb": _duckdb, "polars": _polars}

@@ -1,22 +1,32 @@
-"""What a published folder says of itself: `_manifest.json`, as one validated type."""
+"""What a published folder states about itself: `_manifest.json`, as one validated type."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from wegly_analytics.errors import SnapshotError
+from wegly_analytics.model.enums import OUTCOMES
+from wegly_analytics.model.schema import Mode, Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 NAME: Final = "_manifest.json"
 
 SCHEMA_VERSION: Final = 1
 """Raised when a published table changes the names or types of its columns."""
+
+COUNTS: Final = ("requested", *OUTCOMES, "in_scope")
+"""The keys of `Manifest.completeness`."""
+
+_INSTANTS: Final = ("taken_from", "taken_at", "published_at")
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+_REMEDY: Final = "restore the folder from a copy, or delete it and publish the snapshot again"
 
 
 @dataclass(frozen=True)
@@ -27,8 +37,9 @@ class PublishedFile:
     sha256: str
 
     def __post_init__(self) -> None:
-        if type(self.bytes) is not int or type(self.sha256) is not str:  # JSON holds anything
-            raise TypeError(f"{self!r} is not a size and a SHA-256")
+        _require_count("bytes", self.bytes)
+        if type(self.sha256) is not str or not _SHA256.fullmatch(self.sha256):
+            raise SnapshotError(f"'sha256' is {self.sha256!r:.80}, not 64 hexadecimal digits")
 
 
 @dataclass(frozen=True)
@@ -39,16 +50,29 @@ class PublishedTable:
     files: Mapping[str, PublishedFile]
 
     def __post_init__(self) -> None:
-        if type(self.rows) is not int or not self.files:
-            raise TypeError("a table has no rows or no files")
+        _require_count("rows", self.rows)
+        if not self.files:
+            raise SnapshotError("'files' is empty: every table has at least one file")
         for name in self.files:
-            if name in ("", ".", "..") or "/" in name or "\\" in name:
-                raise ValueError(f"{name!r} is not the name of a file in the table's folder")
+            _require_name("files", name)
+
+    @classmethod
+    def from_json(cls, name: str, values: Any) -> PublishedTable:
+        """Read one table of a manifest."""
+        try:
+            _require_keys(values, ("rows", "files"))
+            files = {}
+            for file, about in _mapping("files", values["files"]).items():
+                _require_keys(about, ("bytes", "sha256"))
+                files[file] = PublishedFile(**about)
+            return cls(values["rows"], files)
+        except SnapshotError as error:
+            raise SnapshotError(f"'tables.{name}': {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a published folder says of itself.
+    """What a published folder states about itself; every value is checked when it is made.
 
     Parameters
     ----------
@@ -57,17 +81,22 @@ class Manifest:
     published_at
         When the folder was published; within a root it never goes back.
     completeness
-        The counts of the ledger.
+        The counts of the ledger, by the names in `COUNTS`.
     filters
-        What `Snapshot.where` kept, one sentence each; empty for a whole snapshot.
+        What `Snapshot.where` kept, as short texts; empty for a whole snapshot.
     personal
         What was done to personal data.
     drift
-        Where responses and documentation differ.
+        How responses and documentation differ.
     tables
         Rows and files of each table.
     schema_version
         The version of the tables' columns.
+
+    Raises
+    ------
+    SnapshotError
+        If a value is not valid; the message names its key.
     """
 
     taken_from: datetime
@@ -77,77 +106,152 @@ class Manifest:
     filters: tuple[str, ...]
     personal: Mapping[str, Any]
     drift: Mapping[str, Any]
-    tables: Mapping[str, PublishedTable] = field(default_factory=dict)
+    tables: Mapping[str, PublishedTable]
     schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        for name in _INSTANTS:
+            if (at := getattr(self, name)).tzinfo is None:
+                raise SnapshotError(f"{name!r} is {at.isoformat()}, without a time zone")
+        if self.taken_at < self.taken_from:
+            raise SnapshotError(
+                f"'taken_at' is {self.taken_at.isoformat()}, before 'taken_from', {self.taken_from.isoformat()}"
+            )
+        if type(self.schema_version) is not int or not 1 <= self.schema_version <= SCHEMA_VERSION:
+            raise SnapshotError(f"'schema_version' is {self.schema_version!r}, not a version up to {SCHEMA_VERSION}")
+        if type(self.filters) is not tuple or not all(isinstance(text, str) for text in self.filters):
+            raise SnapshotError(f"'filters' is {self.filters!r:.80}, not a list of texts")
+        _require_completeness(self.completeness)
+        _require_personal(self.personal)
+        _mapping("drift", self.drift)
+        for name in self.tables:
+            _require_name("tables", name)
 
     def to_json(self) -> str:
         """Write the manifest as JSON."""
-        fields = {
+        values = {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(self).items()
         }
-        return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
-    def read(cls, folder: Path, needed: Iterable[str] = ()) -> Manifest:
+    def from_json(cls, text: str) -> Manifest:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        SnapshotError
+            If it is not valid JSON, lacks a key or has an unknown one, a value is not valid, or a newer version of the
+            package wrote it.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SnapshotError(f"it is not valid JSON: {error}") from None
+        version = values.get("schema_version") if isinstance(values, dict) else None
+        if type(version) is int and version > SCHEMA_VERSION:
+            raise _NewerError(
+                f"'schema_version' is {version}, and this version reads up to {SCHEMA_VERSION}: a newer version wrote "
+                "it; update wegly_analytics"
+            )
+        _require_keys(values, [field.name for field in fields(cls)])
+        tables, filters = _mapping("tables", values["tables"]), values["filters"]
+        converted = {name: _instant(name, values[name]) for name in _INSTANTS} | {
+            "tables": {name: PublishedTable.from_json(name, table) for name, table in tables.items()},
+            "filters": tuple(filters) if isinstance(filters, list) else filters,
+        }
+        return cls(**{**values, **converted})
+
+    @classmethod
+    def read(cls, folder: Path, required: Iterable[str] = ()) -> Manifest:
         """Read the manifest of a folder.
 
         Parameters
         ----------
         folder
             The folder of one snapshot.
-        needed
+        required
             Tables that it must list.
 
         Raises
         ------
         SnapshotError
-            If there is none, it is damaged, or a newer version of the package wrote it.
+            If there is none, it is damaged, or a newer version of the package wrote it; the message names the file,
+            the key and the remedy.
         """
         path = folder / NAME
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
+            manifest = cls.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise SnapshotError(f"{folder} is not a snapshot: it has no {NAME}") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise SnapshotError(f"{path} cannot be read: {error}") from error
-        try:
-            if fields["schema_version"] > SCHEMA_VERSION:
-                raise SnapshotError(f"{folder} was written by a newer version of wegly_analytics; upgrade to read it")
-            manifest = cls._validated(fields)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise SnapshotError(f"{path} cannot be trusted: {error!r}") from error
-        if missing := [name for name in needed if name not in manifest.tables]:
-            have = ", ".join(manifest.tables) or "none"
-            raise SnapshotError(f"{folder} has no table {missing[0]!r}; its manifest lists {have}")
+        except _NewerError as error:
+            raise SnapshotError(f"{path}: {error}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SnapshotError(f"{path} cannot be read: {error}; {_REMEDY}") from error
+        except SnapshotError as error:
+            raise SnapshotError(f"{path} is damaged: {error}; {_REMEDY}") from None
+        if missing := [name for name in required if name not in manifest.tables]:
+            listed = ", ".join(manifest.tables) or "none"
+            raise SnapshotError(f"{path} is damaged: 'tables' lists {listed}, without {missing[0]!r}; {_REMEDY}")
         return manifest
 
-    @classmethod
-    def _validated(cls, fields: Mapping[str, Any]) -> Manifest:
-        tables = {
-            str(name): PublishedTable(
-                table["rows"], {file: PublishedFile(**about) for file, about in table["files"].items()}
-            )
-            for name, table in fields["tables"].items()
-        }
-        for name in tables:
-            if name in ("", ".", "..") or "/" in name or "\\" in name:
-                raise ValueError(f"{name!r} is not the name of a table's folder")
-        instants = {name: _instant(fields[name]) for name in ("taken_from", "taken_at", "published_at")}
-        if not all(isinstance(each, str) for each in fields["filters"]):
-            raise TypeError("filters are not texts")
-        return cls(
-            **instants,
-            completeness={str(name): int(n) for name, n in fields["completeness"].items()},
-            filters=tuple(fields["filters"]),
-            personal=dict(fields["personal"]),
-            drift=dict(fields["drift"]),
-            tables=tables,
-            schema_version=int(fields["schema_version"]),
-        )
+
+class _NewerError(SnapshotError):
+    """A newer version of the package wrote the manifest: it is not damaged."""
 
 
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return instant.astimezone(UTC)
+def _require_completeness(counts: Any) -> None:
+    try:
+        _require_keys(counts, COUNTS)
+        for name, n in counts.items():
+            _require_count(name, n)
+    except SnapshotError as error:
+        raise SnapshotError(f"'completeness': {error}") from None
+    if counts["requested"] != (n := sum(counts[name] for name in OUTCOMES)):
+        raise SnapshotError(f"'completeness': 'requested' is {counts['requested']}, but its outcomes add up to {n}")
+
+
+def _require_personal(personal: Any) -> None:
+    personal = _mapping("personal", personal)
+    columns = _mapping("personal.columns", personal.get("columns"))
+    known = [("mode", personal.get("mode"), get_args(Mode))]
+    known += [(f"columns.{name}", treatment, get_args(Treatment)) for name, treatment in columns.items()]
+    for name, value, choices in known:
+        if value not in choices:
+            raise SnapshotError(f"'personal.{name}' is {value!r:.80}, not one of {', '.join(choices)}")
+    if not isinstance(key := personal.get("key"), str | None):
+        raise SnapshotError(f"'personal.key' is {key!r:.80}, not a text or null")
+
+
+def _require_keys(values: Any, names: Iterable[str]) -> None:
+    names = tuple(names)
+    if not isinstance(values, Mapping):
+        raise SnapshotError(f"{values!r:.80} is not an object")
+    if missing := [name for name in names if name not in values]:
+        raise SnapshotError(f"{missing[0]!r} is missing")
+    if unknown := [name for name in values if name not in names]:
+        raise SnapshotError(f"{unknown[0]!r:.80} is an unknown key; known are {', '.join(names)}")
+
+
+def _mapping(name: str, values: Any) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise SnapshotError(f"{name!r} is {values!r:.80}, not an object")
+    return values
+
+
+def _require_count(name: str, n: object) -> None:
+    if type(n) is not int or n < 0:
+        raise SnapshotError(f"{name!r} is {n!r:.80}, not a count")
+
+
+def _require_name(key: str, name: str) -> None:
+    if name in ("", ".", "..") or "/" in name or "\\" in name or not name.isprintable():
+        raise SnapshotError(f"{key!r} has {name!r:.80}, which is not a plain name")
+
+
+def _instant(name: str, text: Any) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else at
+    except (TypeError, ValueError, OverflowError):
+        raise SnapshotError(f"{name!r} is {text!r:.80}, not an instant such as 2026-11-23T18:48:00+00:00") from None

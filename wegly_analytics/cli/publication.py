@@ -1,0 +1,116 @@
+"""Publishing what a command has made, and the summary of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import typer
+
+from wegly_analytics.cli.checks import publishable
+from wegly_analytics.cli.exit_codes import INCOMPLETE
+from wegly_analytics.errors import IncompleteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import wegly_analytics as wa
+    from wegly_analytics.intake.changes import Changes
+    from wegly_analytics.model.schema import Mode
+
+_MISSING: Final = ("forbidden", "failed", "unreadable")
+_SHOWN: Final = 5
+"""Kinds of failures shown at most."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Where and how a snapshot is to be published, checked before any work.
+
+    Parameters
+    ----------
+    root
+        The folder of snapshots.
+    personal
+        The treatment of personal data.
+    allow_incomplete
+        Whether to publish also if more than 5 % of the deals are missing.
+    as_json
+        Whether the summary is for machines.
+    """
+
+    root: Path
+    personal: str
+    allow_incomplete: bool
+    as_json: bool
+
+    def __post_init__(self) -> None:
+        publishable(self.root, "--root")
+        if self.personal.startswith("hash"):
+            from wegly_analytics.settings import salt_file
+            from wegly_analytics.snapshot.privacy import read_secret
+
+            read_secret(salt_file())
+
+    def publish(self, snap: wa.Snapshot, address: str | None = None, changes: Changes | None = None) -> None:
+        """Publish a snapshot and print the summary; leave with 3 if deals are missing for a reason other than 404.
+
+        Parameters
+        ----------
+        snap
+            The snapshot.
+        address
+            Where the deals were requested.
+        changes
+            What a refresh has brought.
+        """
+        path, is_refused = None, False
+        try:
+            path = snap.save(self.root, personal=cast("Mode", self.personal), allow_incomplete=self.allow_incomplete)
+        except IncompleteError:
+            is_refused = True
+        typer.echo(_as_json(snap, path, changes) if self.as_json else _as_text(snap, path, changes))
+        for sentence in _failures(snap, address):
+            typer.echo(sentence, err=True)
+        if is_refused:
+            typer.echo(
+                "Error: nothing was published, because more than 5 % of the deals are missing; "
+                "run the command again when the cause is mended, or accept the gaps with --allow-incomplete",
+                err=True,
+            )
+        if snap.completeness.missing or (changes and changes.failed):
+            raise typer.Exit(INCOMPLETE)
+
+
+def _as_json(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> str:
+    counts = snap.completeness
+    summary: dict[str, Any] = counts.as_dict() | {"received": counts.received, "missing": counts.missing}
+    summary |= {"deals": len(snap), "taken_from": snap.taken_from.isoformat(), "taken_at": snap.taken_at.isoformat()}
+    if changes:
+        summary["refresh"] = changes.as_dict()
+    return json.dumps(summary | {"snapshot": str(path) if path else None})
+
+
+def _as_text(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> str:
+    lines = [str(snap.completeness)]
+    if changes:
+        lines.append(f"refresh   {changes}")
+    if path:
+        lines.append(f"snapshot  {path}")
+    return "\n".join(lines)
+
+
+def _failures(snap: wa.Snapshot, address: str | None) -> Iterator[str]:
+    """Give a sentence for each kind of failure, the most frequent first, with an example."""
+    columns = ["requested", "outcome", "http_status", "message", "missed_at"]
+    kinds: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
+    for row in snap.tables["ledger"].select(columns).to_pylist():
+        is_kept = row["outcome"] == "carried" and row["missed_at"] is not None and row["http_status"] != 404
+        if is_kept or row["outcome"] in _MISSING:
+            kinds.setdefault((row["outcome"], row["http_status"]), []).append(row)
+    where = f" at {address}" if address else ""
+    for (outcome, _), rows in sorted(kinds.items(), key=lambda kind: -len(kind[1]))[:_SHOWN]:
+        what = "kept as before" if outcome == "carried" else outcome
+        yield f"{what}: {len(rows):,}{where}, for example {rows[0]['requested']}: {rows[0]['message']}"

@@ -1,0 +1,148 @@
+"""Saved responses become a snapshot, without network."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from wegly_analytics.errors import SettingError
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.arguments import instant, path, type_of
+from wegly_analytics.intake.build import Response, SnapshotBuilder, warn
+from wegly_analytics.intake.run import ARCHIVE, response_of, warn_of_damage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wegly_analytics.intake.archive import Found
+    from wegly_analytics.snapshot.snapshot import Snapshot
+
+_LINES: Final = frozenset({".ndjson", ".jsonl"})
+
+
+def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None = None) -> Snapshot:
+    """Make a snapshot of saved responses, without network.
+
+    Parameters
+    ----------
+    paths
+        One or several of: an archive that `fetch` has written; files of JSON (one deal, or a list of deals) or
+        newline-delimited JSON (``.ndjson``, ``.jsonl``), plain or compressed (``.gz``, ``.zst``).
+    taken_at
+        When the responses in files were received, with a time zone. Metrics take it for "now". By default the time at
+        which the newest file was written. An archive holds the times itself.
+
+    Returns
+    -------
+    Snapshot
+        One ledger row for every id in the archive, and for every response in the files. Of several versions of a deal
+        the newest is kept. Where an archive's newest record of an id is a failure, an earlier deal or 404 counts.
+
+    Raises
+    ------
+    SettingError
+        If an argument cannot be used, or a file cannot be read at all. A response that cannot be read is a ledger row.
+    ArchiveError
+        If a folder holds no archive, or cannot be read.
+
+    Warns
+    -----
+    IncompleteWarning
+        If responses are unreadable, or an archive is damaged.
+    DriftWarning
+        If fields were received that are not documented.
+    """
+    files = _files(paths)
+    if taken_at is not None:
+        taken_at = instant("taken_at", taken_at)
+    builder, position = SnapshotBuilder(), 0
+    times = []
+    saved = [file for file in files if not file.is_dir()]
+    archives = [Archive(file) for file in files if file.is_dir()]
+    sources = [
+        _archived(archives),
+        *(_from_file(file, label, taken_at) for file, label in zip(saved, _labels(saved), strict=True)),
+    ]
+    for source in sources:
+        for response in source:
+            builder.add(position, response)
+            times.append(response.fetched_at)
+            position += 1
+    for archive in archives:
+        warn_of_damage(archive, stacklevel=3)
+    return warn(builder.snapshot(max(times, default=taken_at or datetime.now(UTC))))
+
+
+def _files(paths: object) -> list[Path]:
+    if isinstance(paths, str | Path):
+        return [path("paths", paths, ARCHIVE)]
+    if not isinstance(paths, Iterable) or isinstance(paths, bytes | Mapping) or hasattr(paths, "columns"):
+        raise SettingError(
+            f"read takes paths of archives or files, not {type_of(paths)}: give for example read({ARCHIVE!r})"
+        )
+    files = [path("paths", each, ARCHIVE) for each in paths]
+    if not files:
+        raise SettingError(f"read got no path: give for example read({ARCHIVE!r})")
+    return files
+
+
+def _archived(archives: list[Archive]) -> Iterator[Response]:
+    """Give for each id the newest final record of all archives; where there is none, the newest."""
+    newest: dict[str, tuple[bool, datetime, int, Found]] = {}
+    for n, archive in enumerate(archives):
+        if not archive.segments():
+            folder = str(archive.folder)
+            raise SettingError(f"{folder} does not hold an archive: fetch(archive={folder!r}) makes one")
+        for is_final, found in (
+            (False, archive.newest(lambda _: True)),
+            (True, archive.newest(lambda record: record.is_final)),
+        ):
+            for id_, each in found.items():
+                rank = (is_final, each.at, n, each)
+                newest[id_] = max(newest.get(id_, rank), rank, key=lambda r: r[:3])
+    for n, archive in enumerate(archives):
+        for record in archive.pick(found.n for *_, number, found in newest.values() if number == n):
+            yield response_of(record)
+
+
+def _labels(files: list[Path]) -> list[str]:
+    """Name each file in the ledger: by its name, or by its path where another one has the same name."""
+    names = Counter(file.name for file in files)
+    paths = Counter(map(str, files))
+    if repeated := [name for name, n in paths.items() if n > 1]:
+        raise SettingError(f"{repeated[0]} is given twice: each file holds its responses once")
+    return [file.name if names[file.name] == 1 else str(file) for file in files]
+
+
+def _from_file(file: Path, label: str, taken_at: datetime | None) -> Iterator[Response]:
+    try:
+        time = taken_at or datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        for number, body in enumerate(_bodies(file), start=1):
+            yield Response(f"{label}:{number}", "fetched", time, body=body, check_id=False)
+    except OSError as error:
+        raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _bodies(file: Path) -> Iterator[bytes]:
+    """Read the responses in a file, one by one."""
+    with pa.input_stream(str(file), compression="detect") as stream:
+        if _LINES & set(file.suffixes):
+            yield from (line for line in io.BufferedReader(stream) if line.strip())
+            return
+        whole = stream.read()
+    try:
+        deals = json.loads(whole)
+    except (ValueError, RecursionError):
+        yield whole  # flatten says what is wrong with it
+        return
+    if isinstance(deals, list):
+        yield from (json.dumps(deal).encode() for deal in deals)
+    else:
+        yield whole
