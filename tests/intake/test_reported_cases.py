@@ -126,7 +126,7 @@ def test_a_wrong_content_length_is_one_failed_deal(tmp_path):
 
 @pytest.mark.parametrize("n", [1, 60])
 def test_an_address_that_gives_nothing_but_404_is_an_error_that_names_it(n, serve, tmp_path):
-    server = serve(faults=lambda id_: faults.Status(404))
+    server = serve(faults=lambda _: faults.Status(404))
     for _ in range(2):  # also when the archive has the responses already
         with pytest.raises(
             ApiError, match=rf"none of {n} ids was found \(404\) at {server.url}: check the address and the ids"
@@ -178,6 +178,19 @@ def test_an_unknown_name_stops_a_run_with_the_cause():
     with pytest.raises(UnreachableError, match=r"cannot connect to https://unknown\.invalid: ") as stopped:
         wa.fetch([1, 2], client=impatient("https://unknown.invalid"), progress=False)
     assert stopped.value.status is None
+
+
+def test_a_failed_tls_handshake_stops_a_run_with_the_cause(serve):
+    address = serve().url.replace("http:", "https:")
+    with pytest.raises(UnreachableError, match=rf"cannot connect to {address}: SSLError, "):
+        wa.fetch([1, 2], client=impatient(address), progress=False)
+
+
+def test_responses_that_all_time_out_stop_a_run(serve):
+    server = serve(faults=lambda id_: faults.Drip(1))
+    api = client(server, timeout=0.05, attempts=1)
+    with pytest.raises(ApiError, match=rf"all 2 requests to {server.url} failed; the last: no response .*; check the"):
+        wa.fetch([1, 2], client=api, progress=False)
 
 
 @pytest.mark.parametrize("n", [1, 60])
