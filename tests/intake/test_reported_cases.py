@@ -126,7 +126,7 @@ def test_a_wrong_content_length_is_one_failed_deal(tmp_path):
 
 @pytest.mark.parametrize("n", [1, 60])
 def test_an_address_that_gives_nothing_but_404_is_an_error_that_names_it(n, serve, tmp_path):
-    server = serve(faults=lambda id_: faults.Status(404))
+    server = serve(faults=lambda _: faults.Status(404))
     for _ in range(2):  # also when the archive has the responses already
         with pytest.raises(
             ApiError, match=rf"none of {n} ids was found \(404\) at {server.url}: check the address and the ids"
@@ -180,6 +180,19 @@ def test_an_unknown_name_stops_a_run_with_the_cause():
     assert stopped.value.status is None
 
 
+def test_a_failed_tls_handshake_stops_a_run_with_the_cause(serve):
+    address = serve().url.replace("http:", "https:")
+    with pytest.raises(UnreachableError, match=rf"cannot connect to {address}: SSLError, "):
+        wa.fetch([1, 2], client=impatient(address), progress=False)
+
+
+def test_responses_that_all_time_out_stop_a_run(serve):
+    server = serve(faults=lambda id_: faults.Drip(1))
+    api = client(server, timeout=0.05, attempts=1)
+    with pytest.raises(ApiError, match=rf"all 2 requests to {server.url} failed; the last: no response .*; check the"):
+        wa.fetch([1, 2], client=api, progress=False)
+
+
 @pytest.mark.parametrize("n", [1, 60])
 def test_a_server_that_closes_every_connection_stops_a_run_of_any_size(n, listening):
     requests = "the only request" if n == 1 else r"all 5\d requests"
@@ -196,6 +209,20 @@ def test_a_server_that_only_fails_stops_a_run_of_any_size_with_its_status(n, ser
     with pytest.raises(ApiError, match=rf"to {server.url} failed; the last: 503 for") as stopped:
         wa.fetch(ids, client=client(server), progress=False)
     assert stopped.value.status == 503
+
+
+def test_a_walk_ends_at_a_server_that_only_fails_whatever_share_may_fail(listening):
+    with pytest.raises(ApiError, match=rf"all 50 requests to {listening} failed"):
+        wa.fetch(wa.walk(), client=impatient(listening), progress=False, max_failures=1.0)
+
+
+def test_the_command_names_the_cause_and_publishes_nothing(serve, wegly, tmp_path):
+    server = serve()
+    server.stop()
+    code, out, err = wegly("fetch", "1-9", "--attempts", 1, "--root", "root", "--quiet", server=server)
+    assert (code, out) == (1, "")
+    assert f"cannot connect to {server.url}: " in err
+    assert not (tmp_path / "root").exists()
 
 
 def test_a_refresh_of_a_server_that_is_down_is_an_error(serve):

@@ -121,11 +121,13 @@ def test_a_damaged_archive_is_reported_and_what_it_lacks_is_requested(serve, tmp
         archive.write(Record("1", 200, datetime.now(UTC), Numbered().answer("1", None)))
     (path,) = archive.segments()
     path.write_bytes(path.read_bytes()[:-8] + b"\xff" * 40)
-    with pytest.warns(IncompleteWarning, match=r"is damaged and was read only in part \(.*\); what it lacks"):
+    with pytest.warns(IncompleteWarning, match=r"is damaged and was read only in part \(.*\); what it lacks") as caught:
         fetch([1, 2], client=client(server), archive=tmp_path, progress=False)
+    assert caught[0].filename == __file__
     assert requested(server) == ["2"]
-    with pytest.warns(IncompleteWarning, match="is damaged"):
+    with pytest.warns(IncompleteWarning, match="is damaged") as caught:
         assert len(read(tmp_path)) == 2
+    assert caught[0].filename == __file__, "a warning names the line that called"
 
 
 def test_a_folder_without_archive_is_named(tmp_path):

@@ -168,6 +168,8 @@ class Crawl:
         if outcome in ("failed", "unreadable"):
             self._last_status = record.status
             self._last_reason = str(error or record.message or "a response that is not a deal")
+        if total == FEW and self.frontier.total is None:
+            self._check_server()  # a walk that gets no response would not end
         failed = self.counts["failed"] + self.counts["unreadable"]
         if total >= FEW and failed > self.max_failures * total:
             self._check_server()
