@@ -28,7 +28,7 @@ SETTLED = 5.0
 class Same:
     """The same small deal under every code: what is measured is the asking."""
 
-    def answer(self, key: str, at: datetime) -> bytes:  # noqa: ARG002
+    def response(self, key: str, at: datetime) -> bytes:  # noqa: ARG002
         """Answer with it."""
         return b'{"id": "deal-%s", "code": %s, "status": 1}' % (key.encode(), key.encode())
 
@@ -41,7 +41,7 @@ class Aged:
         self.every = round(1 / share_open)
         self.old = (MOMENT - timedelta(days=200)).isoformat()
 
-    def answer(self, key: str, at: datetime) -> bytes | None:  # noqa: ARG002
+    def response(self, key: str, at: datetime) -> bytes | None:  # noqa: ARG002
         """Answer for one deal."""
         code = int(key)
         if code > self.deals:
@@ -55,7 +55,7 @@ def _serve(source: Any, options: dict[str, Any], line: Connection) -> None:
     with Server(source, clock=lambda: MOMENT, **options) as server:
         line.send(server.url)
         while line.recv() != "stop":
-            line.send([(request.moment, request.status) for request in server.requests])
+            line.send([(request.time, request.status) for request in server.requests])
             server.requests.clear()
 
 

@@ -30,7 +30,7 @@ UUID = "2bce2af3-fd3f-572f-a95b-aaabdbdb7cf3"
 class Deals:
     """Deals 1 to 9 and one by UUID."""
 
-    def answer(self, key, at):
+    def response(self, key, at):
         return b'{"id": "%s"}' % key.encode() if key == UUID or int(key) < 10 else None
 
 
@@ -159,7 +159,7 @@ def test_nobody_there_is_named(serve):
 def test_waiting_times_that_are_asked_for_are_kept(serve):
     server = serve(Times(Status(429, {"Retry-After": "1"}), 1))
     assert client(server).deal(1)
-    first, second = (r.moment for r in server.requests)
+    first, second = (r.time for r in server.requests)
     assert second - first >= 0.9
 
 

@@ -41,7 +41,7 @@ def test_every_answer_is_kept_as_it_came_before_it_is_parsed(serve, tmp_path):
         fetch(range(1, 11), client=client(server), archive=tmp_path, progress=False)
     kept = {record.requested: record for record in Archive(tmp_path)}
     assert len(kept) == 10
-    assert kept["1"].body == Numbered().answer("1", None)
+    assert kept["1"].body == Numbered().response("1", None)
     assert kept["3"].body.startswith(b"<!doctype html>")
     assert b"\xff\xfe" in kept["4"].body
     assert (kept["5"].status, kept["5"].message.startswith("418 for")) == (418, True)
@@ -72,7 +72,7 @@ def test_an_answer_that_is_too_old_is_asked_for_again(serve, tmp_path):
     old = datetime.now(UTC) - timedelta(days=9)
     with Archive(tmp_path) as archive:
         for code in range(1, 9):
-            archive.write(Record(str(code), 200, old, Numbered().answer(str(code), None)))
+            archive.write(Record(str(code), 200, old, Numbered().response(str(code), None)))
     with pytest.warns(
         StaleWarning, match=rf"8 of 10 responses were taken from .*, the oldest from {old:%Y-%m-%d}; max_age="
     ):
@@ -103,7 +103,7 @@ def test_the_whole_snapshot_is_rebuilt_without_network(serve, tmp_path):
 def test_a_failure_after_an_answer_does_not_undo_it(tmp_path):
     now = datetime.now(UTC)
     with Archive(tmp_path) as archive:
-        archive.write(Record("1", 200, now - timedelta(1), Numbered().answer("1", None)))
+        archive.write(Record("1", 200, now - timedelta(1), Numbered().response("1", None)))
         archive.write(Record("1", 503, now, message="503"))
         archive.write(Record("2", None, now, message="no answer"))
     with pytest.warns(IncompleteWarning):
@@ -115,7 +115,7 @@ def test_a_failure_after_an_answer_does_not_undo_it(tmp_path):
 def test_a_damaged_archive_is_said_so_and_what_it_lacks_is_asked_for(serve, tmp_path):
     server = serve()
     with Archive(tmp_path) as archive:
-        archive.write(Record("1", 200, datetime.now(UTC), Numbered().answer("1", None)))
+        archive.write(Record("1", 200, datetime.now(UTC), Numbered().response("1", None)))
     (path,) = archive.segments()
     path.write_bytes(path.read_bytes()[:-8] + b"\xff" * 40)
     with pytest.warns(IncompleteWarning, match=r"is damaged and was read only in part \(.*\); what it lacks"):

@@ -118,8 +118,8 @@ def test_a_wrong_type_in_any_declared_column_is_mended_or_named(serve, kind):
 
 def test_a_key_that_comes_twice_is_named_unless_both_say_the_same(serve):
     class Twice(Numbered):
-        def answer(self, key, at):
-            return super().answer(key, at)[:-1] + (b', "status": 1}' if key == "1" else b', "status": 2}')
+        def response(self, key, at):
+            return super().response(key, at)[:-1] + (b', "status": 1}' if key == "1" else b', "status": 2}')
 
     with pytest.warns(IncompleteWarning, match="1 unreadable"):
         snap = fetch([1, 2], client=client(serve(Twice())), progress=False)
@@ -165,7 +165,7 @@ def test_whatever_the_answers_are_asked_for_is_ledger_rows(serve, names):
     plan = {key: faults.Status(429) if "limited" in names[int(key) - 1] else fault for key, fault in plan.items()}
 
     class Some(Numbered):
-        def answer(self, key, at):
+        def response(self, key, at):
             return None if names[int(key) - 1] == "gap" else body({"id": key, "code": int(key)})
 
     server = serve(Some(), faults=plan)

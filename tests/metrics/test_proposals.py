@@ -7,7 +7,7 @@ from strategies import days_ago
 from wegly_analytics.errors import SettingError
 from wegly_analytics.intake.build import Answer, Assembly
 from wegly_analytics.metrics import discounts, proposals
-from wegly_analytics.sandbox import MOMENT, TRUTH, Company
+from wegly_analytics.sandbox import TAKEN_AT, TRUTH, Company
 
 OPEN, WON, LOST = 1, 2, 3
 
@@ -105,10 +105,10 @@ def test_every_group_has_every_band(snapshot_of):
 
 def test_the_effect_of_a_discount_is_found_in_the_sandbox():
     company, assembly = Company(deals_per_month=400), Assembly()
-    for place, (code, answer) in enumerate(company.answers(MOMENT)):
-        assembly.add(place, Answer(str(code), "fetched", MOMENT, 200, body=answer))
+    for place, (code, answer) in enumerate(company.responses(TAKEN_AT)):
+        assembly.add(place, Answer(str(code), "fetched", TAKEN_AT, 200, body=answer))
     # those made early enough to have come to their end, and the truth of the same months
-    old = assembly.snapshot(MOMENT).where(created_at=lambda made: made < "2026-01-01")
+    old = assembly.snapshot(TAKEN_AT).where(created_at=lambda made: made < "2026-01-01")
     table = discounts(old, edges=(0, 0.08, 0.18), archived=True)
     truth = list(TRUTH.win_rate_by_discount(date(2025, 1, 1), date(2025, 12, 31)).values())
     assert table["n"].min() > 200
