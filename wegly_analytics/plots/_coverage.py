@@ -48,8 +48,9 @@ def coverage(
     Returns
     -------
     matplotlib.axes.Axes
-        One row per group and period: a bar of what was won, a pale one of what is open behind it, a mark at the target,
-        and in words the coverage that there is, the one that is needed, and on how many closed deals that rests.
+        One row per group and period: a bar of what was won, hatched where the period is not finished, then a pale one of
+        what is open, a mark at the target, and in words the coverage, the coverage needed, and the number of closed
+        deals on which the latter rests.
 
     Raises
     ------
@@ -71,6 +72,9 @@ def coverage(
     y = np.arange(len(shown))
     look = chart.marks(color=WON, height=0.55)
     booked = ax.barh(y, shown["booked"], **look)
+    unfinished = chart.unfinished()
+    for bar in np.array(booked.patches)[unfinished]:
+        bar.set(hatch="////", edgecolor=ax.get_facecolor(), linewidth=0)
     waiting = ax.barh(y, shown["open"], left=shown["booked"], color=OPEN, alpha=0.45, height=look["height"])
     goal = ax.vlines(shown["target"], y - 0.4, y + 0.4, color=chart.ink, linewidth=2.5)
     said = []
@@ -82,7 +86,8 @@ def coverage(
         said.append(f"{shortened(one_line(labels[place]), 40)}: {text}")
     ax.set_xlim(0, reach(pd.concat([shown["booked"] + shown["open"], shown["target"]]), 1.02))
     chart.money_axis()
-    ax.set_xlabel(chart.say("money"))
+    label = chart.say("money")
+    ax.set_xlabel(f"{label} ({chart.say('hatched: not finished')})" if unfinished.any() else label)
     legend(chart, [booked, waiting, goal], [chart.say(text) for text in ("booked", "open", "target")])
     return finish(chart, title, "; ".join(said[:8]) + ".", subtitle)
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from wegly_analytics.plots.axis import reach, rows
 from wegly_analytics.plots.chart import begin
-from wegly_analytics.plots.labels import one_line, shortened
+from wegly_analytics.plots.labels import group_name, one_line, shortened
 from wegly_analytics.plots.layout import finish, nothing
 from wegly_analytics.plots.style import PLAIN
 
@@ -104,7 +104,7 @@ def _rows(chart: Chart) -> tuple[list[str], list[int], dict[int, str]]:
     gone = chart.say("(no pipeline any more)")
     above = [*chart.groups, *(["pipeline"] if "pipeline" in stages.columns else [])]
     keys = [
-        " · ".join(gone if pd.isna(each) else str(each) for each in row)
+        " · ".join(gone if pd.isna(each) else group_name(each, chart.lang) for each in row)
         for row in stages[above].astype(object).to_numpy().tolist()
     ]
     several = len(set(keys)) > 1

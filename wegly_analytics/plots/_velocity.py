@@ -118,7 +118,8 @@ def _over_time(chart: Chart, title: str) -> Axes:
     chart.money_axis("y", 6)
     ax.set_ylabel(chart.say("money per day"))
     label = chart.say("period")
-    ax.set_xlabel(f"{label} ({chart.say('dotted: not finished')})" if shown["running"].any() else label)
+    is_dotted = (shown["running"] & shown["velocity"].notna()).any()
+    ax.set_xlabel(f"{label} ({chart.say('dotted: not finished')})" if is_dotted else label)
     return finish(chart, title, f"{reading}." if reading else "", reading)
 
 

@@ -53,7 +53,7 @@ def win_loss(
     -------
     matplotlib.axes.Axes
         Bars of won deals upward and of lost deals downward. A period that is not finished is pale. A table with groups
-        is drawn as one line of win rates for each group.
+        is drawn as one line of win rates for each group, dotted where the period is not finished.
 
     Raises
     ------
@@ -103,16 +103,22 @@ def _by_group(chart: Chart, title: str) -> Axes:
     ax = chart.ax
     starts, place = period_places(chart.table)
     periods(chart, starts)
-    shown = chart.table.assign(place=place, closed=chart.table["won"] + chart.table["lost"])
+    closed = chart.table["won"] + chart.table["lost"]
+    shown = chart.table.assign(place=place, closed=closed, is_unfinished=chart.unfinished())
     parts = series(chart, shown, "closed")
     look = {name: value for name, value in chart.look.items() if name in {"alpha", "linestyle", "linewidth", "zorder"}}
+    handles = []
     for n, (_, part) in enumerate(parts):
         color = GROUPS[n] if n < len(GROUPS) else QUIET
-        faint = {"alpha": 1 if n < len(GROUPS) else 0.4}
-        ax.plot(part["place"], part["rate"], color=color, marker="o", markersize=4, **faint | look)
+        style = {"color": color, "marker": "o", "markersize": 4, "alpha": 1 if n < len(GROUPS) else 0.4} | look
+        handles += ax.plot(part["place"], part["rate"].where(~part["is_unfinished"]), **style)
+        if (part["is_unfinished"] & part["rate"].notna()).any():
+            ax.plot(part["place"], part["rate"], **style | {"linestyle": ":", "markerfacecolor": "none", "zorder": 1.5})
     ax.set_ylim(0, 1.02)
     chart.share_axis("y")
     ax.set_ylabel(chart.say("share of deals won"))
-    ax.set_xlabel(chart.say("period of closing"))
-    legend(chart, ax.get_lines()[: len(GROUPS)], [name for name, _ in parts[: len(GROUPS)]])
+    label = chart.say("period of closing")
+    is_dotted = (shown["is_unfinished"] & shown["rate"].notna()).any()
+    ax.set_xlabel(f"{label} ({chart.say('dotted: not finished')})" if is_dotted else label)
+    legend(chart, handles[: len(GROUPS)], [name for name, _ in parts[: len(GROUPS)]])
     return finish(chart, title)

@@ -22,17 +22,24 @@ def names(table: pd.DataFrame, columns: Sequence[str], lang: str) -> list[str]:
     if not columns:
         return [say("All deals", lang)] * len(table)
     rows = table[list(columns)].astype(object).to_numpy().tolist()
-    return [_wrapped(" · ".join(_name(value, lang) for value in row)) for row in rows]
+    return [_wrapped(" · ".join(group_name(value, lang) for value in row)) for row in rows]
 
 
-def _name(value: Any, lang: str) -> str:
+def group_name(value: Any, lang: str) -> str:
+    """Name one group."""
     if value == UNINFORMED:
         return say("(not informed)", lang)
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _wrapped(name: str) -> str:
-    return "\n".join(textwrap.wrap(shortened(name, 2 * NAME_WIDTH - 4), NAME_WIDTH)) or " "
+    """Break a name into at most two lines."""
+    lines = [name]
+    for width in range(2 * NAME_WIDTH - 4, NAME_WIDTH - 1, -4):
+        lines = textwrap.wrap(shortened(name, width), NAME_WIDTH)
+        if len(lines) <= 2:
+            break
+    return "\n".join(lines) or " "
 
 
 def shortened(name: str, width: int) -> str:

@@ -27,6 +27,9 @@ _FOOTNOTE: Final = "wegly-footnote"
 _SMALLEST: Final = 4.5
 """Points of the smallest letters."""
 
+_SPARE: Final = 1.05
+"""A picture of another resolution may have slightly wider letters."""
+
 
 def finish(chart: Chart, title: str, reading: str = "", subtitle: str = "") -> Axes:
     """Put the title above, the footnote below, and the description into the axes.
@@ -129,7 +132,7 @@ def _write_footnote(chart: Chart, said: list[str], description: str) -> None:
     """
     ax, width = chart.ax, panel(chart.ax)[1]
     small = chart.base * (0.72 if chart.roomy else 0.8)
-    chars = max(24, int((width - 14) / (small * (0.52 if chart.roomy else 0.57))))
+    chars = max(24, int((width - 14) / (small * (0.56 if chart.roomy else 0.6))))
     lines = [line for part in said for line in textwrap.wrap(part, chars)] if chart.footnote else []
     look: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "top", "fontsize": small}
     place: Any = (_edge(ax, "yaxis"), _edge(ax, "xaxis"))
@@ -154,10 +157,10 @@ def _fit(ax: Axes) -> None:
     box, (low, high) = ax.get_window_extent(), ax.get_xlim()
     for text in ax.texts:
         if isinstance(text, Annotation) and text.xycoords == "data" and text.get_horizontalalignment() == "left":
-            wide = text.get_window_extent().width
+            wide = text.get_window_extent().width * _SPARE
             if wide > 0.7 * box.width:  # in a narrow panel letters shrink before the marks do
                 text.set_fontsize(max(float(text.get_fontsize()) * 0.7 * box.width / wide, _SMALLEST))
-                wide = text.get_window_extent().width
+                wide = text.get_window_extent().width * _SPARE
             room = 1 - (wide + 10 * figure.dpi / 72) / box.width
             high = max(high, low + (text.xy[0] - low) / max(room, 0.15))
     ax.set_xlim(low, high)
