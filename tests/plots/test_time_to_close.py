@@ -89,7 +89,7 @@ def test_shares_written_beside_the_ends_do_not_overlap():
     with plots.style():
         figure = plt.figure(figsize=(6, 4), dpi=100)
         ax = plots.time_to_close(grouped("abcdef"), ax=figure.add_subplot())
-        ax.figure.canvas.draw()
+        ax.figure.draw_without_rendering()
     ends = [t for t in ax.texts if t.get_text().endswith("%")]
     assert len(ends) == 6
     boxes = sorted((t.get_window_extent() for t in ends), key=lambda box: box.y0)

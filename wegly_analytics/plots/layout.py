@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
+    from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
     from wegly_analytics.plots.chart import Chart
@@ -46,7 +47,7 @@ def finish(chart: Chart, title: str, reading: str = "", subtitle: str = "") -> A
         What is written in small letters below the title.
     """
     ax, figure, base = chart.ax, chart.figure, chart.base
-    figure.draw_without_rendering()  # now the layout is known, and with it the width
+    _lay_out(figure)  # now the width of the axes is known
     left, width = panel(ax)
     # a title begins at the axes' left edge and may end at the panel's right one
     width = max(width - (ax.get_window_extent().x0 - left) * 72 / figure.dpi - 6, 0.45 * width)
@@ -61,12 +62,19 @@ def finish(chart: Chart, title: str, reading: str = "", subtitle: str = "") -> A
     description = " ".join(part for part in (f"{title}.", reading, *(f"{line}." for line in said)) if part)
     _write_footnote(chart, said, description)
     for _ in range(2):  # what is shrunk gives the axes room, which moves the rest
-        figure.draw_without_rendering()
+        _lay_out(figure)
         for each in figure.axes:  # and one panel of a grid moves the others
             if _found_footnote(each) is not None:
                 _fit(each)
                 _fit_labels(each, base)
     return ax
+
+
+def _lay_out(figure: Figure) -> None:
+    """Find the places of axes and texts, as drawing would, but without the time that drawing takes."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
 
 
 def _fit_labels(ax: Axes, base: float) -> None:
