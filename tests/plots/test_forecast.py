@@ -6,7 +6,7 @@ from wegly_analytics import plots
 
 @pytest.fixture
 def unlikely():
-    """One deal that is most likely not won: in 80 % of worlds it brings nothing."""
+    """One deal that is most likely not won: in 80 % of simulations it brings nothing."""
     return pd.DataFrame({"open": [1], "value": [1000.0], "expected": [30.0], "low": [0.0], "high": [0.0]})
 
 

@@ -33,7 +33,7 @@ def test_the_plain_table_is_a_pareto_chart():
     ax = plots.loss_reasons(reasons([("x", 6), ("(not informed)", 3), ("y", 1)]))
     assert [bar.get_width() for bar in ax.patches] == [6, 3, 1]
     assert ax.lines[0].get_xdata().tolist() == [6, 9, 10]
-    assert [t.get_text() for t in ax.texts][1].startswith("3 (30%)   90% together")
+    assert [t.get_text() for t in ax.texts][1].startswith("3 (30%)   90% cumulative")
     ax = plots.loss_reasons(reasons([("x", 6)]), kind="bars", ax=plt.figure().gca())
     assert not ax.lines
 

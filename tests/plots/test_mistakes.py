@@ -86,7 +86,7 @@ MISTAKES = {
         "'period' .* holds",
     ),
     "weeks below months": (lambda: plots.win_loss(monthly(every=["month", "week"])), SettingError, "month and week"),
-    "another language": (lambda: plots.win_rate(rates(), lang="fr"), SettingError, "lang='fr': there are 'en', 'pt'"),
+    "another language": (lambda: plots.win_rate(rates(), lang="fr"), SettingError, "lang='fr': use one of 'en', 'pt'"),
     "a currency's sign": (lambda: plots.win_rate(rates(), currency="R$"), SettingError, "'BRL' or 'USD'"),
     "an array of axes": (lambda: plots.win_rate(rates(), ax=[1, 2]), SettingError, r"ax=axes\[0\]"),
     "axes by number": (lambda: plots.win_rate(rates(), ax=1), SettingError, "takes matplotlib Axes, not int"),

@@ -122,7 +122,7 @@ def test_a_missing_column_is_named(metric, table_of):
 
 @every_plot
 def test_an_unknown_language_is_refused(metric, table_of):
-    with pytest.raises(ValueError, match="lang='fr': there are 'en', 'pt'"):
+    with pytest.raises(ValueError, match="lang='fr': use one of 'en', 'pt'"):
         draw(metric, table_of(metric, "normal"), lang="fr")
 
 

@@ -85,7 +85,7 @@ def test_an_unfinished_period_is_told_by_its_column(table_of):
     ("metric", "column", "value", "text"),
     [
         ("forecast", "days", 30, "Forecast for 30 days"),
-        ("forecast", "level", 0.9, "90% of worlds"),
+        ("forecast", "level", 0.9, "90% of simulations"),
         ("stalled", "q", 0.75, "75% had left"),
         ("funnel", "pipeline", "Parcerias", "Parcerias"),
     ],

@@ -1,4 +1,4 @@
-"""The names of rows, groups and columns, made to fit."""
+"""The names of rows, groups and columns, shortened to fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME_WIDTH: Final = 28
-"""Letters of a name on one line."""
+"""The length of a line of a name."""
 
 
 def names(table: pd.DataFrame, columns: Sequence[str], lang: str) -> list[str]:
@@ -43,7 +43,7 @@ def _wrapped(name: str) -> str:
 
 
 def shortened(name: str, width: int) -> str:
-    """Take the middle out of a long name: what tells two names apart often stands at the end."""
+    """Remove the middle of a long name: names often differ at the end."""
     if len(name) <= width:
         return name
     tail = width // 3
@@ -51,7 +51,7 @@ def shortened(name: str, width: int) -> str:
 
 
 def one_line(name: str) -> str:
-    """Undo the line break of a long name."""
+    """Remove the line break of a long name."""
     return name.replace("\n", " ")
 
 
@@ -61,5 +61,5 @@ def group_names(groups: Iterable[str], lang: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Keep matplotlib from taking what stands between two dollar signs for mathematics."""
+    """Escape dollar signs, between which matplotlib expects mathematics."""
     return text.replace("$", r"\$")
