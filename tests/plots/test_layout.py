@@ -24,13 +24,13 @@ def ticks(axis):
     return [label for place, label in shown if low <= place <= high]
 
 
-def test_every_plot_has_a_figure_of_its_own(table_of):
+def test_every_plot_makes_its_own_figure(table_of):
     first, second = plots.win_rate(rates(3)), plots.velocity(table_of("velocity by month", "normal"))
     assert first.figure is not second.figure
     assert first.figure.get_layout_engine() is not None
 
 
-def test_a_figure_of_its_own_grows_with_its_rows_and_a_given_one_does_not():
+def test_a_plots_own_figure_grows_with_its_rows_and_a_given_one_does_not():
     few, many = plots.win_rate(rates(3)), plots.win_rate(rates(40))
     assert few.figure.get_figheight() == mpl.rcParams["figure.figsize"][1]
     assert many.figure.get_figheight() > 9
@@ -42,7 +42,7 @@ def test_a_figure_of_its_own_grows_with_its_rows_and_a_given_one_does_not():
 @pytest.mark.parametrize(
     "metric", ["win_rate", "forecast by source", "velocity by month", "coverage by source", "funnel"]
 )
-def test_nothing_is_cut_from_a_file(metric, table_of):
+def test_nothing_is_cut_in_a_file(metric, table_of):
     figure = getattr(plots, metric.split()[0])(table_of(metric, "long names")).figure
     figure.draw_without_rendering()
     inches = figure.get_tightbbox(figure.canvas.get_renderer())
@@ -70,7 +70,7 @@ def test_a_grid_of_four_charts_has_no_overlaps(table_of):
     assert all(ax.get_window_extent().width > 150 for ax in axes.flat)
 
 
-def test_the_footnote_can_be_left_away(table_of):
+def test_the_footnote_can_be_omitted(table_of):
     table = table_of("win_rate", "normal")
     ax = plots.win_rate(table, footnote=False)
     assert not ax.figure.artists
@@ -93,13 +93,13 @@ def test_keywords_reach_matplotlib(table_of):
     assert {round(bar.get_height(), 3) for bar in ax.patches} == {0.2}
 
 
-def test_a_style_can_be_set_for_good():
+def test_a_style_can_be_set_for_all_charts():
     with mpl.rc_context():
         plots.set_style("dark")
         assert mpl.rcParams["axes.facecolor"] == "#16191d"
 
 
-def test_a_file_has_the_size_and_the_kind_that_was_said(table_of, tmp_path):
+def test_a_file_has_the_requested_size_and_kind(table_of, tmp_path):
     table = table_of("loss_reasons by source", "normal")
     small = plots.save(plots.loss_reasons, table, tmp_path / "a.png", size=(5, 4), footnote=False)
     bars = plots.save(plots.loss_reasons, table, str(tmp_path / "b.svg"), kind="bars", currency="USD")

@@ -11,6 +11,7 @@ from plot_tables import COMPANIES, LONG, TABLES
 
 from wegly_analytics import plots
 from wegly_analytics.errors import MissingColumnError
+from wegly_analytics.i18n.texts import say
 
 every_chart = pytest.mark.parametrize("metric", TABLES)
 every_plot = pytest.mark.parametrize("metric", sorted({metric.split()[0] for metric in TABLES}))
@@ -28,9 +29,9 @@ CASES = [
     if company == "normal" or (n + m) % 2 == (lang == "pt")
     if "group" not in company or metric in WITH_GROUPS
 ]
-SAID = {
-    "en": ("archived deals left out", "as of Jul 1, 2026", "90 of 90 requested deals received"),
-    "pt": ("sem os arquivados", "em 1 de jul. de 2026", "vieram 90 de 90 negócios pedidos"),
+FACTS = {
+    "en": ("as of Jul 1, 2026", "90 of 90 requested deals received"),
+    "pt": ("em 1 de jul. de 2026", "vieram 90 de 90 negócios pedidos"),
 }
 
 
@@ -93,8 +94,9 @@ def test_a_chart_is_drawn_whole_and_legible(metric, company, lang, table_of):
     assert title
     assert plots.alt_text(ax).startswith(title.split("\n")[0][:20])
     if company == "normal":
-        said = footnote(ax).get_text().replace("\n", " ")
-        assert [part for part in SAID[lang] if part not in said] == []
+        below = footnote(ax).get_text().replace("\n", " ")
+        rule = [say(sentence, lang) for sentence in table.attrs["rule"].split(" · ")]
+        assert [part for part in (*rule, *FACTS[lang]) if part not in below] == []
 
 
 @every_chart
@@ -149,7 +151,7 @@ def test_long_names_take_two_lines(table_of):
     assert len(LONG) > 60
 
 
-def test_rates_stand_where_they_belong_and_small_samples_are_hollow(table_of):
+def test_dots_are_at_the_rates_and_small_samples_are_hollow(table_of):
     table = table_of("win_rate", "normal").assign(n=[50, 9, 20])
     ax = plots.win_rate(table)
     dots = [line for line in ax.lines if line.get_marker() == "o"]
@@ -166,7 +168,7 @@ def test_a_group_without_a_rate_keeps_its_row(table_of):
     assert "n=0" in [t.get_text() for t in ax.texts]
 
 
-def test_won_is_up_and_lost_is_down_and_the_unfinished_pale(table_of):
+def test_won_is_up_lost_is_down_and_an_unfinished_period_is_pale(table_of):
     table = table_of("win_loss", "normal")
     table["unfinished"] = table["period"] == table["period"].iloc[-1]
     ax = plots.win_loss(table)
@@ -221,21 +223,21 @@ def test_no_name_of_a_row_takes_more_than_two_lines(name):
     assert label.get_text().count("\n") <= 1
 
 
-def test_the_uninformed_are_grey(table_of):
+def test_reasons_that_are_not_informed_are_grey(table_of):
     table = table_of("loss_reasons", "normal")
     ax = plots.loss_reasons(table)
     colors = [mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches]
     assert [c == "#8c8c8c" for c in colors] == (table["loss_reason"] == "(not informed)").tolist()
 
 
-def test_velocity_says_its_levers(table_of):
+def test_velocity_names_its_levers(table_of):
     ax = plots.velocity(table_of("velocity by month", "normal"), lang="pt")
     assert any(" negócios × " in t.get_text() for t in ax.texts)
     ax = plots.velocity(table_of("velocity by source", "normal"), ax=plt.figure().gca())
     assert sum(" deals × " in t.get_text() for t in ax.texts) == 3
 
 
-def test_a_velocity_that_cannot_be_told_keeps_its_row(table_of):
+def test_a_missing_velocity_keeps_its_row(table_of):
     table = table_of("velocity by source", "normal")
     table.loc[0, "velocity"] = float("nan")
     assert "—" in [t.get_text() for t in plots.velocity(table).texts]
@@ -253,7 +255,7 @@ def test_a_quartile_that_was_not_reached_is_open(table_of):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_style_is_gone_after_its_context(theme):
+def test_a_style_ends_with_its_context(theme):
     before = dict(mpl.rcParams)
     with plots.style(theme):
         assert mpl.rcParams["text.color"] != mpl.rcParams["axes.facecolor"]
@@ -271,7 +273,7 @@ def test_the_users_own_dark_style_is_respected(table_of):
     assert {mpl.colors.to_hex(t.get_color()) for t in ax.texts} == {"#ffffff"}
 
 
-def test_a_picture_is_saved_without_touching_other_figures(table_of, tmp_path):
+def test_saving_a_chart_leaves_other_figures_unchanged(table_of, tmp_path):
     path = plots.save(plots.win_rate, table_of("win_rate", "normal"), tmp_path / "x.png", theme="dark", lang="pt")
     assert path.stat().st_size > 10_000
     assert plt.get_fignums() == []
@@ -284,7 +286,7 @@ def test_axes_without_a_figure_are_refused(table_of):
         plots.win_rate(table_of("win_rate", "normal"), ax=ax)
 
 
-def test_two_long_names_that_begin_alike_stay_two_lines(table_of):
+def test_two_long_names_with_the_same_beginning_stay_two_lines(table_of):
     ax = plots.win_loss(table_of("win_loss by source", "long names"))
     assert len(ax.get_lines()) == 3
     names = [text.get_text() for text in ax.get_legend().get_texts()]

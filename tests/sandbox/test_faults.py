@@ -65,7 +65,7 @@ def response_to(name: str) -> requests.Response:
         ("redirect", 302, ("Location", "https://elsewhere.example.com/integrations/external/deals/1")),
     ],
 )
-def test_refusals(name: str, status: int, header: tuple[str, str | None] | None) -> None:
+def test_refusals_have_their_status_and_headers(name: str, status: int, header: tuple[str, str | None] | None) -> None:
     response = response_to(name)
     assert response.status_code == status
     if header:

@@ -158,7 +158,7 @@ def test_many_threads_get_their_own_responses_over_kept_connections(server: Serv
     assert len(server.requests) == len(codes)
 
 
-def test_clients_that_go_away_do_no_harm(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+def test_clients_that_disconnect_do_not_disturb_others(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
     address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
     request = f"GET {DEALS}17 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
     for sent in (b"", b"GET ", b"\r\n\r\n", b"\x16\x03\x01nonsense\r\n\r\n", request[:-2], request * 50):
@@ -204,7 +204,7 @@ def test_it_serves_until_it_is_stopped(started: bool) -> None:
     assert repr(server) == f"Server({server.url!r})"
 
 
-def test_a_taken_port_is_an_error_and_a_stopped_server_gives_its_port_back() -> None:
+def test_a_taken_port_is_an_error_and_a_stopped_server_releases_its_port() -> None:
     first = Server(Few(), clock=lambda: TAKEN_AT)
     port = urlsplit(first.url).port
     assert port

@@ -137,7 +137,7 @@ def _at_risk(chart: Chart, parts: list[tuple[str, pd.DataFrame]], ticks: list[fl
     for n, (name, part) in enumerate(parts):
         look = {"color": GROUPS[n]} if several else {}
         down = -top - line * (n + several)
-        first = chart.number(part["at_risk"].iloc[0])  # stands around the axis, half of it among the names
+        first = chart.number(part["at_risk"].iloc[0])  # centred on the axis, so half of it is beside the names
         chart.note(0, 0, shortened(name, _LABEL), size, **place, **look, xytext=(-8 - size * 0.3 * len(first), down))
         for tick in ticks:
             at: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "xytext": (0, down)}

@@ -24,10 +24,10 @@ _ARTISTS: Final[dict[str, tuple[type, frozenset[str]]]] = {
 
 def checked_look(metric: str, look: dict[str, Any], marks: Marks) -> dict[str, Any]:
     """Check keywords against the properties of the artist, and replace aliases by full names."""
-    artist, ours = _ARTISTS[marks]
+    artist, reserved = _ARTISTS[marks]
     inspector = ArtistInspector(artist)
     aliases = {alias for several in inspector.aliasd.values() for alias in several}
-    known = {*inspector.get_setters(), *aliases, "color"} - ours
+    known = {*inspector.get_setters(), *aliases, "color"} - reserved
     for name in look:
         if name in known:
             continue

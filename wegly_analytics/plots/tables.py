@@ -194,6 +194,8 @@ def _check_metric(metric: str, table: pd.DataFrame) -> None:
             raise SettingError(f"this is a table of metrics.{made_by}, for which there is no plot")
     if better:
         raise SettingError(f"this is a table of metrics.{better[0]}: draw it with plots.{better[0]}")
+    if len(columns) == 1 and ";" in (header := str(table.columns[0])):
+        raise SettingError(f"the {metric} table has one column, {header!r}: read it with pandas.read_csv(..., sep=';')")
     for name in SHAPES[metric].needed:
         if name not in columns:
             raise MissingColumnError(f"the {metric} table", name, map(str, table.columns))
@@ -259,10 +261,10 @@ def _groups(metric: str, table: pd.DataFrame, shape: Shape) -> list[str]:
     trusted = metric in _NOT_BY_NAME and table.attrs.get("metric") == metric
     repeated = table.duplicated(by).any() if by else len(table) > 1
     if repeated and not trusted:
-        told = f"the same {', '.join(map(repr, by))}" if by else "no group"
+        groups = f"the same {', '.join(map(repr, by))}" if by else "no group"
         raise SettingError(
-            f"several rows of the {metric} table have {told}: were tables concatenated? "
-            "Tell them apart by a column: pd.concat([a.assign(team='A'), b.assign(team='B')])"
+            f"several rows of the {metric} table have {groups}: were tables concatenated? "
+            "Distinguish them by a column: pd.concat([a.assign(team='A'), b.assign(team='B')])"
         )
     return candidates
 
