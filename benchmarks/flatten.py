@@ -87,7 +87,7 @@ def main() -> None:
     options = parser.parse_args()
 
     company = Company(deals_per_month=options.deals / 17)
-    bodies = [body for _, body in company.answers(datetime(2026, 7, 1, tzinfo=UTC))][: options.deals]
+    bodies = [body for _, body in company.responses(datetime(2026, 7, 1, tzinfo=UTC))][: options.deals]
     megabytes = sum(map(len, bodies)) / 1e6
     print(f"{len(bodies):,} deals, {megabytes:.0f} MB; {options.runs} runs each, in turn; medians")
     ours, theirs = bulk(bodies), normalize(bodies)

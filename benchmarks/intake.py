@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
-MOMENT = datetime(2026, 7, 1, tzinfo=UTC)
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
 SETTLED = 5.0
 """Seconds after which a limit should be known."""
 
@@ -28,7 +28,7 @@ SETTLED = 5.0
 class Same:
     """The same small deal under every code: only the requests are measured."""
 
-    def answer(self, key: str, at: datetime) -> bytes:  # noqa: ARG002
+    def response(self, key: str, at: datetime) -> bytes:  # noqa: ARG002
         """Return it."""
         return b'{"id": "deal-%s", "code": %s, "status": 1}' % (key.encode(), key.encode())
 
@@ -39,9 +39,9 @@ class Aged:
     def __init__(self, deals: int, share_open: float) -> None:
         self.deals = deals
         self.every = round(1 / share_open)
-        self.old = (MOMENT - timedelta(days=200)).isoformat()
+        self.old = (NOW - timedelta(days=200)).isoformat()
 
-    def answer(self, key: str, at: datetime) -> bytes | None:  # noqa: ARG002
+    def response(self, key: str, at: datetime) -> bytes | None:  # noqa: ARG002
         """Return the response for one deal."""
         code = int(key)
         if code > self.deals:
@@ -52,10 +52,10 @@ class Aged:
 
 
 def _serve(source: Any, options: dict[str, Any], line: Connection) -> None:
-    with Server(source, clock=lambda: MOMENT, **options) as server:
+    with Server(source, clock=lambda: NOW, **options) as server:
         line.send(server.url)
         while line.recv() != "stop":
-            line.send([(request.moment, request.status) for request in server.requests])
+            line.send([(request.time, request.status) for request in server.requests])
             server.requests.clear()
 
 
@@ -128,7 +128,7 @@ def refreshed(deals: int, share_open: float) -> str:
 def simulated() -> str:
     """Refresh the sandbox's company a week later, after deals were created, changed and closed."""
     company = Company()
-    now = MOMENT
+    now = NOW
     with Server(company, clock=lambda: now) as server:
         codes = company.codes(now)
         full = wa.fetch(range(codes.start, codes.stop), client=client(server.url), progress=False)

@@ -20,7 +20,7 @@ class Numbered:
         self.last = last
         self.fields = fields
 
-    def answer(self, key, at):
+    def response(self, key, at):
         code = int(key) if key.isdigit() else int(key[-12:])
         if code % 10 == 0 or code > self.last:
             return None

@@ -52,7 +52,7 @@ def followed(of):
     return sys.modules[f"wegly_analytics.{of}._followed"].followed
 
 
-def test_the_page_has_its_pieces_and_no_other_code():
+def test_the_page_has_the_expected_pieces_and_no_other_code():
     assert list(PIECES) == [
         "wegly_analytics/metrics/_followed",
         "wegly_analytics/plots/tables",
@@ -64,7 +64,7 @@ def test_the_page_has_its_pieces_and_no_other_code():
     assert MESSAGES.count("msgid") == MESSAGES.count("msgstr") == 5
 
 
-def test_its_metric_is_whole(piece, tmp_path):
+def test_its_metric_works_on_every_engine(piece, tmp_path):
     metric, snap = followed("metrics"), wa.sample()
     table = metric(snap, by="source")
     assert table["n"].sum() == table.attrs["n"] == metrics.win_rate(snap, count="created")["n"].item()
@@ -105,7 +105,7 @@ def test_its_examples_hold(piece):
     assert doctest.testmod(module).failed == 0
 
 
-def test_what_the_page_names_is_there():
+def test_files_and_targets_named_on_the_page_exist():
     for path in re.findall(r"`([\w/.-]+\.(?:py|md))`", PAGE):
         is_there = any((ROOT / folder / path).exists() for folder in ("", "wegly_analytics/plots"))
         assert is_there or "followed" in path or path == "__init__.py", path

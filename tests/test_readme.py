@@ -14,7 +14,7 @@ from wegly_analytics.cli.main import app
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_notebook_session_runs(tmp_path, monkeypatch):
+def test_the_python_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     session = "".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
     session = session.replace('wa.fetch(range(1, 2001), archive="data/raw")', "wa.sample()")

@@ -34,6 +34,6 @@ def test_days_and_periods_follow_the_language():
     assert words.period(start, "week", "pt") == "02/03/2026"
 
 
-def test_columns_have_names_and_own_columns_keep_theirs():
+def test_columns_have_labels_and_added_columns_keep_their_names():
     assert words.column("loss_reason", "pt") == "motivo de perda"
     assert words.column("my_size", "pt") == "my size"

@@ -30,7 +30,7 @@ UUID = "2bce2af3-fd3f-572f-a95b-aaabdbdb7cf3"
 class Deals:
     """Deals 1 to 9 and one by UUID."""
 
-    def answer(self, key, at):
+    def response(self, key, at):
         return b'{"id": "%s"}' % key.encode() if key == UUID or int(key) < 10 else None
 
 
@@ -167,7 +167,7 @@ def test_a_server_that_does_not_listen_is_named(serve):
 def test_a_retry_after_is_waited_out(serve):
     server = serve(Times(Status(429, {"Retry-After": "1"}), 1))
     assert client(server).deal(1)
-    first, second = (r.moment for r in server.requests)
+    first, second = (r.time for r in server.requests)
     assert second - first >= 0.9
 
 

@@ -45,7 +45,7 @@ class Book:
     def write(self, code, **deal):
         self.deals[code] = {"id": uuid_of(code), "code": code, "updated_at": ago(300)} | LISTS | deal
 
-    def answer(self, key, at):
+    def response(self, key, at):
         code = int(key) if key.isdigit() else int(key[-12:])
         return body(self.deals[code]) if code in self.deals else None
 

@@ -44,7 +44,7 @@ def test_every_response_is_archived_as_received_before_it_is_parsed(serve, tmp_p
         fetch(range(1, 11), client=client(server), archive=tmp_path, progress=False)
     kept = {record.requested: record for record in Archive(tmp_path)}
     assert len(kept) == 10
-    assert kept["1"].body == Numbered().answer("1", None)
+    assert kept["1"].body == Numbered().response("1", None)
     assert kept["3"].body.startswith(b"<!doctype html>")
     assert b"\xff\xfe" in kept["4"].body
     assert (kept["5"].status, kept["5"].message.startswith("418 for")) == (418, True)
@@ -75,7 +75,7 @@ def test_a_response_that_is_too_old_is_requested_again(serve, tmp_path):
     old = datetime.now(UTC) - timedelta(days=9)
     with Archive(tmp_path) as archive:
         for code in range(1, 9):
-            archive.write(Record(str(code), 200, old, Numbered().answer(str(code), None)))
+            archive.write(Record(str(code), 200, old, Numbered().response(str(code), None)))
     with pytest.warns(
         StaleWarning, match=rf"8 of 10 responses were taken from .*, the oldest from {old:%Y-%m-%d}; max_age="
     ):
@@ -106,7 +106,7 @@ def test_the_whole_snapshot_is_rebuilt_without_network(serve, tmp_path):
 def test_a_failure_does_not_replace_an_earlier_deal(tmp_path):
     now = datetime.now(UTC)
     with Archive(tmp_path) as archive:
-        archive.write(Record("1", 200, now - timedelta(1), Numbered().answer("1", None)))
+        archive.write(Record("1", 200, now - timedelta(1), Numbered().response("1", None)))
         archive.write(Record("1", 503, now, message="503"))
         archive.write(Record("2", None, now, message="no response"))
     with pytest.warns(IncompleteWarning):
@@ -118,7 +118,7 @@ def test_a_failure_does_not_replace_an_earlier_deal(tmp_path):
 def test_a_damaged_archive_is_reported_and_what_it_lacks_is_requested(serve, tmp_path):
     server = serve()
     with Archive(tmp_path) as archive:
-        archive.write(Record("1", 200, datetime.now(UTC), Numbered().answer("1", None)))
+        archive.write(Record("1", 200, datetime.now(UTC), Numbered().response("1", None)))
     (path,) = archive.segments()
     path.write_bytes(path.read_bytes()[:-8] + b"\xff" * 40)
     with pytest.warns(IncompleteWarning, match=r"is damaged and was read only in part \(.*\); what it lacks") as caught:

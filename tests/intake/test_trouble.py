@@ -121,8 +121,8 @@ def test_a_wrong_type_in_any_declared_column_is_repaired_or_named(serve, kind):
 
 def test_a_key_given_twice_is_named_and_refused_if_the_values_differ(serve):
     class Twice(Numbered):
-        def answer(self, key, at):
-            return super().answer(key, at)[:-1] + (b', "status": 1}' if key == "1" else b', "status": 2}')
+        def response(self, key, at):
+            return super().response(key, at)[:-1] + (b', "status": 1}' if key == "1" else b', "status": 2}')
 
     with pytest.warns(IncompleteWarning, match="1 unreadable"):
         snap = fetch([1, 2], client=client(serve(Twice())), progress=False)
@@ -168,7 +168,7 @@ def test_every_id_requested_has_a_ledger_row_after_any_faults(serve, names):
     plan = {id_: faults.Status(429) if "limited" in names[int(id_) - 1] else fault for id_, fault in plan.items()}
 
     class Some(Numbered):
-        def answer(self, key, at):
+        def response(self, key, at):
             return None if names[int(key) - 1] == "gap" else body({"id": key, "code": int(key)})
 
     server = serve(Some(), faults=plan)

@@ -7,7 +7,7 @@ from strategies import days_ago
 from wegly_analytics.errors import SettingError
 from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.metrics import discounts, proposals
-from wegly_analytics.sandbox import MOMENT, TRUTH, Company
+from wegly_analytics.sandbox import TAKEN_AT, TRUTH, Company
 
 OPEN, WON, LOST = 1, 2, 3
 
@@ -104,11 +104,11 @@ def test_every_group_has_every_band(snapshot_of):
 
 
 def test_the_effect_of_a_discount_is_found_in_the_sandbox():
-    company, assembly = Company(deals_per_month=400), SnapshotBuilder()
-    for place, (code, answer) in enumerate(company.answers(MOMENT)):
-        assembly.add(place, Response(str(code), "fetched", MOMENT, 200, body=answer))
+    company, builder = Company(deals_per_month=400), SnapshotBuilder()
+    for place, (code, body) in enumerate(company.responses(TAKEN_AT)):
+        builder.add(place, Response(str(code), "fetched", TAKEN_AT, 200, body=body))
     # those made early enough to have come to their end, and the truth of the same months
-    old = assembly.snapshot(MOMENT).where(created_at=lambda made: made < "2026-01-01")
+    old = builder.snapshot(TAKEN_AT).where(created_at=lambda made: made < "2026-01-01")
     table = discounts(old, edges=(0, 0.08, 0.18), archived=True)
     truth = list(TRUTH.win_rate_by_discount(date(2025, 1, 1), date(2025, 12, 31)).values())
     assert table["n"].min() > 200

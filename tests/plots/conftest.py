@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+_SNAPSHOTS: dict[str, Any] = {}
+_TABLES: dict[tuple[str, str], pd.DataFrame] = {}
+
 
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
@@ -22,5 +25,13 @@ def _closed() -> Iterator[None]:
 
 @pytest.fixture
 def table_of(snapshot_of: Callable[..., Any]) -> Callable[[str, str], pd.DataFrame]:
-    """The table of a metric on a company, both by name."""
-    return lambda metric, company: TABLES[metric](snapshot_of(*COMPANIES[company]))
+    """A copy of the table of a metric on a company, both by name; each is computed once."""
+
+    def table(metric: str, company: str) -> pd.DataFrame:
+        if company not in _SNAPSHOTS:
+            _SNAPSHOTS[company] = snapshot_of(*COMPANIES[company])
+        if (metric, company) not in _TABLES:
+            _TABLES[metric, company] = TABLES[metric](_SNAPSHOTS[company])
+        return _TABLES[metric, company].copy(deep=True)
+
+    return table

@@ -3,7 +3,7 @@ import matplotlib as mpl
 from wegly_analytics import plots
 
 
-def test_a_weight_that_rests_on_few_closed_deals_is_hollow(table_of):
+def test_a_weight_from_few_closed_deals_is_hollow(table_of):
     table = table_of("pipeline_value", "normal")
     table["value"], table["weighted"] = [100.0, 200.0], [50.0, 80.0]
     table["deals"], table["closed"] = [30, 30], [60, 9]
@@ -16,7 +16,7 @@ def test_a_weight_that_rests_on_few_closed_deals_is_hollow(table_of):
     assert "hollow" not in plots.pipeline_value(table, ax=mpl.figure.Figure().add_subplot()).get_xlabel()
 
 
-def test_coverage_says_on_how_many_deals_the_needed_one_rests(table_of):
+def test_coverage_names_the_number_of_deals_behind_the_needed_coverage(table_of):
     table = table_of("coverage", "normal").iloc[:1].assign(booked=0.0, n=7)
     ax = plots.coverage(table)
     assert any(t.get_text().endswith("(n=7)") for t in ax.texts)

@@ -27,7 +27,7 @@ def texts(ax):
     return [t.get_text() for t in ax.texts]
 
 
-def test_a_bar_is_as_long_as_the_deal_waits_and_marked_at_what_is_typical():
+def test_a_bar_shows_the_days_in_stage_and_a_mark_the_typical_days():
     ax = plots.stalled(listing(3))
     assert [bar.get_width() for bar in ax.patches] == [100, 99, 98]
     assert {mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches} == {"#3d8fc9"}
@@ -38,7 +38,7 @@ def test_a_bar_is_as_long_as_the_deal_waits_and_marked_at_what_is_typical():
     assert ax.get_title(loc="left") == "Stalled deals (n=3)"
 
 
-def test_of_many_the_twenty_most_valuable_are_drawn_and_the_title_says_how_many_there_are():
+def test_the_twenty_most_valuable_deals_are_drawn_and_the_title_has_the_number_of_all():
     ax = plots.stalled(listing(57))
     assert len(ax.patches) == 20
     assert ax.get_title(loc="left") == "Stalled deals (n=57)"
@@ -46,13 +46,13 @@ def test_of_many_the_twenty_most_valuable_are_drawn_and_the_title_says_how_many_
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
-def test_a_deal_without_title_goes_by_its_id_and_one_without_value_says_so(missing):
+def test_a_deal_without_title_has_its_id_and_a_missing_value_is_named(missing):
     ax = plots.stalled(listing(1, title=missing, value=float("nan"), stage=missing))
     assert [t.get_text() for t in ax.get_yticklabels()] == ["deal-0"]
     assert "100 d · without value" in texts(ax)
 
 
-def test_with_groups_the_group_stands_beside_the_bar():
+def test_with_groups_the_group_is_written_beside_the_bar():
     table = listing(2, source=["web", "(not informed)"])
     table.attrs["by"] = ["source"]
     ax = plots.stalled(table, lang="pt", ax=plt.figure().gca())
@@ -61,7 +61,7 @@ def test_with_groups_the_group_stands_beside_the_bar():
     assert not any("Proposal" in text for text in texts(ax))
 
 
-def test_a_deal_that_stands_under_two_tags_is_one_in_the_title():
+def test_a_deal_with_two_tags_counts_once_in_the_title():
     table = listing(1)
     twice = pd.concat([table.assign(tag="a"), table.assign(tag="b")], ignore_index=True)
     twice.attrs = {"by": ["tag"]}

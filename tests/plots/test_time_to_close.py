@@ -23,7 +23,7 @@ def color(line):
     return mpl.colors.to_hex(line.get_color())
 
 
-def test_won_is_green_lost_is_orange_and_each_step_stands_where_the_table_says():
+def test_won_is_green_lost_is_orange_and_the_steps_are_those_of_the_table():
     table = curve([2, 4, 9, 9], [1, 2, 1, 0], [10, 10, 10, 20])
     won, lost = plots.time_to_close(table).lines
     assert (color(won), color(lost)) == ("#009e73", "#d55e00")
@@ -41,7 +41,7 @@ def test_the_bands_are_the_intervals():
         assert {*table[f"{name}_low"].round(9), *table[f"{name}_high"].round(9)} <= heights
 
 
-def test_where_few_are_at_risk_the_curve_is_dotted_and_goes_on_from_the_line():
+def test_with_few_deals_at_risk_the_curve_continues_dotted():
     table = curve([2, 4, 9], [1, 1, 1], [5, 4, 5])  # 14, then 9, then 5 at risk
     line, dots = plots.time_to_close(table).lines[:2]
     assert (line.get_linestyle(), dots.get_linestyle()) == ("-", ":")
@@ -53,7 +53,7 @@ def test_where_few_are_at_risk_the_curve_is_dotted_and_goes_on_from_the_line():
     assert "fewer than 10 at risk" in ax.get_xlabel()
 
 
-def test_below_the_days_stands_how_many_are_at_risk():
+def test_the_number_at_risk_is_written_below_the_days():
     ax = plots.time_to_close(curve([10, 20, 30, 30], [1, 2, 1, 0], [20, 30, 10, 5]))
     at_risk = {t.xy[0]: t.get_text() for t in ax.texts if t.get_text().isdigit()}
     assert list(at_risk) == ax.get_xticks().tolist() == [0, 6, 12, 18, 24, 30]
@@ -68,7 +68,7 @@ def grouped(names):
     return table
 
 
-def test_of_many_groups_the_largest_are_drawn_and_the_others_are_named():
+def test_the_largest_of_many_groups_are_drawn_and_the_others_are_named():
     ax = plots.time_to_close(grouped("abcdefgh"))
     assert len(ax.lines) == 6
     assert len({color(line) for line in ax.lines}) == 6
@@ -78,7 +78,7 @@ def test_of_many_groups_the_largest_are_drawn_and_the_others_are_named():
     assert "g" not in texts(ax)
 
 
-def test_where_a_curve_has_ended_the_deals_at_risk_are_bounded():
+def test_after_the_end_of_a_curve_the_number_at_risk_has_a_bound():
     table = grouped("ab")
     table.loc[table["source"] == "a", "days"] *= 10
     ax = plots.time_to_close(table)
@@ -89,7 +89,7 @@ def test_shares_written_beside_the_ends_do_not_overlap():
     with plots.style():
         figure = plt.figure(figsize=(6, 4), dpi=100)
         ax = plots.time_to_close(grouped("abcdef"), ax=figure.add_subplot())
-        ax.figure.canvas.draw()
+        ax.figure.draw_without_rendering()
     ends = [t for t in ax.texts if t.get_text().endswith("%")]
     assert len(ends) == 6
     boxes = sorted((t.get_window_extent() for t in ends), key=lambda box: box.y0)
@@ -97,6 +97,6 @@ def test_shares_written_beside_the_ends_do_not_overlap():
 
 
 @pytest.mark.parametrize("args", [([], [], []), ([3, 4], [0, 0], [5, 5])])
-def test_where_nothing_ended_the_card_says_so(args):
+def test_without_closed_deals_the_chart_says_so(args):
     ax = plots.time_to_close(curve(*args))
     assert any("Nothing to draw: no deal was closed." in text for text in texts(ax))

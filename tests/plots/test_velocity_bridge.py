@@ -30,7 +30,7 @@ def test_few_deals_are_drawn_hollow():
     assert ax.get_xlabel() == "money per day (9 deals closed in both periods)\n(hollow: fewer than 10)"
 
 
-def test_each_group_adds_its_gains_and_losses_up():
+def test_gains_and_losses_of_each_group_are_stacked():
     table = pd.concat([bridge([1.0, -3.0, 2.0, 0.0]).assign(source="a"), bridge([float("nan")] * 4).assign(source="b")])
     table.attrs = {"by": ["source"]}
     ax = plots.velocity_bridge(table, ax=plt.figure().gca())

@@ -1,15 +1,16 @@
-"""Saved deals in the company's place."""
+"""Saved deals in place of the simulated company."""
 
 from __future__ import annotations
 
 import gzip
+import itertools
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 import requests
 
-from wegly_analytics.sandbox import MOMENT, TOKEN, Company, Saved, Server
+from wegly_analytics.sandbox import TAKEN_AT, TOKEN, Company, Saved, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,64 +31,63 @@ def saved(folder: Path, content: str) -> Saved:
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_a_saved_company_answers_as_it_did(tmp_path: Path, name: str) -> None:
-    company = Company()
-    answers = dict(list(company.answers(MOMENT))[:200])
+def test_saved_deals_are_served_as_they_were(tmp_path: Path, name: str) -> None:
+    bodies = dict(itertools.islice(Company().responses(TAKEN_AT), 50))
     path = tmp_path / name
-    path.write_bytes(PACKED[name](b"\n".join(answers.values())))
+    path.write_bytes(PACKED[name](b"\n".join(bodies.values())))
     deals = Saved(path)
-    assert deals.codes(MOMENT) == range(1, max(answers) + 1)
-    assert dict(deals.answers(MOMENT)) == answers
-    assert deals.answer("0", MOMENT) is None
-    with Server(deals, clock=lambda: MOMENT) as server:
+    assert deals.codes(TAKEN_AT) == range(1, max(bodies) + 1)
+    assert dict(deals.responses(TAKEN_AT)) == bodies
+    assert deals.response("0", TAKEN_AT) is None
+    with Server(deals, clock=lambda: TAKEN_AT) as server:
         url = f"{server.url}/integrations/external/deals/2"
-        assert requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).content == answers[2]
+        assert requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).content == bodies[2]
 
 
-def test_lines_come_back_verbatim(tmp_path: Path) -> None:
+def test_lines_are_served_unchanged(tmp_path: Path) -> None:
     line = f'{{ "value":1.50,"code" : 12, "id":"{UUID}", "title": "Ação \\u00e9" }}'
     deals = saved(tmp_path, f"\n{line}\r\n\n")
-    for key in ("12", "012", UUID, UUID.upper()):
-        assert deals.answer(key, MOMENT) == line.encode()
-    assert deals.answer("13", MOMENT) is None
+    for requested_id in ("12", "012", UUID, UUID.upper()):
+        assert deals.response(requested_id, TAKEN_AT) == line.encode()
+    assert deals.response("13", TAKEN_AT) is None
     assert repr(deals) == f"Saved({str(tmp_path / 'deals.ndjson')!r})"
 
 
 def test_an_id_or_a_code_is_enough(tmp_path: Path) -> None:
     deals = saved(tmp_path, '{"id": "lead-7"}\n{"code": 3, "id": null}\n')
-    assert deals.answer("lead-7", MOMENT) == b'{"id": "lead-7"}'
-    assert deals.answer("3", MOMENT) == b'{"code": 3, "id": null}'
+    assert deals.response("lead-7", TAKEN_AT) == b'{"id": "lead-7"}'
+    assert deals.response("3", TAKEN_AT) == b'{"code": 3, "id": null}'
 
 
 def test_the_later_of_two_lines_counts(tmp_path: Path) -> None:
     deals = saved(tmp_path, '{"code": 1, "value": 1}\n{"code": 1, "value": 2}\n')
-    assert deals.answer("1", MOMENT) == b'{"code": 1, "value": 2}'
+    assert deals.response("1", TAKEN_AT) == b'{"code": 1, "value": 2}'
 
 
 @pytest.mark.parametrize(
-    ("line", "complaint"),
+    ("line", "message"),
     [
-        ("{", "no JSON"),
-        ("[1]", "a list where a deal should be"),
-        ("17", "a int where a deal should be"),
+        ("{", "not JSON"),
+        ("[1]", "list instead of a deal"),
+        ("17", "int instead of a deal"),
         ("{}", "neither id nor code"),
         ('{"code": true, "id": ""}', "neither id nor code"),
         ('{"code": "12"}', "neither id nor code"),
     ],
 )
-def test_a_line_that_is_no_deal_is_named(tmp_path: Path, line: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=rf"deals\.ndjson:2: {complaint}"):
+def test_a_line_that_is_not_a_deal_is_named(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"deals\.ndjson:2: {message}"):
         saved(tmp_path, f'{{"code": 1}}\n{line}\n')
 
 
 @pytest.mark.parametrize("name", ["deals.ndjson.gz", "deals.ndjson.zst"])
-def test_a_file_that_does_not_unpack_is_named(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_decompressed_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b'{"code": 1}\n')
-    with pytest.raises(ValueError, match="does not unpack"):
+    with pytest.raises(ValueError, match="cannot be decompressed"):
         Saved(path)
 
 
-def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Saved(tmp_path / "deals.ndjson")

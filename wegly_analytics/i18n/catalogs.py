@@ -32,7 +32,7 @@ class MissingTranslationError(KeyError):
 
 
 class _Strict(NullTranslations):
-    """The end of the line: a text that no catalog contains is an error."""
+    """The last fallback: a text that no catalog contains is an error."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ KEYWORDS = frozenset({"say", "note", "N_"})
 def extract(
     file: IO[bytes], keywords: Iterable[str], comment_tags: Iterable[str], options: dict[str, Any]
 ) -> Iterator[tuple[int, str, str, list[str]]]:
-    """Yield the messages of a Python file, as Babel wants them: line, function, text, comments."""
+    """Yield the messages of a Python file, in the form that Babel expects: line, function, text, comments."""
     del keywords, comment_tags, options
     for node in ast.walk(ast.parse(file.read())):
         if isinstance(node, ast.Call) and node.args and _name(node.func) in KEYWORDS:

@@ -1,4 +1,4 @@
-"""The texts that a user sees in a table or a chart, in each language; numbers and dates by Babel.
+"""The texts that a user sees in a table or a chart, in each language; Babel formats numbers and dates.
 
 The English text is the key, as in gettext: ``say("deals", "pt")``. A text that the catalog does not contain is an error
 in every language, English included.

@@ -1,4 +1,4 @@
-"""Whether what lies in the pipeline is enough."""
+"""Whether the pipeline is large enough for the target."""
 
 from __future__ import annotations
 
@@ -28,63 +28,68 @@ def coverage(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw what is booked and what may still come, beside the target of each period.
+    """Draw the booked and the open value of each period, and its target.
 
     Parameters
     ----------
     table
-        What `metrics.coverage` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.coverage` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars of what is booked, such as ``color="black"``.
+        Keywords of matplotlib for the bars of what is booked, such as ``color="black"``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        One row per group and period: a bar of what was won, a pale one of what is open behind it, a mark at the target,
-        and in words the coverage that there is, the one that is needed, and on how many closed deals that rests.
+        One row per group and period: a bar of the booked value, hatched if the period is not finished, then a pale bar
+        of the open value, and a mark at the target; beside it the coverage, the coverage needed, and the number of
+        closed deals from which the latter is computed.
 
     Raises
     ------
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("coverage", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
     ax, shown = chart.ax, chart.table
     title = chart.title("Pipeline coverage", "Pipeline coverage by {groups}")
     if not shown[["booked", "open"]].sum().sum():
         return nothing(chart, title, chart.say("Nothing to draw: nothing is booked, and nothing is expected."))
-    when = [chart.period(start) for start in shown["period"]]
-    # one period is said once, above; several stand beside each bar
-    subtitle = when[0] if chart.groups and len(set(when)) == 1 else ""
-    labels = chart.names(shown.assign(when=when), chart.groups if subtitle else [*chart.groups, "when"])
+    periods = [chart.period(start) for start in shown["period"]]
+    # a single period is the subtitle; several are written beside each bar
+    subtitle = periods[0] if chart.groups and len(set(periods)) == 1 else ""
+    labels = chart.names(shown.assign(when=periods), chart.groups if subtitle else [*chart.groups, "when"])
     size = rows(chart, labels)
     y = np.arange(len(shown))
     look = chart.marks(color=WON, height=0.55)
     booked = ax.barh(y, shown["booked"], **look)
-    waiting = ax.barh(y, shown["open"], left=shown["booked"], color=OPEN, alpha=0.45, height=look["height"])
+    unfinished = chart.unfinished()
+    for bar in np.array(booked.patches)[unfinished]:
+        bar.set(hatch="////", edgecolor=ax.get_facecolor(), linewidth=0)
+    is_open = ax.barh(y, shown["open"], left=shown["booked"], color=OPEN, alpha=0.45, height=look["height"])
     goal = ax.vlines(shown["target"], y - 0.4, y + 0.4, color=chart.ink, linewidth=2.5)
-    said = []
+    readings = []
     for place, row in enumerate(shown.to_dict("records")):
         text, end = _in_words(chart, row), np.nanmax([row["booked"] + row["open"], row["target"]])
         enough = row["coverage"] >= row["needed"] or row["booked"] >= row["target"]
         strong: dict[str, Any] = {"fontweight": "bold"} if enough else {"color": QUIET}
         chart.note(end, place, text, size * 0.9, **strong)
-        said.append(f"{shortened(one_line(labels[place]), 40)}: {text}")
+        readings.append(f"{shortened(one_line(labels[place]), 40)}: {text}")
     ax.set_xlim(0, reach(pd.concat([shown["booked"] + shown["open"], shown["target"]]), 1.02))
     chart.money_axis()
-    ax.set_xlabel(chart.say("money"))
-    legend(chart, [booked, waiting, goal], [chart.say(text) for text in ("booked", "open", "target")])
-    return finish(chart, title, "; ".join(said[:8]) + ".", subtitle)
+    label = chart.say("money")
+    ax.set_xlabel(f"{label} ({chart.say('hatched: not finished')})" if unfinished.any() else label)
+    legend(chart, [booked, is_open, goal], [chart.say(text) for text in ("booked", "open", "target")])
+    return finish(chart, title, "; ".join(readings[:8]) + ".", subtitle)
 
 
 def _in_words(chart: Chart, row: dict[Any, Any]) -> str:
@@ -94,5 +99,5 @@ def _in_words(chart: Chart, row: dict[Any, Any]) -> str:
     def times(n: float) -> str:
         return "—" if np.isnan(n) else chart.say("{n} ×", n=chart.number(n, 1))
 
-    there, needed = times(row["coverage"]), times(row["needed"])
-    return f"{chart.say('{coverage}, needed {needed}', coverage=there, needed=needed)} ({chart.count(row['n'])})"
+    existing, needed = times(row["coverage"]), times(row["needed"])
+    return f"{chart.say('{coverage}, needed {needed}', coverage=existing, needed=needed)} ({chart.count(row['n'])})"

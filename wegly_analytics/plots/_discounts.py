@@ -1,4 +1,4 @@
-"""How often deals are won at each depth of discount."""
+"""The win rate by discount."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def discounts(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw how often deals are won at each depth of discount.
+    """Draw the win rate of deals by the discount of their proposal.
 
     Parameters
     ----------
     table
-        What `metrics.discounts` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.discounts` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the dots, such as ``color="black"``.
+        Keywords of matplotlib for the dots, such as ``color="black"``.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def discounts(
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("discounts", table, ax, lang, currency, marks="line", footnote=footnote, look=kwargs)
     title = chart.title("Win rate by discount", "Win rate by discount and {groups}")
@@ -62,7 +62,7 @@ def discounts(
     if table["rate"].isna().all():
         return nothing(chart, title, chart.say("Nothing to draw: no closed deal had a priced proposal."))
     shown = table.assign(band=[_band(chart, *ends) for ends in zip(table["above"], table["up_to"], strict=True)])
-    # with groups only the bands that have deals: ten groups of six bands are read by nobody
+    # with groups, bands without deals are not shown: ten groups of six bands cannot be read
     shown = shown[shown["n"] > 0] if chart.groups else shown
     return finish(chart, title, draw_shares(chart, shown, chart.names(shown, [*chart.groups, "band"])))
 

@@ -1,4 +1,4 @@
-"""What open deals will bring in."""
+"""The money that open deals are expected to bring."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ def forecast(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw what open deals are expected to bring in, and how sure that is.
+    """Draw the money that open deals are expected to bring, with its interval.
 
     Parameters
     ----------
     table
-        What `metrics.forecast` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.forecast` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the dots, such as ``color="black"``.
+        Keywords of matplotlib for the dots, such as ``color="black"``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        One row per group: a dot at what is expected, a line from `low` to `high`, and in words both, with the number of
-        open deals. Fewer than ten deals are hollow.
+        One row per group: a dot at the expected money, a line from `low` to `high`, and beside it these figures and the
+        number of open deals. Fewer than ten deals are hollow.
 
     Raises
     ------
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("forecast", table, ax, lang, currency, marks="line", footnote=footnote, look=kwargs)
-    ax, table, days = chart.ax, chart.table, chart.one("days")
+    ax, table, days = chart.ax, chart.table, chart.setting("days")
     title = chart.say("Forecast") if days is None else chart.say("Forecast for {days} days", days=chart.number(days))
     if chart.groups:
         title += " " + chart.say("by {groups}", groups=group_names(chart.groups, lang))
@@ -63,22 +63,22 @@ def forecast(
         return nothing(chart, title, chart.say("Nothing to draw: there are no open deals with a value."))
     labels = chart.names(table, chart.groups)
     size = rows(chart, labels)
-    said = []
+    readings = []
     for y, row in enumerate(table.to_dict("records")):
         look = chart.marks(color=WON, marker="o", markersize=7, linestyle="none")
         look.setdefault("markerfacecolor", "none" if row["open"] < SMALL else look["color"])
         ax.hlines(y, row["low"], row["high"], color=look["color"], linewidth=3, alpha=0.5)
         ax.plot(row["expected"], y, **look)
-        money = {name: chart.cash(row[name]) for name in ("expected", "low", "high", "value")}
+        money = {name: chart.money(row[name]) for name in ("expected", "low", "high", "value")}
         text = chart.say("{expected} [{low} to {high}] of {value} ({n})", **money, n=chart.count(row["open"]))
         chart.note(max(row["high"], row["expected"]), y, text, size * 0.9)
-        said.append(f"{one_line(labels[y])}: {text}")
-    # a few unlikely deals are expected to bring more than they bring in most worlds
+        readings.append(f"{one_line(labels[y])}: {text}")
+    # a few unlikely deals have an expectation above the interval: in most simulations none of them is won
     ax.set_xlim(0, reach(table[["high", "expected"]].max(), 1.02))
     chart.money_axis()
-    level = chart.one("level")
-    label = chart.say("money won of what is open now; line: {level} of worlds", level=chart.percent(level or 0.8))
+    level = chart.setting("level")
+    label = chart.say("money won of what is open now; line: {level} of simulations", level=chart.percent(level or 0.8))
     if (table["open"] < SMALL).any():
         label += f"\n({chart.say('hollow: fewer than {n}', n=SMALL)})"
     ax.set_xlabel(label, fontsize="small")
-    return finish(chart, title, "; ".join(said[:8]) + ".")
+    return finish(chart, title, "; ".join(readings[:8]) + ".")

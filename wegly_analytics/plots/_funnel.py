@@ -1,4 +1,4 @@
-"""How far deals get."""
+"""How far deals get in the pipeline."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ def funnel(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw how many deals get to each stage, and how many of them are won.
+    """Draw how many deals reach each stage, and how many of them are won.
 
     Parameters
     ----------
     table
-        What `metrics.funnel` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.funnel` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars, such as ``color="black"``.
+        Keywords of matplotlib for the bars, such as ``color="black"``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        One bar per stage (and group), the won deals in it in the colour of winning; beside it the number, its share of
+        One bar per stage (and group), the won deals in it in green; beside it the number, its share of
         the stage before, and the win rate from there with its interval.
 
     Raises
@@ -56,13 +56,13 @@ def funnel(
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("funnel", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
     title = chart.title("Funnel", "Funnel by {groups}")
     table = chart.table
     if not table["reached"].sum():
-        return nothing(chart, title, chart.say("Nothing to draw: no deal got to any stage."))
+        return nothing(chart, title, chart.say("Nothing to draw: no deal reached a stage."))
     several = "pipeline" in table.columns and table["pipeline"].nunique(dropna=False) > 1
     labels = chart.names(table, [*chart.groups, *(["pipeline"] if several else []), "stage"])
     size = rows(chart, labels)
@@ -71,13 +71,13 @@ def funnel(
     chart.ax.barh(y, table["won"], color=WON, height=chart.look.get("height", 0.66))
     beside = [_in_words(chart, row) for row in table.to_dict("records")]
     chart.label_bars(bars, beside, size * 0.9)
-    said = [f"{one_line(label)}: {text}" for label, text in zip(labels, beside, strict=True)]
+    readings = [f"{one_line(label)}: {text}" for label, text in zip(labels, beside, strict=True)]
     chart.ax.set_xlim(0, reach(table["reached"], 1.02))
     chart.count_axis()
     chart.ax.locator_params(axis="x", nbins=5, integer=True)
     chart.ax.set_xlabel(chart.say("deals (share of the stage before); green: won"))
-    pipeline = chart.one("pipeline")
-    return finish(chart, title, "; ".join(said[:8]) + ".", "" if pipeline is None else str(pipeline))
+    pipeline = chart.setting("pipeline")
+    return finish(chart, title, "; ".join(readings[:8]) + ".", "" if pipeline is None else str(pipeline))
 
 
 def _in_words(chart: Chart, row: dict[Any, Any]) -> str:

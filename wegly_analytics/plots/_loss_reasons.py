@@ -40,36 +40,36 @@ def loss_reasons(
     Parameters
     ----------
     table
-        What `metrics.loss_reasons` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.loss_reasons` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     kind
         ``"pareto"``, ``"bars"`` or ``"heat"``; if not given, a heat map for a table with groups or periods, else a
         Pareto chart. A table with periods can only be a heat map.
     **kwargs
-        How matplotlib draws the bars, such as ``color="black"``.
+        Keywords of matplotlib for the bars, such as ``color="black"``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Pareto: one bar per reason, a line through the deals added up so far, and for each reason the number of deals,
-        their share, and the shares added up. Bars: the same without the line, one for each group and reason. Heat map:
+        Pareto: one bar per reason, a line of the cumulative number of deals, and for each reason the number of deals,
+        their share, and the cumulative share. Bars: the same without the line, one for each group and reason. Heat map:
         one row per reason, one column per group or period, shaded by the reason's share of the column; columns of fewer
-        than ten deals, and periods that are not finished, are hollow. Of many groups the largest have a column of their
-        own. Bars of deals without a reason are grey.
+        than ten deals, and periods that are not finished, are hollow. The smallest of many groups share a
+        column. Bars of deals without a reason are grey.
 
     Raises
     ------
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     _check_kind(kind, *read("loss_reasons", table))
     chart = begin("loss_reasons", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
@@ -84,7 +84,7 @@ def loss_reasons(
 
 
 def _check_kind(kind: Any, table: pd.DataFrame, groups: list[str]) -> None:
-    """Refuse a kind that there is not, or that does not go with the table."""
+    """Refuse an unknown kind, or one that cannot show the table."""
     if kind is None:
         return
     over_time = "period" in table.columns
@@ -100,24 +100,24 @@ def _bars(chart: Chart, title: str, kind: Kind) -> Axes:
     size = rows(chart, labels)
     colors = [QUIET if reason == UNINFORMED else LOST for reason in table["loss_reason"]]
     bars = ax.barh(range(len(table)), table["deals"], **chart.marks(color=colors, height=0.72))
-    said, beside = [], []
+    readings, beside = [], []
     for y, row in enumerate(table.to_dict("records")):
         text = chart.say("{deals} ({share})", deals=chart.number(row["deals"]), share=chart.percent(row["share"]))
-        said.append(f"{one_line(labels[y])}: {text}")
+        readings.append(f"{one_line(labels[y])}: {text}")
         if y and not chart.groups:
-            text += f"   {chart.say('{share} together', share=chart.percent(row['cumulative']))}"
+            text += f"   {chart.say('{share} cumulative', share=chart.percent(row['cumulative']))}"
         beside.append(text)
     ends = table["deals"]
     if kind == "pareto":
         ends = table["deals"].cumsum()
         ax.plot(ends, range(len(table)), "o-", color=QUIET, markersize=3.5, linewidth=1.2)
-        for y, text in enumerate(beside):  # beside the line, not the bar
+        for y, text in enumerate(beside):  # beside the line, not beside the bar
             chart.note(ends.iloc[y], y, text, size)
     else:
         chart.label_bars(bars, beside, size)
     ax.set_xlim(0, reach(ends, 1.05))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     chart.count_axis()
-    line = f" ({chart.say('line: added up')})" if kind == "pareto" else ""
+    line = f" ({chart.say('line: cumulative')})" if kind == "pareto" else ""
     ax.set_xlabel(chart.say("lost deals") + line)
-    return finish(chart, title, "; ".join(said[:5]) + ".")
+    return finish(chart, title, "; ".join(readings[:5]) + ".")

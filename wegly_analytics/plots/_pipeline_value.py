@@ -1,4 +1,4 @@
-"""What open deals in each stage are worth."""
+"""The value of open deals in each stage."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def pipeline_value(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw what the open deals in each stage are worth, and the part of it to be expected from history.
+    """Draw the value of the open deals in each stage, and the part of it that history lets expect.
 
     Parameters
     ----------
     table
-        What `metrics.pipeline_value` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.pipeline_value` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars, such as ``color="black"``.
+        Keywords of matplotlib for the bars, such as ``color="black"``.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def pipeline_value(
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("pipeline_value", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
     ax, table = chart.ax, chart.table
@@ -77,7 +77,7 @@ def pipeline_value(
     ax.barh(y, shown["weighted"].fillna(0.0), color=fill, edgecolor=color, height=height)
     beside = [_in_words(chart, row) for row in shown.to_dict("records")]
     chart.label_bars(bars, beside, size * 0.9)
-    said = [f"{one_line(label)}: {text}" for label, text in zip(labels, beside, strict=True)]
+    readings = [f"{one_line(label)}: {text}" for label, text in zip(labels, beside, strict=True)]
     ax.set_xlim(0, reach(shown["value"], 1.02))
     chart.money_axis()
     label = chart.say("open value; full colour: weighted by the stage's win rate")
@@ -86,10 +86,10 @@ def pipeline_value(
     ax.set_xlabel(label, fontsize="small")
     without = int(shown["no_value"].sum())
     subtitle = chart.say("{n} open deals have no value", n=chart.number(without)) if without else ""
-    return finish(chart, title, "; ".join(said[:8]) + ".", subtitle)
+    return finish(chart, title, "; ".join(readings[:8]) + ".", subtitle)
 
 
 def _in_words(chart: Chart, row: dict[Any, Any]) -> str:
-    weighted = "—" if np.isnan(row["weighted"]) else chart.cash(row["weighted"])
-    value, n = chart.cash(row["value"]), chart.count(row["deals"])
+    weighted = "—" if np.isnan(row["weighted"]) else chart.money(row["weighted"])
+    value, n = chart.money(row["value"]), chart.count(row["deals"])
     return chart.say("{value}, weighted {weighted} ({n})", value=value, weighted=weighted, n=n)

@@ -1,4 +1,4 @@
-"""What became of proposals."""
+"""The outcome of proposals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _STATES: Final = {"approved": WON, "rejected": LOST, "expired": GROUPS[1], "withdrawn": QUIET, "pending": OPEN}
 _ROOM: Final = 0.06
-"""The least share of a bar in which a percentage can be read."""
+"""The smallest share of a bar that has room for a percentage."""
 
 
 def proposals(
@@ -30,22 +30,22 @@ def proposals(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw what became of proposals, as shares of those that were sent.
+    """Draw the outcome of proposals, as shares of those that were sent.
 
     Parameters
     ----------
     table
-        What `metrics.proposals` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.proposals` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars, such as ``color="black"``.
+        Keywords of matplotlib for the bars, such as ``color="black"``.
 
     Returns
     -------
@@ -58,11 +58,11 @@ def proposals(
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("proposals", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
     ax, shown = chart.ax, chart.table
-    title = chart.title("What became of proposals", "What became of proposals, by {groups}")
+    title = chart.title("Outcome of proposals", "Outcome of proposals, by {groups}")
     if not shown["sent"].sum():
         return nothing(chart, title, chart.say("Nothing to draw: there are no proposals."))
     labels = chart.names(shown, chart.groups)
@@ -77,15 +77,15 @@ def proposals(
         inside = [chart.percent(each) if each >= _ROOM else "" for each in share]
         chart.label_bars(bars, inside, size * 0.85, padding=0, label_type="center", color="#111")
         left += share
-    said = []
+    readings = []
     for y, row in enumerate(shown.to_dict("records")):
         n = chart.count(row["sent"])
         chart.note(1, y, n, size)
         if row["sent"]:
             approved = chart.percent(row["approved"] / row["sent"])
-            said.append(f"{one_line(labels[y])}: {approved} {chart.say('approved')}, {n}")
+            readings.append(f"{one_line(labels[y])}: {approved} {chart.say('approved')}, {n}")
     ax.set_xlim(0, 1)
     chart.share_axis()
     ax.set_xlabel(chart.say("share of proposals sent"))
     legend(chart, *ax.get_legend_handles_labels())
-    return finish(chart, title, "; ".join(said) + ".")
+    return finish(chart, title, "; ".join(readings) + ".")

@@ -1,4 +1,4 @@
-"""A chart as a file, without touching anyone's figures."""
+"""A chart as a file, without a change to open figures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def save(
     size: tuple[float, float] | None = None,
     **options: Any,
 ) -> Path:
-    """Draw a table and save the chart as a picture.
+    """Draw a table and save the chart as an image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Open deals that have been waiting for too long."""
+"""Open deals that have been in their stage for too long."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from wegly_analytics.plots.chart import Chart
 
 _MOST: Final = 20
-"""So many deals can be read in one chart, and called in one day."""
+"""The deals that are drawn: as many as can be read in one chart."""
 
 _PLACE: Final = 20
-"""Letters of a stage or group beside a bar."""
+"""The length of the name of a stage or group beside a bar."""
 
 
 def stalled(
@@ -39,17 +39,17 @@ def stalled(
     Parameters
     ----------
     table
-        What `metrics.stalled` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.stalled` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars, such as ``color="black"``.
+        Keywords of matplotlib for the bars, such as ``color="black"``.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def stalled(
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("stalled", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
     ax, deals = chart.ax, chart.table
@@ -78,17 +78,17 @@ def stalled(
         ax.vlines(days, y - 0.4, y + 0.4, color=chart.ink, linewidth=2)
     beside = _beside(chart, first)
     chart.label_bars(bars, beside, size)
-    said = [f"{one_line(label)}: {text}" for label, text in zip(labels, beside, strict=True)]
+    readings = [f"{one_line(label)}: {text}" for label, text in zip(labels, beside, strict=True)]
     ax.set_xlim(0, reach(first[["days", "typical_days"]].max(), 1.02))
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     chart.count_axis()
     ax.set_xlabel(chart.say("days in stage"))
     subtitle = []
-    if (q := chart.one("q")) is not None:
+    if (q := chart.setting("q")) is not None:
         subtitle.append(chart.say("mark: {share} had left by then", share=chart.percent(q)))
     if len(deals) > len(first):
         subtitle.append(chart.say("the {n} most valuable", n=len(first)))
-    return finish(chart, title, "; ".join(said) + ".", " · ".join(subtitle))
+    return finish(chart, title, "; ".join(readings) + ".", " · ".join(subtitle))
 
 
 def _beside(chart: Chart, first: pd.DataFrame) -> list[str]:
@@ -96,7 +96,7 @@ def _beside(chart: Chart, first: pd.DataFrame) -> list[str]:
     beside = []
     for row, place in zip(first.to_dict("records"), places, strict=True):
         days = chart.say("{days} d", days=chart.number(row["days"]))
-        worth = chart.say("without value") if pd.isna(row["value"]) else chart.cash(row["value"])
+        value = chart.say("without value") if pd.isna(row["value"]) else chart.money(row["value"])
         where = [] if pd.isna(place) else [shortened(one_line(str(place)), _PLACE)]
-        beside.append(" · ".join([days, worth, *where]))
+        beside.append(" · ".join([days, value, *where]))
     return beside

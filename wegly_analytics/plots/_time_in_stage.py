@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from wegly_analytics.plots.axis import reach, rows
 from wegly_analytics.plots.chart import begin
-from wegly_analytics.plots.labels import one_line, shortened
+from wegly_analytics.plots.labels import group_name, one_line, shortened
 from wegly_analytics.plots.layout import finish, nothing
 from wegly_analytics.plots.style import PLAIN
 
@@ -34,31 +34,31 @@ def time_in_stage(
     Parameters
     ----------
     table
-        What `metrics.time_in_stage` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.time_in_stage` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars, such as ``color="black"``.
+        Keywords of matplotlib for the bars, such as ``color="black"``.
 
     Returns
     -------
     matplotlib.axes.Axes
         For each stage a bar from the first to the third quartile, open to the right where the third is not reached,
-        the median marked and labelled, and the deals that left and that are still in it. Several pipelines stand one
-        below the other under their names.
+        the median marked and labelled, and the deals that left and that are still in it. Several pipelines are drawn
+        one below the other, with their names as headings.
 
     Raises
     ------
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("time_in_stage", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
     ax, stages = chart.ax, chart.table
@@ -69,7 +69,7 @@ def time_in_stage(
     size = rows(chart, labels)
     end = reach(stages[["p25", "p50", "p75"]].max(), 1.08)
     look = chart.marks(color=PLAIN, height=0.55)
-    said = []
+    readings = []
     for y, row in zip(places, stages.to_dict("records"), strict=True):
         left, still_in = chart.number(row["left"]), chart.number(row["still_in"])
         counts = chart.say("{left} left, {still_in} still in", left=left, still_in=still_in)
@@ -82,12 +82,12 @@ def time_in_stage(
         if not reached:
             ax.plot(end, y, ">", color=look["color"], markersize=6)
         if np.isnan(row["p50"]):
-            median = chart.say("more than half still in")
+            median = chart.say("more than half still in stage")
         else:
             ax.vlines(row["p50"], y - 0.3, y + 0.3, color=look["color"], linewidth=3)
             median = chart.say("{days} d", days=chart.number(row["p50"], 0 if row["p50"] >= 3 else 1))
         chart.note(right, y, f"{median}   ({counts})", size, xytext=(8, 0))
-        said.append(f"{one_line(labels[y])}: {median}")
+        readings.append(f"{one_line(labels[y])}: {median}")
     for y, heading in headings.items():
         place = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "fontweight": "bold"}
         chart.note(0, y, shortened(heading, 48), size, **place)
@@ -95,16 +95,16 @@ def time_in_stage(
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     chart.count_axis()
     ax.set_xlabel(chart.say("days in stage"))
-    return finish(chart, title, "; ".join(said) + ".")
+    return finish(chart, title, "; ".join(readings) + ".")
 
 
 def _rows(chart: Chart) -> tuple[list[str], list[int], dict[int, str]]:
-    """Name the rows, and say at which row each stage of the table stands and which rows are headings."""
+    """Name the rows, and give the row of each stage of the table and the rows of the headings."""
     stages = chart.table
     gone = chart.say("(no pipeline any more)")
     above = [*chart.groups, *(["pipeline"] if "pipeline" in stages.columns else [])]
     keys = [
-        " · ".join(gone if pd.isna(each) else str(each) for each in row)
+        " · ".join(gone if pd.isna(each) else group_name(each, chart.lang) for each in row)
         for row in stages[above].astype(object).to_numpy().tolist()
     ]
     several = len(set(keys)) > 1

@@ -12,7 +12,7 @@ from wegly_analytics.i18n.texts import listed
 from wegly_analytics.plots.axis import reach, series
 from wegly_analytics.plots.chart import SMALL, begin
 from wegly_analytics.plots.labels import shortened
-from wegly_analytics.plots.layout import finish, nothing
+from wegly_analytics.plots.layout import finish, lay_out, nothing
 from wegly_analytics.plots.style import GROUPS, LOST, WON
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from wegly_analytics.plots.chart import Chart
 
 _MOST: Final = 6
-"""Curves of so many groups can be told apart."""
+"""The groups that are drawn: more curves cannot be distinguished."""
 
 _LABEL: Final = 22
-"""Letters of a name beside the deals at risk."""
+"""The length of a name beside the deals at risk."""
 
 
 def time_to_close(
@@ -37,36 +37,36 @@ def time_to_close(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw which share of deals is won and lost by each day after their creation.
+    """Draw the shares of deals won and lost by each day after their creation.
 
     Parameters
     ----------
     table
-        What `metrics.time_to_close` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.time_to_close` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the curves, such as ``color="black"``.
+        Keywords of matplotlib for the curves, such as ``color="black"``.
 
     Returns
     -------
     matplotlib.axes.Axes
         Steps for won and lost with their intervals as bands, dotted where fewer than ten deals are at risk; below the
-        days, how many are. A table with groups is drawn as the won curves of the six largest ones; `alt_text` names the
-        others.
+        days, the number at risk. A table with groups is drawn as the won curves of the six largest ones;
+        `alt_text` names the others.
 
     Raises
     ------
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("time_to_close", table, ax, lang, currency, marks="line", footnote=footnote, look=kwargs)
     title = chart.title("Won and lost by age of deals", "Won by age, by {groups}")
@@ -75,7 +75,7 @@ def time_to_close(
         return nothing(chart, title, chart.say("Nothing to draw: no deal was closed."))
     parts = _parts(chart)
     drawn = parts[:_MOST]
-    # each with its name, its rows, what it shows, and its colour
+    # name, rows, outcome and colour of each curve
     curves = [(name, part, "won", GROUPS[n]) for n, (name, part) in enumerate(drawn)]
     if not chart.groups:
         curves = [(chart.say(kind), curve, kind, color) for kind, color in (("won", WON), ("lost", LOST))]
@@ -93,16 +93,16 @@ def time_to_close(
     if any((part["at_risk"] < SMALL).any() for _, part in drawn):
         label += f"\n({chart.say('dotted: fewer than {n} at risk', n=SMALL)})"
     _at_risk(chart, drawn, ticks, label)
-    said = _name_ends(chart, curves, end)
+    readings = _name_ends(chart, curves, end)
     subtitle = chart.say("share of deals won") if chart.groups else chart.say("share of deals")
     if len(parts) > len(drawn):
         subtitle += " · " + chart.say("the {drawn} largest of {all} groups", drawn=len(drawn), all=len(parts))
-        said.append(chart.say("not drawn: {names}", names=listed(name for name, _ in parts[_MOST:])))
-    return finish(chart, title, "; ".join(said) + ".", subtitle)
+        readings.append(chart.say("not drawn: {names}", names=listed(name for name, _ in parts[_MOST:])))
+    return finish(chart, title, "; ".join(readings) + ".", subtitle)
 
 
 def _parts(chart: Chart) -> list[tuple[str, pd.DataFrame]]:
-    """Take a table apart into its groups, ordinal ones in order, else those with most deals first."""
+    """Split a table into its groups: ordinal ones in order, others by their number of deals."""
     if not chart.groups:
         return [(chart.say("at risk"), chart.table)]
     first = chart.table.groupby(list(chart.groups), sort=False, observed=True)["at_risk"].transform("max")
@@ -111,7 +111,7 @@ def _parts(chart: Chart) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _steps(chart: Chart, part: pd.DataFrame, kind: str, color: str, end: float, alpha: float) -> None:
-    """Draw one curve until a little after its last step, and its band."""
+    """Draw one curve and its band, to shortly after the last step."""
     share, low, high = (part[f"p_{kind}{name}"].to_numpy() for name in ("", "_low", "_high"))
     days = np.append(part["days"], min(part["days"].iloc[-1] + 0.015 * end, end))
     share, low, high = (np.append(each, each[-1]) for each in (share, low, high))
@@ -127,7 +127,7 @@ def _steps(chart: Chart, part: pd.DataFrame, kind: str, color: str, end: float, 
 
 
 def _at_risk(chart: Chart, parts: list[tuple[str, pd.DataFrame]], ticks: list[float], label: str) -> None:
-    """Write below the days how many deals had not ended before, one line for each curve, and then the axis' label."""
+    """Write the number of deals at risk below the days, one line for each curve, and then the label of the axis."""
     base = chart.base
     size, several = base * 0.8, bool(chart.groups)
     line, top = size * 1.25, base * 1.2 + 8
@@ -137,16 +137,16 @@ def _at_risk(chart: Chart, parts: list[tuple[str, pd.DataFrame]], ticks: list[fl
     for n, (name, part) in enumerate(parts):
         look = {"color": GROUPS[n]} if several else {}
         down = -top - line * (n + several)
-        first = chart.number(part["at_risk"].iloc[0])  # stands around the axis, half of it among the names
+        first = chart.number(part["at_risk"].iloc[0])  # centred on the axis, so half of it is beside the names
         chart.note(0, 0, shortened(name, _LABEL), size, **place, **look, xytext=(-8 - size * 0.3 * len(first), down))
         for tick in ticks:
             at: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "xytext": (0, down)}
-            chart.note(tick, 0, _watched(chart, part, tick), size, **at, **look, ha="center", va="top")
+            chart.note(tick, 0, _number_at_risk(chart, part, tick), size, **at, **look, ha="center", va="top")
     chart.ax.set_xlabel(label, labelpad=line * (len(parts) + several) + 4)
 
 
-def _watched(chart: Chart, part: pd.DataFrame, day: float) -> str:
-    """Say how many deals were at risk on a day; the table knows it of days on which something ended."""
+def _number_at_risk(chart: Chart, part: pd.DataFrame, day: float) -> str:
+    """Give the number of deals at risk on a day; the table has it for days on which a deal ended."""
     later = part.loc[part["days"] >= day, "at_risk"]
     if len(later):
         return chart.number(later.iloc[0])
@@ -156,9 +156,9 @@ def _watched(chart: Chart, part: pd.DataFrame, day: float) -> str:
 
 
 def _name_ends(chart: Chart, curves: list[tuple[str, pd.DataFrame, str, str]], end: float) -> list[str]:
-    """Write each curve's last share beside its end, none over another; gives what was said."""
+    """Write the last share of each curve beside its end, without overlaps; return the figures in words."""
     ax, size = chart.ax, chart.base * 0.9
-    chart.figure.draw_without_rendering()  # now the layout is known, and with it the height
+    lay_out(chart.figure)  # now the height of the axes is known
     height = ax.get_window_extent().height * 72 / chart.figure.dpi
     gap = size * 1.5 / height * ax.get_ylim()[1]
     ends = np.array([part[f"p_{kind}"].iloc[-1] for _, part, kind, _ in curves])
@@ -169,9 +169,9 @@ def _name_ends(chart: Chart, curves: list[tuple[str, pd.DataFrame, str, str]], e
     for n in order[::-1]:
         places[n] = min(places[n], ceiling)
         ceiling = places[n] - gap
-    said = []
+    readings = []
     for (name, part, _, color), share, place in zip(curves, ends, places, strict=True):
         reached, last = chart.percent(share), chart.number(part["days"].iloc[-1])
         chart.note(end, place, reached if chart.groups else f"{name} {reached}", size, color=color)
-        said.append(chart.say("{name}: {share} by day {days}", name=name, share=reached, days=last))
-    return said
+        readings.append(chart.say("{name}: {share} by day {days}", name=name, share=reached, days=last))
+    return readings

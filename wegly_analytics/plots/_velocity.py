@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from wegly_analytics.plots.chart import Chart
 
-_ROOMY: Final = 12
-"""Up to so many rows have room for their levers."""
+_MOST_WITH_LEVERS: Final = 12
+"""The number of rows up to which there is room for the levers."""
 
 _LINES: Final = frozenset({"alpha", "linestyle", "linewidth", "zorder"})
 """Keywords that lines have in common with bars."""
@@ -34,22 +34,22 @@ def velocity(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw how much money the pipeline makes a day, with the four levers it is made of.
+    """Draw the money that the pipeline makes per day, with its four levers.
 
     Parameters
     ----------
     table
-        What `metrics.velocity` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.velocity` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars or lines, such as ``color="black"``.
+        Keywords of matplotlib for the bars or lines, such as ``color="black"``.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def velocity(
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("velocity", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
     title = chart.title("Pipeline velocity", "Pipeline velocity by {groups}")
@@ -74,20 +74,20 @@ def velocity(
 def _bars(chart: Chart, title: str) -> Axes:
     ax, table = chart.ax, chart.table
     labels = chart.names(table, chart.groups)
-    roomy = len(table) <= _ROOMY
-    size = rows(chart, labels, 2 if roomy else 1)
+    has_room = len(table) <= _MOST_WITH_LEVERS
+    size = rows(chart, labels, 2 if has_room else 1)
     bars = ax.barh(range(len(table)), table["velocity"].fillna(0), **chart.marks(color=PLAIN, height=0.6))
-    beside, said = [], []
+    beside, readings = [], []
     for label, row in zip(labels, table.to_dict("records"), strict=True):
         known = not np.isnan(row["velocity"])
-        text = [chart.cash(row["velocity"]), _levers(chart, row)] if known else ["—"]
-        beside.append("\n".join(text if roomy else text[:1]))
-        said.append(f"{one_line(label)}: {', '.join(text)}")
+        text = [chart.money(row["velocity"]), _levers(chart, row)] if known else ["—"]
+        beside.append("\n".join(text if has_room else text[:1]))
+        readings.append(f"{one_line(label)}: {', '.join(text)}")
     chart.label_bars(bars, beside, size * 0.9)
     ax.set_xlim(0, reach(table["velocity"], 1.05))
     chart.money_axis(bins=5)
     ax.set_xlabel(chart.say("money per day"))
-    return finish(chart, title, "; ".join(said[:5]) + ".")
+    return finish(chart, title, "; ".join(readings[:5]) + ".")
 
 
 def _over_time(chart: Chart, title: str) -> Axes:
@@ -109,20 +109,21 @@ def _over_time(chart: Chart, title: str) -> Axes:
         legend(chart, ax.get_lines()[: 2 * len(GROUPS) : 2], [name for name, _ in parts[: len(GROUPS)]])
     elif len(finished):
         last = finished.iloc[-1]
-        money = chart.cash(last["velocity"])
+        money = chart.money(last["velocity"])
         reading = f"{chart.period(last['period'])}: {_levers(chart, last.to_dict())} = {money}"
-        paper = {"facecolor": ax.get_facecolor(), "alpha": 0.8, "linewidth": 0, "pad": 1}
-        above: dict[str, Any] = {"xytext": (0, 8), "ha": "center", "va": "bottom", "bbox": paper}
+        box = {"facecolor": ax.get_facecolor(), "alpha": 0.8, "linewidth": 0, "pad": 1}
+        above: dict[str, Any] = {"xytext": (0, 8), "ha": "center", "va": "bottom", "bbox": box}
         chart.note(float(last["place"]), last["velocity"], money, chart.base * 0.9, **above)
     ax.set_ylim(0, reach(chart.table["velocity"], 1.15))
     chart.money_axis("y", 6)
     ax.set_ylabel(chart.say("money per day"))
     label = chart.say("period")
-    ax.set_xlabel(f"{label} ({chart.say('dotted: not finished')})" if shown["running"].any() else label)
+    is_dotted = (shown["running"] & shown["velocity"].notna()).any()
+    ax.set_xlabel(f"{label} ({chart.say('dotted: not finished')})" if is_dotted else label)
     return finish(chart, title, f"{reading}." if reading else "", reading)
 
 
 def _levers(chart: Chart, row: dict[Any, Any]) -> str:
     deals, days = chart.number(row["deals"]), chart.number(row["days"])
-    rate, value = chart.percent(row["win_rate"]), chart.cash(row["value"])
+    rate, value = chart.percent(row["win_rate"]), chart.money(row["value"])
     return chart.say("{deals} deals × {rate} × {value} ÷ {days} d", deals=deals, rate=rate, value=value, days=days)

@@ -1,4 +1,4 @@
-"""Why the pipeline became faster or slower."""
+"""The levers that changed the pipeline velocity."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def velocity_bridge(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw what each lever did to the velocity, from the earlier period to the later one.
+    """Draw what each lever contributes to the change of the velocity between two periods.
 
     Parameters
     ----------
     table
-        What `metrics.velocity_bridge` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.velocity_bridge` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars, such as ``color="black"``.
+        Keywords of matplotlib for the bars, such as ``color="black"``.
 
     Returns
     -------
@@ -64,14 +64,14 @@ def velocity_bridge(
         A waterfall, read from the top: the earlier velocity, the gain or loss by each lever, the later velocity; each
         labelled with the lever's own change; hollow where fewer than ten deals were closed in both periods.
         A table with groups has one row for each group: the losses of its levers to the left, the gains
-        to the right, a diamond at what they come to; groups that cannot be split keep their row.
+        to the right, a diamond at the total; groups whose change cannot be split keep their row.
 
     Raises
     ------
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("velocity_bridge", table, ax, lang, currency, marks="barh", footnote=footnote, look=kwargs)
     title = chart.title("What changed the pipeline velocity", "What changed the pipeline velocity, by {groups}")
@@ -94,22 +94,22 @@ def _waterfall(chart: Chart, title: str) -> Axes:
     ax = chart.ax
     levers = chart.table.set_index("lever").loc[list(_LEVERS)]
     ends = [row["deals"] * row["win_rate"] * row["value"] / row["days"] for row in (levers["from"], levers["to"])]
-    labels = [_when(chart, "start"), *(chart.say(name) for name in _LEVERS.values()), _when(chart, "end")]
+    labels = [_period(chart, "start"), *(chart.say(name) for name in _LEVERS.values()), _period(chart, "end")]
     size = rows(chart, labels)
     reached = np.cumsum([ends[0], *levers["part"]])
     ax.barh([0, len(labels) - 1], ends, color=QUIET, height=0.6)
     for y, end in ((0, ends[0]), (len(labels) - 1, ends[1])):
-        chart.note(max(end, 0), y, chart.cash(end), size, fontweight="bold")
-    n = chart.one("n")
+        chart.note(max(end, 0), y, chart.money(end), size, fontweight="bold")
+    n = chart.setting("n")
     sure = n is None or n >= SMALL
-    said = []
+    readings = []
     for y, (lever, row) in enumerate(levers.iterrows(), start=1):
         color = WON if row["part"] >= 0 else LOST
         look = chart.marks(height=0.6, edgecolor=color, facecolor=color if sure else "none")
         ax.barh(y, row["part"], left=reached[y - 1], **look)
         text = f"{_signed(chart, row['part'])}   ({_change(chart, str(lever), row)})"
         chart.note(max(reached[y - 1], reached[y]), y, text, size)
-        said.append(f"{labels[y]}: {text}")
+        readings.append(f"{labels[y]}: {text}")
     for y, at in enumerate(reached):
         ax.vlines(at, y - 0.3, y + 1.3, color=QUIET, linewidth=0.8, alpha=0.7)
     ax.set_xlim(min(0.0, *reached) * 1.05, reach(max(*reached, *ends), 1.05))
@@ -117,8 +117,8 @@ def _waterfall(chart: Chart, title: str) -> Axes:
     if n is not None:
         label += f" ({chart.say('{n} deals closed in both periods', n=chart.number(n))})"
     ax.set_xlabel(label if sure else f"{label}\n({chart.say('hollow: fewer than {n}', n=SMALL)})", fontsize="small")
-    first, last = (chart.cash(end) for end in ends)
-    return finish(chart, title, f"{labels[0]}: {first}; {'; '.join(said)}; {labels[-1]}: {last}.")
+    first, last = (chart.money(end) for end in ends)
+    return finish(chart, title, f"{labels[0]}: {first}; {'; '.join(readings)}; {labels[-1]}: {last}.")
 
 
 def _by_group(chart: Chart, title: str) -> Axes:
@@ -131,7 +131,7 @@ def _by_group(chart: Chart, title: str) -> Axes:
         order = change.sort_index().index
     labels = chart.names(wide.drop_duplicates("row").set_index("row").loc[order], groups)
     size = rows(chart, labels)
-    said = []
+    readings = []
     for y, (label, row) in enumerate(zip(labels, order, strict=True)):
         if np.isnan(change[row]):
             chart.note(0, y, "—", size, color=QUIET)
@@ -145,21 +145,21 @@ def _by_group(chart: Chart, title: str) -> Axes:
         ax.plot(change[row], y, "D", color=chart.ink, markersize=4)
         text = _signed(chart, change[row])
         chart.note(gains, y, text, size)
-        said.append(f"{one_line(label)}: {text}")
+        readings.append(f"{one_line(label)}: {text}")
     ax.axvline(0, color=chart.ink, linewidth=0.8)
     low = float(parts.clip(upper=0).sum(axis=1).min())
     high = float(parts.clip(lower=0).sum(axis=1).max())
     ax.set_xlim(low * 1.05, high * 1.05 if high > 0 else abs(low) * 0.05 or 1.0)
-    span = chart.say("{start} to {end}, ◆ in all", start=_when(chart, "start"), end=_when(chart, "end"))
+    span = chart.say("{start} to {end}, ◆ total", start=_period(chart, "start"), end=_period(chart, "end"))
     ax.set_xlabel(f"{chart.say('change of money per day')}\n{span}", fontsize="small")
-    _key(chart)
-    return finish(chart, title, "; ".join(said[:5]) + ".", subtitle=" ")
+    _legend(chart)
+    return finish(chart, title, "; ".join(readings[:5]) + ".", subtitle=" ")
 
 
-def _key(chart: Chart) -> None:
-    """Name the colours of the levers in one line above the rows."""
+def _legend(chart: Chart) -> None:
+    """Explain the colours of the levers in one line above the rows."""
     narrow: dict[str, Any] = {"handlelength": 0.8, "handletextpad": 0.4, "columnspacing": 0.9, "borderpad": 0}
-    key = chart.ax.legend(
+    legend = chart.ax.legend(
         handles=[Patch(color=_COLORS[name], label=chart.say(text)) for name, text in _SHORT.items()],
         loc="lower left",
         bbox_to_anchor=(0, 1),
@@ -168,14 +168,14 @@ def _key(chart: Chart) -> None:
         borderaxespad=0.2,
         **narrow,
     )
-    key.set_in_layout(False)  # the title leaves it its room
+    legend.set_in_layout(False)  # the empty subtitle keeps room for it
 
 
-def _when(chart: Chart, end: str) -> str:
-    day = chart.one(end)
+def _period(chart: Chart, end: str) -> str:
+    day = chart.setting(end)
     if not day:
         return chart.say("earlier" if end == "start" else "later")
-    return texts.period(pd.Timestamp(day), chart.one("every"), chart.lang)
+    return texts.period(pd.Timestamp(day), chart.setting("every"), chart.lang)
 
 
 def _change(chart: Chart, lever: str, row: pd.Series[Any]) -> str:
@@ -184,7 +184,7 @@ def _change(chart: Chart, lever: str, row: pd.Series[Any]) -> str:
             case "win_rate":
                 return chart.percent(value)
             case "value":
-                return chart.cash(value)
+                return chart.money(value)
             case "days":
                 return chart.say("{days} d", days=chart.number(value))
         return chart.number(value)
@@ -193,4 +193,4 @@ def _change(chart: Chart, lever: str, row: pd.Series[Any]) -> str:
 
 
 def _signed(chart: Chart, value: float) -> str:
-    return ("+" if value >= 0 else "−") + chart.cash(abs(value))
+    return ("+" if value >= 0 else "−") + chart.money(abs(value))

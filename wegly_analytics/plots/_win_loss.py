@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wegly_analytics.plots.chart import Chart
 
 _NUMBERED = 40
-"""Up to so many periods have room for a number at each bar."""
+"""The number of periods up to which there is room for a number at each bar."""
 
 
 def win_loss(
@@ -37,30 +37,30 @@ def win_loss(
     Parameters
     ----------
     table
-        What `metrics.win_loss` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.win_loss` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the bars, such as ``color="black"``.
+        Keywords of matplotlib for the bars, such as ``color="black"``.
 
     Returns
     -------
     matplotlib.axes.Axes
         Bars of won deals upward and of lost deals downward. A period that is not finished is pale. A table with groups
-        is drawn as one line of win rates for each group.
+        is drawn as one line of win rates for each group, dotted where the period is not finished.
 
     Raises
     ------
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("win_loss", table, ax, lang, currency, marks="bar", footnote=footnote, look=kwargs)
     title = chart.title("Deals won and lost", "Win rate over time by {groups}")
@@ -74,15 +74,15 @@ def _up_and_down(chart: Chart, title: str) -> Axes:
     size = periods(chart, table["period"])
     x = np.arange(len(table))
     pale = np.where(chart.unfinished(), 0.4, 1.0)
-    for up, name, color in ((1, "won", WON), (-1, "lost", LOST)):
-        bars = ax.bar(x, up * table[name], **chart.marks(color=color, width=0.8, label=chart.say(name)))
+    for sign, name, color in ((1, "won", WON), (-1, "lost", LOST)):
+        bars = ax.bar(x, sign * table[name], **chart.marks(color=color, width=0.8, label=chart.say(name)))
         for bar, alpha in zip(bars, pale, strict=True):
             bar.set_alpha(chart.look.get("alpha", 1.0) * alpha)
         if len(table) <= _NUMBERED:
             chart.label_bars(bars, [chart.number(n) if n else "" for n in table[name]], size, padding=2)
     won, lost = table["won"].max(), table["lost"].max()
     most = max(won, lost)
-    room = most if chart.roomy else 1.9 * most  # numbers need more of a small panel
+    room = most if chart.is_wide else 1.9 * most  # numbers need more of a small panel
     ax.set_ylim(-lost - 0.2 * room, won + 0.38 * room)
     ax.axhline(0, color=chart.ink, linewidth=0.8)
     step = math.ceil(len(table) * 3.2 * size / (ax.get_window_extent().width * 72 / chart.figure.dpi))
@@ -103,16 +103,27 @@ def _by_group(chart: Chart, title: str) -> Axes:
     ax = chart.ax
     starts, place = period_places(chart.table)
     periods(chart, starts)
-    shown = chart.table.assign(place=place, closed=chart.table["won"] + chart.table["lost"])
+    closed = chart.table["won"] + chart.table["lost"]
+    shown = chart.table.assign(place=place, closed=closed, is_unfinished=chart.unfinished())
     parts = series(chart, shown, "closed")
     look = {name: value for name, value in chart.look.items() if name in {"alpha", "linestyle", "linewidth", "zorder"}}
+    handles = []
     for n, (_, part) in enumerate(parts):
         color = GROUPS[n] if n < len(GROUPS) else QUIET
-        faint = {"alpha": 1 if n < len(GROUPS) else 0.4}
-        ax.plot(part["place"], part["rate"], color=color, marker="o", markersize=4, **faint | look)
+        style: dict[str, Any] = {
+            "color": color,
+            "marker": "o",
+            "markersize": 4,
+            "alpha": 1 if n < len(GROUPS) else 0.4,
+        } | look
+        handles += ax.plot(part["place"], part["rate"].where(~part["is_unfinished"]), **style)
+        if (part["is_unfinished"] & part["rate"].notna()).any():
+            ax.plot(part["place"], part["rate"], **style | {"linestyle": ":", "markerfacecolor": "none", "zorder": 1.5})
     ax.set_ylim(0, 1.02)
     chart.share_axis("y")
     ax.set_ylabel(chart.say("share of deals won"))
-    ax.set_xlabel(chart.say("period of closing"))
-    legend(chart, ax.get_lines()[: len(GROUPS)], [name for name, _ in parts[: len(GROUPS)]])
+    label = chart.say("period of closing")
+    is_dotted = (shown["is_unfinished"] & shown["rate"].notna()).any()
+    ax.set_xlabel(f"{label} ({chart.say('dotted: not finished')})" if is_dotted else label)
+    legend(chart, handles[: len(GROUPS)], [name for name, _ in parts[: len(GROUPS)]])
     return finish(chart, title)

@@ -1,4 +1,4 @@
-"""How often deals are won."""
+"""The win rate of groups of deals."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def win_rate(
     Parameters
     ----------
     table
-        What `metrics.win_rate` returns, also merged, concatenated or read back from a file.
+        The table that `metrics.win_rate` returns; it may be merged, concatenated or read back from a file.
     ax
-        Where to draw; a figure of its own if not given.
+        The axes to draw in; without it, the plot makes its own figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
-        The currency of money, as an ISO code.
+        The currency, as an ISO 4217 code.
     footnote
-        Whether rule, date, completeness, filters and exclusions stand below the chart.
+        Whether rule, date, completeness, filters and exclusions are written below the chart.
     **kwargs
-        How matplotlib draws the dots, such as ``color="black"``.
+        Keywords of matplotlib for the dots, such as ``color="black"``.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def win_rate(
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If the table is that of another metric, its rows cannot be told apart, or an argument cannot be used.
+        If the table is that of another metric, its rows cannot be distinguished, or an argument is not valid.
     """
     chart = begin("win_rate", table, ax, lang, currency, marks="line", footnote=footnote, look=kwargs)
     title = chart.title("Win rate", "Win rate by {groups}")

@@ -1,4 +1,4 @@
-"""Axes of rows and of periods, and the key beside them."""
+"""Axes of rows and of periods, and the legend."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from wegly_analytics.plots.chart import Chart
 
 _LEAST: Final = 5.0
-"""The size of letters, in points, below which names take one line instead of two."""
+"""The font size, in points, below which names take one line instead of two."""
 
 _TALLEST: Final = 160.0
-"""Inches: beyond some 65,000 pixels no picture can be written."""
+"""Inches: an image of more than some 65,000 pixels cannot be written."""
 
 _AROUND: Final = 2.0
 """Inches above and below the rows, for title, numbers and footnote."""
@@ -32,7 +32,7 @@ _AROUND: Final = 2.0
 def rows(chart: Chart, labels: Sequence[str], lines: int = 1) -> float:
     """Prepare axes for one row per label, the first at the top.
 
-    A figure of its own grows with them. In a given one, long lists get smaller letters, then names of one line.
+    The plot's own figure grows with them. In a given figure, long lists get a smaller font, then names of one line.
 
     Parameters
     ----------
@@ -41,16 +41,16 @@ def rows(chart: Chart, labels: Sequence[str], lines: int = 1) -> float:
     labels
         The names of the rows.
     lines
-        How many lines of text stand beside each row.
+        The lines of text beside each row.
 
     Returns
     -------
     float
-        The size of letters that fits a row.
+        The font size that fits a row.
     """
     ax, figure = chart.ax, chart.figure
     base = chart.base
-    if not chart.roomy:
+    if not chart.is_wide:
         labels = [shortened(one_line(label), NAME_WIDTH - 8) for label in labels]
     tall = max([lines, *(label.count("\n") + 1 for label in labels)])
     if grows(figure):
@@ -69,7 +69,7 @@ def rows(chart: Chart, labels: Sequence[str], lines: int = 1) -> float:
 
 
 def periods(chart: Chart, starts: pd.Series[Any]) -> float:
-    """Name periods on the x axis, as many as there is room for; gives the size of letters."""
+    """Name as many periods on the x axis as there is room for, and return the font size."""
     ax = chart.ax
     width = ax.get_window_extent().width * 72 / chart.figure.dpi * 10 / chart.base
     step = max(1, -(-len(starts) // max(int(min(width / 26, 12)), 3)))
@@ -83,13 +83,13 @@ def periods(chart: Chart, starts: pd.Series[Any]) -> float:
 
 
 def period_places(table: pd.DataFrame) -> tuple[pd.Series[Any], np.ndarray]:
-    """List the periods of a table in order; and where each of its rows stands among them."""
+    """Give the periods of a table in order, and the position of each row among them."""
     starts = table["period"].drop_duplicates().sort_values().reset_index(drop=True)
     return starts, starts.searchsorted(table["period"])
 
 
 def series(chart: Chart, table: pd.DataFrame, value: str) -> list[tuple[str, pd.DataFrame]]:
-    """Take a table apart into its groups, each with its name: ordinal ones in order, others the largest first."""
+    """Split a table into its groups, each with its name: ordinal ones in order, others the largest first."""
     groups = list(chart.groups)
     if not groups:
         return [(chart.names(table.iloc[:1], [])[0], table)]
@@ -100,14 +100,14 @@ def series(chart: Chart, table: pd.DataFrame, value: str) -> list[tuple[str, pd.
 
 
 def legend(chart: Chart, handles: Sequence[Artist | Container], labels: Sequence[str]) -> None:
-    """Name lines beside the chart, in letters that leave it room; in narrow axes above it."""
+    """Draw a small legend beside the chart, or within narrow axes."""
     short = [plain(shortened(label, NAME_WIDTH - 4)) for label in labels]
-    shown: Any = handles  # the stubs know of no bars in a legend
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if chart.roomy else {"loc": "best"}
+    shown: Any = handles  # the stubs do not allow bars in a legend
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if chart.is_wide else {"loc": "best"}
     chart.ax.legend(shown, short, fontsize=chart.base * 0.7, handlelength=1.2, **place)
 
 
 def reach(values: pd.Series[Any] | float, room: float) -> float:
-    """Say how far an axis that begins at 0 must go, to hold the values and the labels beside them."""
+    """Give the end of an axis that begins at 0 and has room for the values and the labels beside them."""
     most = float(np.nanmax(values))
     return most * room if most > 0 else 1.0

@@ -1,4 +1,4 @@
-"""One chart while it is drawn: its axes, its table, its language and its currency."""
+"""A chart in progress: its axes, its table, its language and its currency."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from matplotlib.container import BarContainer
 
 SMALL: Final = 10
-"""A sample of fewer deals is drawn hollow."""
+"""Samples of fewer deals are drawn hollow."""
 
 WIDTH: Final = 8.0
-"""Inches of a figure of its own, where matplotlib's own default was not changed."""
+"""The width in inches of a figure that a plot makes, if matplotlib's default was not changed."""
 
 _NARROW: Final = 320.0
-"""Points of width below which a panel has smaller letters."""
+"""The width of a panel, in points, below which it has a smaller font."""
 
 _GROWING: Final[WeakSet[Figure]] = WeakSet()
 """Figures that a plot has made, and may make taller."""
@@ -41,22 +41,22 @@ _GROWING: Final[WeakSet[Figure]] = WeakSet()
 
 @dataclass(frozen=True)
 class Chart:
-    """What every part of a plot needs.
+    """What all parts of a plot need.
 
     Parameters
     ----------
     ax
-        Where to draw.
+        The axes to draw in.
     table
         The table, read by `tables.read`.
     lang, currency
-        Of all texts and money.
+        The language of texts and the currency of money.
     groups
         The columns by which the table is grouped.
     footnote
         Whether the footnote is shown.
     look
-        What the caller wants the main marks to look like.
+        Keywords of matplotlib for the main marks, from the caller.
     """
 
     ax: Axes
@@ -69,18 +69,18 @@ class Chart:
 
     @property
     def figure(self) -> Figure:
-        """The figure that the axes stand in, also within a subfigure."""
+        """The figure of the axes, also of axes in a subfigure."""
         return root_figure(self.ax)
 
     @property
-    def roomy(self) -> bool:
-        """Whether the panel is wide enough for letters of the usual size."""
+    def is_wide(self) -> bool:
+        """Whether the panel is wide enough for the usual font size."""
         return panel(self.ax)[1] > _NARROW
 
     @property
     def base(self) -> float:
-        """The size of letters, in points: smaller in a narrow panel."""
-        return float(mpl.rcParams["font.size"]) * (1.0 if self.roomy else 0.68)
+        """The font size, in points: smaller in a narrow panel."""
+        return float(mpl.rcParams["font.size"]) * (1.0 if self.is_wide else 0.68)
 
     @property
     def ink(self) -> Any:
@@ -89,41 +89,41 @@ class Chart:
 
     @property
     def every(self) -> str | None:
-        """How long a period is: as the table says, or as its dates suggest."""
-        said: str | None = self.one("every")
-        if said is not None or "period" not in self.table.columns:
-            return said
+        """The length of a period: from the table, or inferred from its dates."""
+        every: str | None = self.setting("every")
+        if every is not None or "period" not in self.table.columns:
+            return every
         starts = self.table["period"].drop_duplicates().dropna().sort_values()
         apart = starts.diff().dt.days.min()
         if len(starts) < 2 or (starts.dt.day != 1).any():
             return None
         return "year" if apart >= 365 else "quarter" if apart >= 90 else "month"
 
-    def one(self, name: str) -> Any:
-        """Give a setting that the table holds as a column of one value, or in ``attrs``; else None."""
+    def setting(self, name: str) -> Any:
+        """Give a setting that the table has as a column of one value or in ``attrs``, or None."""
         if name in self.table.columns:
             distinct = self.table[name].dropna().unique()
             return distinct[0] if len(distinct) == 1 else None
         return self.table.attrs.get(name)
 
     def say(self, text: str, **params: object) -> str:
-        """Say a text of the catalogue."""
+        """Translate a text of the catalog."""
         return texts.say(text, self.lang, **params)
 
     def number(self, value: float, digits: int = 0) -> str:
-        """Write a number."""
+        """Format a number."""
         return texts.number(value, self.lang, digits)
 
     def percent(self, share: float) -> str:
-        """Write a share."""
+        """Format a share."""
         return texts.percent(share, self.lang)
 
-    def cash(self, value: float) -> str:
-        """Write money with three digits; the API does not say its currency."""
+    def money(self, value: float) -> str:
+        """Format money with three digits; the API does not tell its currency."""
         return texts.short_money(float(value), self.lang, self.currency)
 
     def count(self, n: float) -> str:
-        """Write on how many deals a figure rests."""
+        """Format the number of deals of a figure."""
         return self.say("n={n}", n=self.number(n))
 
     def period(self, start: Any) -> str:
@@ -144,35 +144,35 @@ class Chart:
         return sentences(self.table, self.lang)
 
     def marks(self, **defaults: Any) -> dict[str, Any]:
-        """Give the look of the main marks: ours, unless the caller wants another."""
+        """Give the keywords of the main marks: defaults, unless the caller has set them."""
         if "color" in self.look:
             defaults = {name: value for name, value in defaults.items() if not name.endswith("color")}
         return defaults | self.look
 
     def note(self, x: float, y: float, text: str, size: float, **more: Any) -> None:
-        """Write beside a mark, clear of it, whatever the scale."""
+        """Write a text beside a mark, at a fixed distance from it."""
         look: dict[str, Any] = {"xytext": (6, 0), "va": "center", "ha": "left", "fontsize": size} | more
         beside = self.ax.annotate(labels.plain(text), (x, y), textcoords="offset points", annotation_clip=False, **look)
-        # left of the axes it needs room; beside a mark or above, it stands within their width once the layout is fitted
+        # left of the axes or below, the layout makes room for it; beside a mark, `finish` does within the axes
         beside.set_in_layout(look["xytext"][0] < 0 or look["xytext"][1] < 0)
 
     def label_bars(self, bars: BarContainer, beside: Sequence[str], size: float, **more: Any) -> None:
-        """Write beside each bar, or in it."""
+        """Write a text beside each bar, or in it."""
         look: dict[str, Any] = {"padding": 4} | more
         for label in self.ax.bar_label(bars, [labels.plain(text) for text in beside], fontsize=size, **look):
             label.set_in_layout(False)
 
     def money_axis(self, axis: Literal["x", "y"] = "x", bins: int = 4) -> None:
-        """Write the numbers of an axis as money."""
-        self._numbered(axis, lambda value, _: labels.plain(self.cash(value)))
+        """Format the numbers of an axis as money."""
+        self._numbered(axis, lambda value, _: labels.plain(self.money(value)))
         self.ax.locator_params(axis=axis, nbins=bins)
 
     def share_axis(self, axis: Literal["x", "y"] = "x") -> None:
-        """Write the numbers of an axis as shares, up to all."""
+        """Format the numbers of an axis as shares, up to 100 %."""
         self._numbered(axis, lambda value, _: self.percent(value) if value < 1.001 else "")
 
     def count_axis(self, axis: Literal["x", "y"] = "x") -> None:
-        """Write the numbers of an axis as counts."""
+        """Format the numbers of an axis as counts."""
         self._numbered(axis, lambda value, _: self.number(abs(value)))
 
     def _numbered(self, axis: Literal["x", "y"], write: Any) -> None:
@@ -204,7 +204,7 @@ def begin(
     footnote: bool,
     look: dict[str, Any],
 ) -> Chart:
-    """Check all that a plot was given, and only then make a figure where there is none.
+    """Check the arguments of a plot, and only then make a figure if none is given.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def begin(
         If anything else cannot be drawn.
     """
     if lang not in texts.languages():
-        raise SettingError(f"lang={lang!r}: there are {', '.join(map(repr, texts.languages()))}")
+        raise SettingError(f"lang={lang!r}: use one of {', '.join(map(repr, texts.languages()))}")
     if not re.fullmatch("[A-Z]{3}", str(currency)):
         raise SettingError(f"currency={currency!r}: pass an ISO 4217 code, such as 'BRL' or 'USD'")
     if not isinstance(footnote, bool | np.bool_):
@@ -224,13 +224,13 @@ def begin(
     shown, groups = tables.read(metric, table)
     drawn_on = own_axes() if checked is None else checked
     chart = Chart(drawn_on, shown, lang, currency, tuple(groups), footnote, look)
-    if not chart.roomy:
+    if not chart.is_wide:
         drawn_on.tick_params(labelsize=chart.base)
     return chart
 
 
 def own_axes(size: tuple[float, float] | None = None, figure: Figure | None = None) -> Axes:
-    """Make a figure with a layout that fits, which grows with the rows unless its size is said."""
+    """Make a figure with a constrained layout, which grows with the rows unless its size is given."""
     if figure is None:
         standard = mpl.rcParams["figure.figsize"] == mpl.rcParamsDefault["figure.figsize"]
         width = WIDTH if standard else mpl.rcParams["figure.figsize"][0]
@@ -242,17 +242,17 @@ def own_axes(size: tuple[float, float] | None = None, figure: Figure | None = No
 
 
 def grows(figure: Figure) -> bool:
-    """Tell whether a figure may be made taller."""
+    """Tell whether a plot may make a figure taller."""
     return figure in _GROWING
 
 
 def root_figure(ax: Axes) -> Figure:
-    """Find the figure that axes stand in, also within a subfigure; matplotlib 3.8 has no ``root=``."""
+    """Find the figure of axes, also of axes in a subfigure; matplotlib 3.8 has no ``root=``."""
     figure: Any = ax.figure
     while figure is not None and not isinstance(figure, Figure):
         figure = figure.figure
     if not isinstance(figure, Figure):
-        raise SettingError("ax= was removed from its figure: pass axes that stand in one, or none")
+        raise SettingError("ax= was removed from its figure: pass axes of a figure, or none")
     return figure
 
 
@@ -274,7 +274,7 @@ def _axes(ax: Any) -> Axes | None:
     if isinstance(ax, Axes):
         figure = root_figure(ax)
         if figure.get_layout_engine() is None:
-            figure.set_layout_engine("constrained")  # titles and footnotes would stand on neighbours
+            figure.set_layout_engine("constrained")  # otherwise titles and footnotes would overlap other panels
         return ax
     if isinstance(ax, Figure):
         raise SettingError("ax= takes Axes, not a Figure: pass ax=figure.add_subplot()")

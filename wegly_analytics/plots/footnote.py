@@ -1,4 +1,4 @@
-"""What stands below a chart: caveats, rule, time, completeness, filters, and what was excluded."""
+"""The footnote of a chart: caveats, rule, time, completeness, filters and exclusions."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _GAPS: Final = ("not_found", "forbidden", "failed", "unreadable")
 
 
 def sentences(table: pd.DataFrame, lang: str) -> list[str]:
-    """Write the lines of the footnote; a table that was merged or read back knows less of them."""
+    """Write the lines of the footnote; a table that was merged or read back has fewer."""
     attrs = table.attrs
-    said = [say(caveat, lang) for caveat in attrs.get("caveats", ())]
+    lines = [say(caveat, lang) for caveat in attrs.get("caveats", ())]
     if rule := attrs.get("rule"):
-        said.append(" · ".join(say(sentence, lang) for sentence in rule.split(" · ")))
+        lines.append(" · ".join(say(sentence, lang) for sentence in rule.split(" · ")))
     if facts := _facts(table, lang):
-        said.append(" · ".join(facts))
+        lines.append(" · ".join(facts))
     if filters := attrs.get("filters"):
-        said.append(say("filters: {filters}", lang, filters=" · ".join(map(str, filters))))
+        lines.append(say("filters: {filters}", lang, filters=" · ".join(map(str, filters))))
     if excluded := attrs.get("excluded"):
         reasons = [
             say("{n} {reason}", lang, n=number(n, lang), reason=say(reason, lang)) for reason, n in excluded.items()
         ]
-        said.append(say("excluded: {reasons}", lang, reasons=listed(reasons)))
-    return said
+        lines.append(say("excluded: {reasons}", lang, reasons=listed(reasons)))
+    return lines
 
 
 def _facts(table: pd.DataFrame, lang: str) -> list[str]:

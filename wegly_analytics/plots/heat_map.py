@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from wegly_analytics.plots.chart import Chart
 
 _MOST_COLUMNS: Final = 10
-"""More groups than this are put together."""
+"""The number of columns; further groups share the last one."""
 
 _MOST_NUMBERS: Final = (13, 16)
-"""Up to so many columns and rows of a heat map have room for their numbers."""
+"""The numbers of columns and rows up to which there is room for numbers in the cells."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Deals by row and column, and what each cell is a share of."""
+    """Deals by row and column, and the totals of which each cell is a share."""
 
     deals: np.ndarray
     whole: np.ndarray
@@ -45,7 +45,7 @@ class Grid:
         return np.asarray(self.deals / np.maximum(self.whole, 1))
 
     @property
-    def roomy(self) -> bool:
+    def has_room(self) -> bool:
         """Whether there is room for numbers in the cells."""
         lines, columns = len(self.deals), len(self.whole[0])
         return columns <= _MOST_NUMBERS[0] and lines <= _MOST_NUMBERS[1]
@@ -85,7 +85,7 @@ def draw_heat_map(chart: Chart, title: str) -> Axes:
 
 
 def _grid(chart: Chart) -> Grid:
-    """Count deals by row and column; over time a share is that within the groups of the row."""
+    """Count deals by row and column; over time, shares are those within the group of the row."""
     table, groups, over_time = chart.table, list(chart.groups), "period" in chart.table.columns
     columns, column = _places(table, ["period"] if over_time else groups)
     lines, line = _places(table, [*groups, "loss_reason"] if over_time else ["loss_reason"])
@@ -114,13 +114,13 @@ def _draw_cells(chart: Chart, grid: Grid, size: float) -> None:
         face, edge = ("none", color) if grid.hollow[y, x] else (color, "none")
         cell = Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, facecolor=face, edgecolor=edge, alpha=shade, linewidth=1.2)
         chart.ax.add_patch(cell)
-        if grid.roomy and grid.deals[y, x]:
+        if grid.has_room and grid.deals[y, x]:
             text = chart.percent(shares[y, x])
             chart.ax.text(x, y, text, ha="center", va="center", fontsize=min(size, 7.5), color=chart.ink)
 
 
 def _headings(chart: Chart, grid: Grid) -> list[str]:
-    """Name the columns, the last one for all that were put together."""
+    """Name the columns; the last one may stand for several groups."""
     names = [plain(shortened(one_line(name), 22)) for name in chart.names(grid.columns, chart.groups)]
     if len(names) > _MOST_COLUMNS:
         rest = chart.say("{n} others", n=len(names) - _MOST_COLUMNS + 1)
@@ -129,7 +129,7 @@ def _headings(chart: Chart, grid: Grid) -> list[str]:
 
 
 def _places(table: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """List the distinct rows of some columns, in their order or most deals first; and which of them each row is."""
+    """Give the distinct rows of some columns, in order or most deals first, and the position of each row in them."""
     place = table.groupby(by, sort=False, dropna=False, observed=True).ngroup().to_numpy()
     first = table.assign(place=place).drop_duplicates("place").set_index("place").sort_index()
     if by == ["period"]:

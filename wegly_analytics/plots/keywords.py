@@ -19,15 +19,15 @@ _ARTISTS: Final[dict[str, tuple[type, frozenset[str]]]] = {
     "bar": (Rectangle, frozenset({"x", "y", "xy", "height", "bounds", "figure", "transform"})),
     "barh": (Rectangle, frozenset({"x", "y", "xy", "width", "bounds", "figure", "transform"})),
 }
-"""What keywords of each kind of mark may set, but for what the chart itself decides."""
+"""The artist of each kind of mark, and the keywords that the chart itself sets."""
 
 
 def checked_look(metric: str, look: dict[str, Any], marks: Marks) -> dict[str, Any]:
-    """Check keywords for matplotlib by what the artist can be set to, and take aliases by their full name."""
-    artist, ours = _ARTISTS[marks]
+    """Check keywords against the properties of the artist, and replace aliases by full names."""
+    artist, reserved = _ARTISTS[marks]
     inspector = ArtistInspector(artist)
     aliases = {alias for several in inspector.aliasd.values() for alias in several}
-    known = {*inspector.get_setters(), *aliases, "color"} - ours
+    known = {*inspector.get_setters(), *aliases, "color"} - reserved
     for name in look:
         if name in known:
             continue

@@ -1,4 +1,4 @@
-"""The names of rows, groups and columns, made to fit."""
+"""The names of rows, groups and columns, shortened to fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME_WIDTH: Final = 28
-"""Letters of a name on one line."""
+"""The length of a line of a name."""
 
 
 def names(table: pd.DataFrame, columns: Sequence[str], lang: str) -> list[str]:
@@ -22,21 +22,28 @@ def names(table: pd.DataFrame, columns: Sequence[str], lang: str) -> list[str]:
     if not columns:
         return [say("All deals", lang)] * len(table)
     rows = table[list(columns)].astype(object).to_numpy().tolist()
-    return [_wrapped(" · ".join(_name(value, lang) for value in row)) for row in rows]
+    return [_wrapped(" · ".join(group_name(value, lang) for value in row)) for row in rows]
 
 
-def _name(value: Any, lang: str) -> str:
+def group_name(value: Any, lang: str) -> str:
+    """Name one group."""
     if value == UNINFORMED:
         return say("(not informed)", lang)
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _wrapped(name: str) -> str:
-    return "\n".join(textwrap.wrap(shortened(name, 2 * NAME_WIDTH - 4), NAME_WIDTH)) or " "
+    """Break a name into at most two lines."""
+    lines = [name]
+    for width in range(2 * NAME_WIDTH - 4, NAME_WIDTH - 1, -4):
+        lines = textwrap.wrap(shortened(name, width), NAME_WIDTH)
+        if len(lines) <= 2:
+            break
+    return "\n".join(lines) or " "
 
 
 def shortened(name: str, width: int) -> str:
-    """Take the middle out of a long name: what tells two names apart often stands at the end."""
+    """Remove the middle of a long name: names often differ at the end."""
     if len(name) <= width:
         return name
     tail = width // 3
@@ -44,7 +51,7 @@ def shortened(name: str, width: int) -> str:
 
 
 def one_line(name: str) -> str:
-    """Undo the line break of a long name."""
+    """Remove the line break of a long name."""
     return name.replace("\n", " ")
 
 
@@ -54,5 +61,5 @@ def group_names(groups: Iterable[str], lang: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Keep matplotlib from taking what stands between two dollar signs for mathematics."""
+    """Escape dollar signs, between which matplotlib expects mathematics."""
     return text.replace("$", r"\$")

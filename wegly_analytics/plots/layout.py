@@ -1,4 +1,4 @@
-"""The last step of every chart: title, footnote and description, and room for all that is written."""
+"""The last step of every chart: title, footnote and description, and room for all texts."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
+    from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
     from wegly_analytics.plots.chart import Chart
 
 _FOOTNOTE: Final = "wegly-footnote"
 _SMALLEST: Final = 4.5
-"""Points of the smallest letters."""
+"""The smallest font size, in points."""
+
+_SPARE: Final = 1.05
+"""Texts may be slightly wider at another resolution."""
 
 
 def finish(chart: Chart, title: str, reading: str = "", subtitle: str = "") -> Axes:
-    """Put the title above, the footnote below, and the description into the axes.
+    """Write the title above and the footnote below, and store the description.
 
     Parameters
     ----------
@@ -40,12 +44,12 @@ def finish(chart: Chart, title: str, reading: str = "", subtitle: str = "") -> A
     reading
         Its main figures in words, for `alt_text`.
     subtitle
-        What is written in small letters below the title.
+        A line in a small font below the title.
     """
     ax, figure, base = chart.ax, chart.figure, chart.base
-    figure.draw_without_rendering()  # now the layout is known, and with it the width
+    lay_out(figure)  # now the width of the axes is known
     left, width = panel(ax)
-    # a title begins at the axes' left edge and may end at the panel's right one
+    # a title begins at the left edge of the axes and may extend to the right edge of the panel
     width = max(width - (ax.get_window_extent().x0 - left) * 72 / figure.dpi - 6, 0.45 * width)
     size = base * 1.2
     heading = "\n".join(textwrap.wrap(title, max(14, int(width / (size * 0.62)))))
@@ -54,20 +58,27 @@ def finish(chart: Chart, title: str, reading: str = "", subtitle: str = "") -> A
         fitted = min(base * 0.9, width / (len(subtitle) * 0.52))
         look: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (0, 5), "va": "bottom", "alpha": 0.85}
         chart.note(0, 1, subtitle, max(fitted, _SMALLEST), **look)
-    said = chart.sentences()
-    description = " ".join(part for part in (f"{title}.", reading, *(f"{line}." for line in said)) if part)
-    _write_footnote(chart, said, description)
-    for _ in range(2):  # what is shrunk gives the axes room, which moves the rest
-        figure.draw_without_rendering()
-        for each in figure.axes:  # and one panel of a grid moves the others
+    sentences = chart.sentences()
+    description = " ".join(part for part in (f"{title}.", reading, *(f"{line}." for line in sentences)) if part)
+    _write_footnote(chart, sentences, description)
+    for _ in range(2):  # smaller texts leave more room for the axes, which moves the rest
+        lay_out(figure)
+        for each in figure.axes:  # one panel of a grid moves the others
             if _found_footnote(each) is not None:
                 _fit(each)
                 _fit_labels(each, base)
     return ax
 
 
+def lay_out(figure: Figure) -> None:
+    """Compute the positions of axes and texts as drawing does, but faster."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+
+
 def _fit_labels(ax: Axes, base: float) -> None:
-    """Shrink the names of axes to the panel's width and the axes' height."""
+    """Shrink the labels of axes to the width of the panel and the height of the axes."""
     box, dpi = ax.get_window_extent(), root_figure(ax).dpi
     left, width = panel(ax)
     middle = box.x0 + box.width / 2
@@ -79,8 +90,8 @@ def _fit_labels(ax: Axes, base: float) -> None:
         label.set_fontsize(max(size * min(most / long, 1), _SMALLEST) if long and most > 0 else size)
 
 
-def nothing(chart: Chart, title: str, why: str) -> Axes:
-    """Say that there is nothing to draw, and why, instead of drawing empty axes."""
+def nothing(chart: Chart, title: str, reason: str) -> Axes:
+    """Write why there is nothing to draw, instead of drawing empty axes."""
     ax = chart.ax
     ax.set_xticks([])
     ax.set_yticks([])
@@ -88,8 +99,8 @@ def nothing(chart: Chart, title: str, why: str) -> Axes:
         spine.set_visible(False)
     place: dict[str, Any] = {"ha": "center", "va": "center", "color": QUIET, "fontsize": "large"}
     width = max(18, int(panel(ax)[1] / 10))
-    ax.text(0.5, 0.5, textwrap.fill(why, min(width, 44)), transform=ax.transAxes, **place)
-    return finish(chart, title, why)
+    ax.text(0.5, 0.5, textwrap.fill(reason, min(width, 44)), transform=ax.transAxes, **place)
+    return finish(chart, title, reason)
 
 
 def alt_text(ax: Axes) -> str:
@@ -98,7 +109,7 @@ def alt_text(ax: Axes) -> str:
     Parameters
     ----------
     ax
-        What a plot of this package returned.
+        The axes that a plot of this package returned.
 
     Returns
     -------
@@ -121,16 +132,16 @@ def _found_footnote(ax: Axes) -> Annotation | None:
     return found[-1] if found else None
 
 
-def _write_footnote(chart: Chart, said: list[str], description: str) -> None:
-    """Write below everything, as wide as the panel.
+def _write_footnote(chart: Chart, sentences: list[str], description: str) -> None:
+    """Write the footnote below everything, as wide as the panel.
 
-    A blank text as tall as the footnote keeps its room in the layout, and the description; the footnote itself belongs
-    to the figure, for a layout would take its width from the axes.
+    A blank text as tall as the footnote reserves its room in the layout, and stores the description. The footnote
+    itself belongs to the figure: in the axes, the layout would narrow them to its width.
     """
     ax, width = chart.ax, panel(chart.ax)[1]
-    small = chart.base * (0.72 if chart.roomy else 0.8)
-    chars = max(24, int((width - 14) / (small * (0.52 if chart.roomy else 0.57))))
-    lines = [line for part in said for line in textwrap.wrap(part, chars)] if chart.footnote else []
+    small = chart.base * (0.72 if chart.is_wide else 0.8)
+    chars = max(24, int((width - 14) / (small * (0.56 if chart.is_wide else 0.6))))
+    lines = [line for part in sentences for line in textwrap.wrap(part, chars)] if chart.footnote else []
     look: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "top", "fontsize": small}
     place: Any = (_edge(ax, "yaxis"), _edge(ax, "xaxis"))
     blank = ax.annotate(
@@ -149,15 +160,15 @@ def _write_footnote(chart: Chart, said: list[str], description: str) -> None:
 
 
 def _fit(ax: Axes) -> None:
-    """Make room within the axes for all that is written beside marks, and shrink names of rows that would overlap."""
+    """Make room within the axes for the texts beside marks, and shrink names of rows that would overlap."""
     figure = root_figure(ax)
     box, (low, high) = ax.get_window_extent(), ax.get_xlim()
     for text in ax.texts:
         if isinstance(text, Annotation) and text.xycoords == "data" and text.get_horizontalalignment() == "left":
-            wide = text.get_window_extent().width
-            if wide > 0.7 * box.width:  # in a narrow panel letters shrink before the marks do
+            wide = text.get_window_extent().width * _SPARE
+            if wide > 0.7 * box.width:  # in a narrow panel texts shrink before the marks do
                 text.set_fontsize(max(float(text.get_fontsize()) * 0.7 * box.width / wide, _SMALLEST))
-                wide = text.get_window_extent().width
+                wide = text.get_window_extent().width * _SPARE
             room = 1 - (wide + 10 * figure.dpi / 72) / box.width
             high = max(high, low + (text.xy[0] - low) / max(room, 0.15))
     ax.set_xlim(low, high)
@@ -170,7 +181,7 @@ def _fit(ax: Axes) -> None:
 
 
 def _edge(ax: Axes, axis: str) -> Callable[..., Bbox]:
-    """Find the room that an axis takes with its numbers and names, when it is drawn."""
+    """Return a function that measures an axis with its tick labels and its label."""
 
     def box(renderer: RendererBase | None = None) -> Bbox:
         found: Bbox | None = getattr(ax, axis).get_tightbbox(renderer)

@@ -22,7 +22,7 @@ _SCALES: Final = (
     ("pequeno", "médio", "grande"),
     ("frio", "morno", "quente"),
 )
-"""Words that have an order of their own."""
+"""Words with an order."""
 
 _NUMBER: Final = re.compile(r"[-+]?\d+([.,]\d+)?")
 _PERIOD: Final = re.compile(r"(?P<year>\d{4})(-?[QTWS]?(?P<part>\d{1,2})(-(?P<day>\d{1,2}))?)?", re.IGNORECASE)
@@ -31,7 +31,7 @@ _INTERVAL: Final = re.compile(r"[(\[]\s*(?P<start>-?inf|[-+\d.]+)\s*,.*[)\]]")
 
 
 def in_order(table: pd.DataFrame, groups: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
-    """Sort rows by ordinal groups and by time, and leave all other order as it is."""
+    """Sort rows by ordinal groups and by time, and otherwise keep their order."""
     by: list[np.ndarray] = []
     ranks = {name: scale(table[name]) for name in groups}
     if any(rank is not None for rank in ranks.values()):
@@ -50,7 +50,7 @@ def in_order(table: pd.DataFrame, groups: Sequence[str], keys: Sequence[str]) ->
 
 
 def scale(values: pd.Series[Any]) -> np.ndarray | None:
-    """Give the place of each value on its scale, what is not informed last; None if there is no scale."""
+    """Give the position of each value on its scale, "(not informed)" last; None if there is no scale."""
     if isinstance(values.dtype, pd.CategoricalDtype) and values.cat.ordered:
         return values.cat.codes.to_numpy().astype(float)
     known = values.astype(object)

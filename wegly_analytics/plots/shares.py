@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def draw_shares(chart: Chart, table: pd.DataFrame, labels: Sequence[str], unit: str = "share of deals won") -> str:
-    """Draw a share in each row, with its interval and the deals it rests on; fewer than ten are hollow.
+    """Draw a share in each row, with its interval and its number of deals; fewer than ten are hollow.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def draw_shares(chart: Chart, table: pd.DataFrame, labels: Sequence[str], unit: 
         The figures in words.
     """
     ax, size = chart.ax, rows(chart, labels)
-    said = []
+    readings = []
     for y, (label, row) in enumerate(zip(labels, table.to_dict("records"), strict=True)):
         n = chart.count(row["n"])
         if np.isnan(row["rate"]):
@@ -39,11 +39,11 @@ def draw_shares(chart: Chart, table: pd.DataFrame, labels: Sequence[str], unit: 
         ax.hlines(y, row["low"], row["high"], color=look["color"], linewidth=2.5, alpha=0.5)
         ax.plot(row["rate"], y, **look)
         chart.note(row["high"], y, f"{chart.percent(row['rate'])} ({n})", size)
-        said.append(f"{one_line(label)}: {chart.percent(row['rate'])}, {n}")
+        readings.append(f"{one_line(label)}: {chart.percent(row['rate'])}, {n}")
     ax.set_xlim(0, reach(table["high"], 1.05))
     chart.share_axis()
     label = chart.say(unit)
     if (table["n"] < SMALL).any():
         label += f" ({chart.say('hollow: fewer than {n}', n=SMALL)})"
     ax.set_xlabel(label)
-    return "; ".join(said) + "."
+    return "; ".join(readings) + "."

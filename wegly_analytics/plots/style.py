@@ -19,10 +19,10 @@ LOST: Final = "#d55e00"
 OPEN: Final = "#3d8fc9"
 PLAIN: Final = "#3d8fc9"
 QUIET: Final = "#8c8c8c"
-"""Grey: what is not informed, and what is beside the point."""
+"""Grey: values that are not informed, and secondary marks."""
 
 GROUPS: Final = ("#3d8fc9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8a7ad1", "#56b4e9", "#b0a000")
-"""After Okabe and Ito: told apart also by people who see few colours, on white and on near-black."""
+"""After Okabe and Ito: distinguishable with colour blindness, on a light and on a dark background."""
 
 Theme = Literal["light", "dark"]
 
@@ -30,7 +30,7 @@ _INK: Final = {"light": ("#1f2328", "#ffffff"), "dark": ("#e6e6e6", "#16191d")}
 
 
 def set_style(theme: Theme = "light") -> None:
-    """Draw everything in the style of this package from now on, as in the first cell of a notebook.
+    """Set the style of this package for all following charts, as in the first cell of a notebook.
 
     ``matplotlib.rcdefaults()`` undoes it; `style` does the same within a context only.
 
@@ -56,7 +56,7 @@ def set_style(theme: Theme = "light") -> None:
 
 @contextmanager
 def style(theme: Theme = "light") -> Iterator[None]:
-    """Draw in the style of this package while in this context; outside of it nothing changes.
+    """Use the style of this package within a context.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def style(theme: Theme = "light") -> Iterator[None]:
     '#16191d'
     """
     look = _look(theme)
-    # loads the backend: a notebook's sets itself up then, and leaving the context must not undo it
+    # loads the backend now: that of a notebook sets parameters, which leaving the context must not undo
     plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     with mpl.rc_context(look):
         yield
@@ -83,7 +83,7 @@ def style(theme: Theme = "light") -> Iterator[None]:
 
 def _look(theme: str) -> Any:
     if theme not in _INK:
-        raise SettingError(f"theme={theme!r}: there are {', '.join(map(repr, _INK))}")
+        raise SettingError(f"theme={theme!r}: use one of {', '.join(map(repr, _INK))}")
     ink, paper = _INK[theme]
     return {
         "axes.edgecolor": ink,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shape:
-    """The columns of one metric: those that its plot needs, its other ones, and those that tell rows apart."""
+    """The columns of one metric: those that its plot needs, its other ones, and those that distinguish rows."""
 
     needed: tuple[str, ...]
     more: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ _TEXTS: Final = frozenset(
 )
 _LABELS: Final = {"discounts": ("discount",)}
 _NOT_BY_NAME: Final = ("time_in_stage", "funnel", "pipeline_value")
-"""Two pipelines of one name may hold two stages of one name: these tables can repeat what tells rows apart."""
+"""Two pipelines of one name may have stages of one name: rows of these tables may have equal names."""
 
 
 def read(metric: str, table: Any) -> tuple[pd.DataFrame, list[str]]:
@@ -136,7 +136,7 @@ def read(metric: str, table: Any) -> tuple[pd.DataFrame, list[str]]:
     MissingColumnError
         If the table lacks a column.
     SettingError
-        If it is not a table, or one of another metric, or one whose rows cannot be told apart.
+        If it is not a table, or one of another metric, or if its rows cannot be distinguished.
     """
     table = _tidy(metric, _frame(metric, table))
     _check_metric(metric, table)
@@ -163,7 +163,7 @@ def _frame(metric: str, table: Any) -> pd.DataFrame:
 
 
 def _tidy(metric: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Bring named index levels back as columns, and drop the index that a CSV file has kept."""
+    """Turn named index levels into columns, and drop an index that was written to a CSV file."""
     attrs = dict(table.attrs)
     levels = [name for name in table.index.names if name is not None]
     if levels and not set(levels) & set(table.columns):
@@ -194,13 +194,15 @@ def _check_metric(metric: str, table: pd.DataFrame) -> None:
             raise SettingError(f"this is a table of metrics.{made_by}, for which there is no plot")
     if better:
         raise SettingError(f"this is a table of metrics.{better[0]}: draw it with plots.{better[0]}")
+    if len(columns) == 1 and ";" in (header := str(table.columns[0])):
+        raise SettingError(f"the {metric} table has one column, {header!r}: read it with pandas.read_csv(..., sep=';')")
     for name in SHAPES[metric].needed:
         if name not in columns:
             raise MissingColumnError(f"the {metric} table", name, map(str, table.columns))
 
 
 def _typed(metric: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Give figures, dates and flags the types that they may have lost in a file."""
+    """Restore the types of figures, dates and flags after reading from a file."""
     attrs, known = dict(table.attrs), SHAPES[metric].known
     table = table.copy()
     for name in table.columns:
@@ -259,10 +261,10 @@ def _groups(metric: str, table: pd.DataFrame, shape: Shape) -> list[str]:
     trusted = metric in _NOT_BY_NAME and table.attrs.get("metric") == metric
     repeated = table.duplicated(by).any() if by else len(table) > 1
     if repeated and not trusted:
-        told = f"the same {', '.join(map(repr, by))}" if by else "no group"
+        groups = f"the same {', '.join(map(repr, by))}" if by else "no group"
         raise SettingError(
-            f"several rows of the {metric} table have {told}: were tables concatenated? "
-            "Tell them apart by a column: pd.concat([a.assign(team='A'), b.assign(team='B')])"
+            f"several rows of the {metric} table have {groups}: were tables concatenated? "
+            "Distinguish them by a column: pd.concat([a.assign(team='A'), b.assign(team='B')])"
         )
     return candidates
 

@@ -1,8 +1,8 @@
-"""A simulated company with known truth, and a local server that answers like Wegly.
+"""A simulated company with known true rates, and a local server that responds like Wegly.
 
-Nothing here needs a key or a network. `Company` is the company: what it answers depends on its seed and on the moment,
-and `Truth` says which rates it was made with, so that a metric can be held against them. `Server` answers over HTTP on
-this machine, and misbehaves as `faults` declares. `Saved` puts deals from a file in the company's place.
+Nothing here needs a token or a network. The responses of a `Company` depend on its seed and on the time; its `Truth`
+declares the rates it was made with, so a metric can be compared with them. A `Server` gives the responses over HTTP on
+this machine, with the faults that `faults` declares. `Saved` serves deals from a file instead.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from wegly_analytics.sandbox.saved import Saved
 from wegly_analytics.sandbox.server import Server
 from wegly_analytics.sandbox.truth import Truth
 
-MOMENT: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)
-"""The moment at which the sample is taken."""
+TAKEN_AT: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)
+"""When the sample snapshot is taken."""
 
 TOKEN: Final = "sandbox"  # noqa: S105 - opens nothing but the sandbox
-"""The key that a server accepts unless told otherwise."""
+"""The token that a server accepts unless told otherwise."""
 
-__all__ = ["MOMENT", "TOKEN", "TRUTH", "Company", "Saved", "Server", "Truth", "faults"]
+__all__ = ["TAKEN_AT", "TOKEN", "TRUTH", "Company", "Saved", "Server", "Truth", "faults"]

@@ -1,4 +1,4 @@
-"""The default simulated company of the sandbox, declared.
+"""The default simulated company of the sandbox, as a declaration.
 
 From January 2026 on, paid social media brings more and more deals, few of which are won. The chance of
 winning never changes for any source or seller, yet the overall win rate falls.
@@ -122,4 +122,4 @@ TRUTH: Final = Truth(
         "views_count": Absence(missing=0.01),
     },
 )
-"""The simulated company."""
+"""The true rates of the default company."""

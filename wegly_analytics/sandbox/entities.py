@@ -1,4 +1,4 @@
-"""What a simulated company is made of: kinds of plain data."""
+"""What a simulated company is made of, as plain data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Stage:
     """A stage of a pipeline: the median days in it, and the share of lost deals that are lost in it.
 
-    Whole weeks are found again exactly; other medians get a little blurred by weekends.
+    Medians of whole weeks stay exact; others are slightly changed by weekends.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline: its share of deals, its stages in order, and the place of the stage that brings a proposal."""
+    """A pipeline: its share of deals, its stages in order, and the position of the stage that brings a proposal."""
 
     name: str
     share: float
@@ -32,27 +32,27 @@ class Pipeline:
 
     @property
     def skippable(self) -> range:
-        """The places of the stages that a deal may skip: after the first, before the proposal."""
+        """The positions of the stages that a deal may skip: after the first, before the proposal."""
         return range(1, self.proposal)
 
 
 @dataclass(frozen=True)
 class Growth:
-    """A growth of arrivals, straight from 1 at the first day to `times` at the last, and `times` from then on."""
+    """A linear growth of arrivals, from 1 at the first day to `times` at the last, and `times` from then on."""
 
     since: date
     until: date
     times: float
 
     def at(self, day: date) -> float:
-        """How many times the first level arrives on a day."""
-        done = (day - self.since).days / (self.until - self.since).days
-        return 1.0 + (self.times - 1.0) * min(max(done, 0.0), 1.0)
+        """Give the multiple of the first level on a day."""
+        elapsed = (day - self.since).days / (self.until - self.since).days
+        return 1.0 + (self.times - 1.0) * min(max(elapsed, 0.0), 1.0)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where deals come from: its share of arrivals at first, and the chance that its deals are won."""
+    """A source of deals: its share of arrivals at first, and the chance that its deals are won."""
 
     name: str
     share: float
@@ -60,7 +60,7 @@ class Source:
     growth: Growth | None = None
 
     def arrivals(self, day: date) -> float:
-        """How much arrives on a day, where 1 is what all sources bring at first."""
+        """Give its arrivals on a day, as a share of what all sources bring at first."""
         return self.share * (self.growth.at(day) if self.growth else 1.0)
 
 
@@ -75,7 +75,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Discount:
-    """A depth of discount, from `low` to `high`: its share of deals, and what is added to their chance to be won."""
+    """A range of discounts, from `low` to `high`: its share of deals, and what is added to their chance to be won."""
 
     name: str
     low: float
@@ -86,7 +86,7 @@ class Discount:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why deals are lost, and its share of the lost deals that have a reason."""
+    """A loss reason, and its share of the lost deals that have a reason."""
 
     name: str
     share: float
@@ -103,7 +103,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Field:
-    """A custom field: options to choose from, or none for free text; and how many may be chosen at most."""
+    """A custom field: its options, or none for free text; and how many may be chosen at most."""
 
     name: str
     type: int
@@ -113,7 +113,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Absence:
-    """How often an optional part of an answer is null, and how often it is not there at all."""
+    """How often an optional part of a response is null, and how often it is missing."""
 
     null: float = 0.0
     missing: float = 0.0
@@ -121,10 +121,10 @@ class Absence:
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How often deals do something out of the ordinary; shares of deals unless said otherwise."""
+    """How often unusual things happen to deals: shares of deals unless said otherwise."""
 
     gaps: float = 0.03
-    """Codes that answer 404."""
+    """Codes whose response is a 404."""
     archived: float = 0.04
     """Archived while open; they never end."""
     reopened: float = 0.025
@@ -132,26 +132,26 @@ class Frequencies:
     reopened_won: float = 0.3
     """Of these, closed as won the first time."""
     reopened_days: tuple[float, float] = (3.0, 40.0)
-    """For how long these stay closed, evenly between the two."""
+    """For how long these stay closed, uniformly between the two."""
     handed_over: float = 0.06
     skips: float = 0.05
-    """Skip one stage before the proposal, unless they are lost in it."""
+    """Skipped one stage before the proposal, unless they are lost in it."""
     revisits: float = 0.05
-    """Go back to a stage; the total time in each stage is the same."""
+    """Returned to a stage; the total time in each stage is the same."""
     retired: float = 0.03
     """Began in a stage that the pipeline no longer has."""
     no_reason: float = 0.18
     """Of lost deals."""
     described: float = 0.4
-    """Of lost deals, with a reason in the owner's words."""
+    """Of lost deals, with a description by the owner."""
     no_value: float = 0.06
     edited: float = 0.12
-    """Value changed along the way."""
+    """The value was changed once."""
     no_source: float = 0.03
     unexpected: float = 0.06
     """No expected close date."""
     pushed: float = 0.8
-    """Of expected close dates that pass: pushed further; the rest stay overdue."""
+    """Of expected close dates that pass: moved to a later day; the rest stay overdue."""
     revised: float = 0.3
     """Of proposals: followed by a second version."""
     rejected: float = 0.6

@@ -1,4 +1,4 @@
-"""How answers spell instants, durations, ids and addresses."""
+"""How responses write instants, durations, ids and addresses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ def format_instant(instant: int) -> str:
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
+def format_past(instant: int | None, at: int) -> str | None:
+    """Write an instant that is not after another; otherwise None."""
+    return format_instant(instant) if instant is not None and instant <= at else None
+
+
 def format_duration(seconds: int) -> str:
-    """Say a duration in Portuguese, by its two largest parts.
+    """Write a duration in Portuguese, by its two largest units.
 
     Examples
     --------
@@ -28,8 +33,8 @@ def format_duration(seconds: int) -> str:
     days, rest = divmod(seconds, DAY)
     hours, rest = divmod(rest, HOUR)
     amounts = ((days, "dia"), (hours, "hora"), (rest // 60, "minuto"))
-    said = [f"{amount} {word}{'s' * (amount != 1)}" for amount, word in amounts if amount]
-    return ", ".join(said[:2]) or "menos de um minuto"
+    parts = [f"{amount} {unit}{'s' * (amount != 1)}" for amount, unit in amounts if amount]
+    return ", ".join(parts[:2]) or "menos de um minuto"
 
 
 def new_id(draw: Random) -> str:
@@ -39,7 +44,7 @@ def new_id(draw: Random) -> str:
 
 
 def without_accents(text: str) -> str:
-    """Leave out accents, as addresses do.
+    """Remove accents, for e-mail addresses.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Names for the people, companies and campaigns of the simulated company: none of them is real."""
+"""Names of the people, companies and campaigns of the simulated company, all invented."""
 
 from __future__ import annotations
 

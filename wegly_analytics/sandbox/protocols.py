@@ -1,4 +1,4 @@
-"""How the parts of the sandbox fit together: who knows deals, and who writes answers."""
+"""The interfaces between the parts of the sandbox: a source of deals, and a writer of responses."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """Whoever knows the deals: `Company`, `Saved`, or your own."""
+    """A source of deals: `Company`, `Saved`, or your own."""
 
-    def answer(self, key: str, at: datetime) -> bytes | None:
-        """Give the body for a code or UUID at a moment, or None where there is no such deal."""
+    def response(self, requested_id: str, at: datetime) -> bytes | None:
+        """Give the body for a code or UUID at a time, or None if there is no such deal."""
 
 
-class Reply(Protocol):
-    """The answer to one request, as a fault may write it."""
+class ResponseWriter(Protocol):
+    """Writes the response to one request; a fault may use it as it wants."""
 
     @property
-    def key(self) -> str:
+    def requested_id(self) -> str:
         """The code or UUID that was requested."""
 
     def send(self, status: int, body: bytes, headers: Mapping[str, str] = ...) -> None:
-        """Send a whole answer."""
+        """Send a whole response."""
 
     def begin(self, status: int, length: int, headers: Mapping[str, str] = ...) -> None:
-        """Send the head of an answer that says how many bytes will follow."""
+        """Send the status and headers of a response whose body has a given length."""
 
     def write(self, part: bytes) -> None:
         """Send a part of the body."""
 
-    def pause(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         """Wait; if the server stops meanwhile, the connection is dropped."""
 
-    def hang_up(self) -> None:
-        """Close the connection once the answer is sent."""
+    def close(self) -> None:
+        """Close the connection after the response."""
 
     def reset(self) -> None:
-        """Break the connection off at once."""
+        """Reset the connection at once."""
 
 
-Fault: TypeAlias = Callable[[Reply, bytes], None]
-"""Writes what it wants in place of the honest body."""
+Fault: TypeAlias = Callable[[ResponseWriter, bytes], None]
+"""Writes what it wants in place of the correct body, its second argument."""
 
 Choice: TypeAlias = Callable[[str], Fault | None]
-"""Which fault a key meets, if any."""
+"""Gives the fault that a requested id meets, if any."""

@@ -1,4 +1,4 @@
-"""The company's fixed entries, as answers refer to them: people, sources, reasons, tags and stages with their ids."""
+"""The company's master data, as responses refer to it: people, sources, reasons, tags and stages with their ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES: Final = "https://files.example.com"
 
 
 class References:
-    """Knows a company's entries by name; ids follow from the seed.
+    """The company's entries by name; their ids follow from the seed.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class References:
     """
 
     def __init__(self, truth: Truth, seed: int) -> None:
-        self._space = uuid.uuid5(uuid.NAMESPACE_DNS, f"{seed}.sandbox.example.com")
-        self.users = [self._picture("user", owner.name, "avatar") for owner in truth.owners]
-        self.sources = {source.name: self._picture("source", source.name, "logo") for source in truth.sources}
+        self._namespace = uuid.uuid5(uuid.NAMESPACE_DNS, f"{seed}.sandbox.example.com")
+        self.users = [self._with_image("user", owner.name, "avatar") for owner in truth.owners]
+        self.sources = {source.name: self._with_image("source", source.name, "logo") for source in truth.sources}
         self.reasons = [self.named("reason", reason.name) for reason in truth.reasons]
         self.tags = [self.named("tag", tag.name) | {"color": tag.color} for tag in truth.tags]
         self.stages = {
@@ -39,21 +39,21 @@ class References:
         }
         self._retired = self._stage("", truth.retired)
 
-    def given(self, kind: str, name: str) -> str:
+    def id(self, kind: str, name: str) -> str:
         """Give the id of an entry of a kind."""
-        return str(uuid.uuid5(self._space, f"{kind} {name}"))
+        return str(uuid.uuid5(self._namespace, f"{kind} {name}"))
 
     def named(self, kind: str, name: str) -> Json:
-        """Refer to an entry of a kind by id and name."""
-        return {"id": self.given(kind, name), "name": name}
+        """Give id and name of an entry of a kind."""
+        return {"id": self.id(kind, name), "name": name}
 
-    def stage(self, pipeline: Pipeline, place: int) -> Json:
-        """Refer to the stage at a place of a pipeline."""
-        return self._retired if place == RETIRED else self.stages[pipeline.name][place]
+    def stage(self, pipeline: Pipeline, position: int) -> Json:
+        """Give id and name of the stage at a position of a pipeline."""
+        return self._retired if position == RETIRED else self.stages[pipeline.name][position]
 
-    def _picture(self, kind: str, name: str, key: str) -> Json:
-        named = self.named(kind, name)
-        return named | {key: f"{FILES}/{key}s/{named['id']}.png"}
+    def _with_image(self, kind: str, name: str, field: str) -> Json:
+        entry = self.named(kind, name)
+        return entry | {field: f"{FILES}/{field}s/{entry['id']}.png"}
 
     def _stage(self, pipeline: str, stage: Stage) -> Json:
         return self.named(f"stage of {pipeline}", stage.name)

@@ -1,14 +1,17 @@
-"""How a deal looks from outside: its life up to an instant, in the shape of the API's answer."""
+"""A deal as the API shows it at an instant: its lifecycle so far, in the shape of a response."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 
 from wegly_analytics.sandbox import names
-from wegly_analytics.sandbox.formatting import format_duration, format_instant, new_id, without_accents
-from wegly_analytics.sandbox.lifecycle import LOST, NEVER, WON, Lifecycle, rng
+from wegly_analytics.sandbox.activity import Activity
+from wegly_analytics.sandbox.formatting import format_duration, format_instant, format_past, new_id
+from wegly_analytics.sandbox.lifecycle import LOST, WON, Lifecycle
+from wegly_analytics.sandbox.people import followers, participants
+from wegly_analytics.sandbox.proposals import proposals
 from wegly_analytics.sandbox.references import FILES, Json, References
-from wegly_analytics.sandbox.working_hours import DAY
+from wegly_analytics.sandbox.simulation import rng
 
 if TYPE_CHECKING:
     from random import Random
@@ -16,20 +19,26 @@ if TYPE_CHECKING:
     from wegly_analytics.sandbox.entities import Field
     from wegly_analytics.sandbox.truth import Truth
 
-_SENT, _APPROVED, _REJECTED, _REPLACED = 1, 2, 3, 4
-_SHOWN: Final = 120 * DAY
-"""How long a deal draws views, notes and the like after its creation."""
+
+class _Description(NamedTuple):
+    """What the owner writes about a deal."""
+
+    customer: str
+    offer: str
+    temperature: int
+    rating: int
+    explanation: str | None
 
 
 class ResponseBuilder:
-    """Writes the deals of one company.
+    """Builds the responses about the deals of one company.
 
     Parameters
     ----------
     truth
         What the company is made of.
     seed
-        The company's seed; with it all ids are given.
+        The company's seed, from which all ids follow.
     """
 
     def __init__(self, truth: Truth, seed: int) -> None:
@@ -39,159 +48,178 @@ class ResponseBuilder:
 
     def id(self, code: int) -> str:
         """Give the UUID of the deal with a code."""
-        return self._references.given("deal", str(code))
+        return self._references.id("deal", str(code))
 
-    def write(self, life: Lifecycle, at: int) -> Json:
-        """Write a deal as it is at an instant.
+    def build(self, lifecycle: Lifecycle, at: int) -> Json:
+        """Build the response about a deal as it is at an instant.
 
         Parameters
         ----------
-        life
-            The deal's life.
+        lifecycle
+            The deal's lifecycle.
         at
             The instant, in seconds since 1970.
 
         Returns
         -------
         dict
-            The answer, as JSON values.
+            The response, as JSON values.
         """
-        # Draws come in the same order whatever the instant, so what is written of the past never changes.
-        draw = rng(self._seed, life.code, use=1)
-        status = life.status(at)
-        stages = self._references.stages[life.pipeline.name]
-        stage = self._references.stage(life.pipeline, life.visit(at).place)
-        owner = life.new_owner.value if life.new_owner.instant <= at else self._truth.owners.index(life.owner)
-        user = self._references.users[int(owner)]
-        activity = _Activity(draw, life, at)
-        company = f"{draw.choice(names.TRADES)} {draw.choice(names.BRANDS)} {draw.choice(names.FORMS)}"
-        offer = draw.choice(names.OFFERS)
-        warm, rating = draw.randrange(1, 3), draw.randrange(1, 6)
-        explained = draw.random() < self._truth.frequencies.described
-        explanation = draw.choice(names.EXPLANATIONS)
+        # The draws come in the same order whatever the instant, so what a response says of the past never changes.
+        draw = rng(self._seed, lifecycle.code, use=1)
+        activity = Activity(draw, lifecycle, at)
+        description = self._describe(draw)
         deal: Json = {
-            "id": self.id(life.code),
-            "code": life.code,
-            "title": f"{offer} – {company}",
-            "status": status,
+            **self._identity(draw, lifecycle, at, description),
+            **self._origin(draw, lifecycle, at, description),
+            **self._outcome(lifecycle, at, description),
+            **self._dates(draw, lifecycle, at, activity),
+            **self._people(draw, lifecycle, at, description),
+            **self._attributes(draw, lifecycle, at),
+            **self._counts(draw, lifecycle, at, activity),
+            "proposals": proposals(draw, self._truth, self._references, lifecycle, at, description.offer),
+            "followers": followers(draw, self._references, lifecycle, at),
+        }
+        self._omit(draw, deal)
+        return deal
+
+    def _describe(self, draw: Random) -> _Description:
+        customer = f"{draw.choice(names.TRADES)} {draw.choice(names.BRANDS)} {draw.choice(names.FORMS)}"
+        offer = draw.choice(names.OFFERS)
+        temperature, rating = draw.randrange(1, 3), draw.randrange(1, 6)
+        is_explained = draw.random() < self._truth.frequencies.described
+        explanation = draw.choice(names.EXPLANATIONS)
+        return _Description(customer, offer, temperature, rating, explanation if is_explained else None)
+
+    def _identity(self, draw: Random, lifecycle: Lifecycle, at: int, description: _Description) -> Json:
+        stages = self._references.stages[lifecycle.pipeline.name]
+        stage = self._references.stage(lifecycle.pipeline, lifecycle.visit(at).position)
+        return {
+            "id": self.id(lifecycle.code),
+            "code": lifecycle.code,
+            "title": f"{description.offer} – {description.customer}",
+            "status": lifecycle.status(at),
             "created_by": draw.choice(self._references.users),
             "stage": {
                 "id": stage["id"],
                 "name": stage["name"],
-                "pipeline": self._references.named("pipeline", life.pipeline.name),
+                "pipeline": self._references.named("pipeline", lifecycle.pipeline.name),
             },
-            "pipeline_stages": [each | {"position": place} for place, each in enumerate(stages)],
-            "responsible": user,
-            "deal_source": self._references.sources[life.source.name] if life.source else None,
-            "marketing_lead_source": self._tracking(draw, life),
-            "quality_rating": rating,
-            "quality_reason": names.RATINGS[rating - 1],
-            "won_date": _last_closed(life, WON, at),
-            "lost_date": _last_closed(life, LOST, at),
-            "crm_loss_reason": self._references.reasons[life.reason]
-            if status == LOST and life.reason is not None
-            else None,
-            "lost_reason_description": explanation if status == LOST and explained else None,
+            "pipeline_stages": [stage | {"position": position} for position, stage in enumerate(stages)],
+        }
+
+    def _origin(self, draw: Random, lifecycle: Lifecycle, at: int, description: _Description) -> Json:
+        handed_over = lifecycle.new_owner.instant <= at
+        owner = lifecycle.new_owner.value if handed_over else self._truth.owners.index(lifecycle.owner)
+        return {
+            "responsible": self._references.users[int(owner)],
+            "deal_source": self._references.sources[lifecycle.source.name] if lifecycle.source else None,
+            "marketing_lead_source": self._tracking(draw, lifecycle),
+            "quality_rating": description.rating,
+            "quality_reason": names.RATINGS[description.rating - 1],
+        }
+
+    def _outcome(self, lifecycle: Lifecycle, at: int, description: _Description) -> Json:
+        is_lost = lifecycle.status(at) == LOST
+        has_reason = is_lost and lifecycle.reason is not None
+        return {
+            "won_date": format_past(lifecycle.last_closed(WON, at), at),
+            "lost_date": format_past(lifecycle.last_closed(LOST, at), at),
+            "crm_loss_reason": self._references.reasons[lifecycle.reason or 0] if has_reason else None,
+            "lost_reason_description": description.explanation if is_lost else None,
+        }
+
+    def _dates(self, draw: Random, lifecycle: Lifecycle, at: int, activity: Activity) -> Json:
+        expected = (int(change.value) for change in reversed(lifecycle.expected) if change.instant <= at)
+        return {
             "visibility": draw.choices((0, 1, 2), (1, 3, 6))[0],
-            "created_at": format_instant(life.created),
-            "updated_at": format_instant(life.updated(at)),
-            "archived_at": _happened(life.archived, at),
+            "created_at": format_instant(lifecycle.created),
+            "updated_at": format_instant(lifecycle.updated(at)),
+            "archived_at": format_past(lifecycle.archived, at),
             "last_activity_at": format_instant(activity.last),
-            "expected_close_date": next(
-                (format_instant(int(day)) for instant, day in reversed(life.expected) if instant <= at), None
-            ),
-            "temperature": warm + (life.visit(at).place >= life.pipeline.proposal),
-            "participants": self._participants(draw, life, at),
+            "expected_close_date": next(map(format_instant, expected), None),
+        }
+
+    def _people(self, draw: Random, lifecycle: Lifecycle, at: int, description: _Description) -> Json:
+        has_proposal = lifecycle.visit(at).position >= lifecycle.pipeline.proposal
+        return {
+            "temperature": description.temperature + has_proposal,
+            "participants": participants(draw, self._references, lifecycle, at),
             "organization": {
                 "id": new_id(draw),
-                "name": company,
-                "logo": f"{FILES}/logos/{life.code}.png" if draw.random() < 0.3 else None,
+                "name": description.customer,
+                "logo": f"{FILES}/logos/{lifecycle.code}.png" if draw.random() < 0.3 else None,
             },
-            "lead": {"id": new_id(draw), "title": f"Contato: {company}"},
-            "custom_fields": [self._field(draw, field) for field in self._truth.fields],
-            "tags": [
-                tag
-                for tag, each in zip(self._references.tags, self._truth.tags, strict=True)
-                if draw.random() < each.share
-            ],
-            "stage_durations": self._durations(life, at),
-            "value": next(v for instant, v in reversed(life.values) if instant <= at) if life.has_value else None,
+            "lead": {"id": new_id(draw), "title": f"Contato: {description.customer}"},
+        }
+
+    def _attributes(self, draw: Random, lifecycle: Lifecycle, at: int) -> Json:
+        tags = zip(self._references.tags, self._truth.tags, strict=True)
+        values = (change.value for change in reversed(lifecycle.values) if change.instant <= at)
+        return {
+            "custom_fields": [self._custom_field(draw, field) for field in self._truth.fields],
+            "tags": [reference for reference, tag in tags if draw.random() < tag.share],
+            "stage_durations": self._durations(lifecycle, at),
+            "value": next(values) if lifecycle.has_value else None,
+        }
+
+    def _counts(self, draw: Random, lifecycle: Lifecycle, at: int, activity: Activity) -> Json:
+        return {
             "views_count": activity.count(draw, 30),
             "associations_count": {
                 "items": draw.randrange(4),
-                **{
-                    name: activity.count(draw, most)
-                    for name, most in (("tasks", 8), ("qualifications", 2), ("notes", 10), ("files", 4))
-                },
+                "tasks": activity.count(draw, 8),
+                "qualifications": activity.count(draw, 2),
+                "notes": activity.count(draw, 10),
+                "files": activity.count(draw, 4),
                 "activities": activity.number,
-                "proposals": sum(each.created <= at for each in life.offers),
+                "proposals": sum(version.created <= at for version in lifecycle.proposals),
             },
-            "proposals": self._proposals(draw, life, at, offer),
-            "followers": self._followers(draw, life, at),
         }
-        for name, absent in self._truth.optional.items():
-            chance = draw.random()
-            if chance < absent.missing:
-                del deal[name]
-            elif chance < absent.missing + absent.null:
-                deal[name] = None
-        emptied = draw.random()
-        if not deal["proposals"] and emptied < 0.04:
-            deal["proposals"] = None
-            if emptied < 0.02:
-                del deal["proposals"]
-        return deal
 
-    def _tracking(self, draw: Random, life: Lifecycle) -> Json:
-        source = life.source.name if life.source else draw.choice(self._truth.sources).name
-        paid = "pago" in source
+    def _omit(self, draw: Random, deal: Json) -> None:
+        """Remove some optional parts, or set them to null."""
+        for name, absence in self._truth.optional.items():
+            chance = draw.random()
+            if chance < absence.missing:
+                del deal[name]
+            elif chance < absence.missing + absence.null:
+                deal[name] = None
+        chance = draw.random()
+        if not deal["proposals"] and chance < 0.04:
+            deal["proposals"] = None
+            if chance < 0.02:
+                del deal["proposals"]
+
+    def _tracking(self, draw: Random, lifecycle: Lifecycle) -> Json:
+        source = lifecycle.source.name if lifecycle.source else draw.choice(self._truth.sources).name
+        is_paid = "pago" in source
         creative = {
             "id": new_id(draw),
             "value": draw.choice(names.CONTENTS),
-            "creative_uri": f"{FILES}/ads/{life.code % 17}",
+            "creative_uri": f"{FILES}/ads/{lifecycle.code % 17}",
         }
+        medium = "cpc" if is_paid else "site"
         return {
             "id": new_id(draw),
             "utm_search_term": draw.choice(names.TERMS),
             "lead_source": self._references.sources[source],
-            "url_conversion": f"https://www.example.com/landing/{life.code % 9}?utm_medium={'cpc' if paid else 'site'}",
+            "url_conversion": f"https://www.example.com/landing/{lifecycle.code % 9}?utm_medium={medium}",
             "campaing_name": draw.choice(names.CAMPAIGNS),
-            "ad_set_name": draw.choice(names.AD_SETS) if paid else None,
+            "ad_set_name": draw.choice(names.AD_SETS) if is_paid else None,
             "content_name": draw.choice(names.CONTENTS),
-            "displayed_on_name": draw.choice(names.PLACES) if paid else None,
+            "displayed_on_name": draw.choice(names.PLACES) if is_paid else None,
             "conversion_tool_name": draw.choice(names.TOOLS),
-            "creative": creative if paid else None,
+            "creative": creative if is_paid else None,
         }
 
-    def _participants(self, draw: Random, life: Lifecycle, at: int) -> list[Json]:
-        people = []
-        for number in range(draw.choices((0, 1, 2, 3), (2, 10, 5, 2))[0]):
-            joined = life.created + int(number * draw.random() * 30 * DAY)
-            first, last = draw.choice(names.FIRST_NAMES), draw.choice(names.SURNAMES)
-            address = without_accents(f"{first}.{last}@cliente{life.code}.example.com").lower()
-            number_called = f"+55 11 90000-{draw.randrange(10_000):04d}"  # nobody's: such numbers are not given out
-            contacts = [
-                {"id": new_id(draw), "type": kind, "value": value, "primary": kind == 1}
-                for kind, value, share in ((1, address, 0.95), (2, number_called, 0.75))
-                if draw.random() < share
-            ]
-            person = {
-                "id": new_id(draw),
-                "role": self._references.named("role", draw.choice(names.ROLES)) if draw.random() < 0.9 else None,
-                "notes": draw.choice(names.REMARKS) if draw.random() < 0.4 else None,
-                "person": {"id": new_id(draw), "name": f"{first} {last}", "contacts": contacts},
-            }
-            if joined <= at:
-                people.append(person)
-        return people
-
-    def _field(self, draw: Random, field: Field) -> Json:
+    def _custom_field(self, draw: Random, field: Field) -> Json:
         if field.options:
             chosen = draw.sample(field.options, draw.randint(0 if field.most > 1 else 1, field.most))
             answers = [
                 {
                     "id": new_id(draw),
-                    "option_id": self._references.given(f"option of {field.name}", option),
+                    "option_id": self._references.id(f"option of {field.name}", option),
                     "option_value": option,
                     "value": None,
                 }
@@ -201,21 +229,21 @@ class ResponseBuilder:
             text = str(draw.randrange(100, 9_000) * 1_000) if field.type == 2 else draw.choice(names.REMARKS)
             answers = [{"id": new_id(draw), "option_id": None, "option_value": None, "value": text}]
         return {
-            "field_id": self._references.given("field", field.name),
+            "field_id": self._references.id("field", field.name),
             "field_name": field.name,
             "field_type": field.type,
             "answers": answers if draw.random() < 0.85 else [],
         }
 
-    def _durations(self, life: Lifecycle, at: int) -> list[Json]:
-        """Add up the time in each stage; who goes back to a stage is not told apart."""
+    def _durations(self, lifecycle: Lifecycle, at: int) -> list[Json]:
+        """Add up the time in each stage, over all visits to it."""
         total: dict[int, int] = {}
-        for place, entered, left in life.visits:
+        for position, entered, left in lifecycle.visits:
             if entered <= at and (self._truth.running or left <= at):
-                total[place] = total.get(place, 0) + min(left, at) - entered
+                total[position] = total.get(position, 0) + min(left, at) - entered
         rows = []
-        for place, seconds in total.items():
-            stage = self._references.stage(life.pipeline, place)
+        for position, seconds in total.items():
+            stage = self._references.stage(lifecycle.pipeline, position)
             rows.append(
                 {
                     "stage_id": stage["id"],
@@ -225,85 +253,3 @@ class ResponseBuilder:
                 }
             )
         return rows
-
-    def _proposals(self, draw: Random, life: Lifecycle, at: int, title: str) -> list[Json]:
-        ids = [new_id(draw), new_id(draw)]
-        days, percent = draw.choice((15, 30, 45)), draw.random() < 0.7
-        author = self._references.users[self._truth.owners.index(life.owner)]
-        approver = self._references.named("user", self._truth.owners[0].name)
-        rows = []
-        for offer in life.offers:
-            if offer.created > at:
-                break
-            subtotal = round(offer.amount / (1 - offer.rate), 2)
-            replaced, approved, rejected = (
-                _happened(instant, at) for instant in (offer.replaced, offer.approved, offer.rejected)
-            )
-            changes = [m for m in offer[3:] if m <= at]
-            rows.append(
-                {
-                    "id": ids[offer.version - 1],
-                    "code": life.code * 10 + offer.version,
-                    "version": offer.version,
-                    "title": f"{title} v{offer.version}",
-                    "status": _APPROVED if approved else _REJECTED if rejected else _REPLACED if replaced else _SENT,
-                    "is_primary": replaced is None,
-                    "discount_type": 1 if percent else 2,
-                    "discount_value": round(offer.rate * 100, 2) if percent else round(subtotal - offer.amount, 2),
-                    "subtotal": subtotal,
-                    "total": offer.amount,
-                    "valid_until": format_instant(offer.created + days * DAY),
-                    "created_at": format_instant(offer.created),
-                    "updated_at": format_instant(max(changes)),
-                    "approved_at": approved,
-                    "archived_at": replaced,
-                    "rejected_at": rejected,
-                    "created_by": author,
-                    "approved_by": approver if approved else None,
-                }
-            )
-        return rows
-
-    def _followers(self, draw: Random, life: Lifecycle, at: int) -> list[Json]:
-        rows = []
-        for user in draw.sample(self._references.users, draw.choices((0, 1, 2), (5, 4, 2))[0]):
-            since = life.created + int(draw.random() * 20 * DAY)
-            row = {
-                "role": self._references.named("follower role", draw.choice(names.FOLLOWER_ROLES)),
-                "user": user,
-                "notes": draw.choice(names.REMARKS) if draw.random() < 0.2 else None,
-            }
-            if since <= at:
-                rows.append(row)
-        return rows
-
-
-class _Activity:
-    """What people did about a deal up to an instant: something every few days until it ends."""
-
-    def __init__(self, draw: Random, life: Lifecycle, at: int) -> None:
-        every = int(draw.uniform(2, 9) * DAY)
-        lived = min(at, life.closed, life.archived) - life.created
-        self.number = lived // every
-        self.last = life.created + self.number * every
-        self._share = min(lived / _SHOWN, 1.0)
-
-    def count(self, draw: Random, most: int) -> int:
-        """How many things of a kind there are, of at most so many."""
-        return int(draw.randint(0, most) * self._share)
-
-
-def _last_closed(life: Lifecycle, status: int, at: int) -> str | None:
-    """When a deal was last closed in a way, also if it was opened again since."""
-    if life.closed <= at and life.status(at) == status:
-        return format_instant(life.closed)
-    early_close = life.early_close
-    return (
-        format_instant(early_close.closed)
-        if early_close and early_close.status == status and early_close.closed <= at
-        else None
-    )
-
-
-def _happened(instant: int, at: int) -> str | None:
-    return format_instant(instant) if instant <= at and instant < NEVER else None

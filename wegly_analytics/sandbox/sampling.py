@@ -1,4 +1,4 @@
-"""The simulated company's snapshot without any network."""
+"""A snapshot of the simulated company, without any network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from wegly_analytics.intake.build import Response, SnapshotBuilder
-from wegly_analytics.sandbox import MOMENT, Company
+from wegly_analytics.sandbox import TAKEN_AT, Company
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @cache
 def sample() -> Snapshot:
-    """Give the simulated company's deals, for trying things out: no key, no network, the same every time.
+    """Give a snapshot of a simulated company: no token, no network, the same every time.
 
     Returns
     -------
@@ -27,13 +27,12 @@ def sample() -> Snapshot:
     >>> wa.sample().taken_at.isoformat()
     '2026-07-01T12:00:00+00:00'
     """
-    company, assembly = Company(), SnapshotBuilder()
-    codes = company.codes(MOMENT)
-    answers = dict(company.answers(MOMENT))
-    for place, code in enumerate(codes):
-        if code in answers:
-            answer = Response(str(code), "fetched", MOMENT, 200, body=answers[code])
+    company, builder = Company(), SnapshotBuilder()
+    bodies = dict(company.responses(TAKEN_AT))
+    for number, code in enumerate(company.codes(TAKEN_AT)):
+        if code in bodies:
+            response = Response(str(code), "fetched", TAKEN_AT, 200, body=bodies[code])
         else:
-            answer = Response(str(code), "not_found", MOMENT, 404, f"404 for …/deals/{code}")
-        assembly.add(place, answer)
-    return assembly.snapshot(MOMENT)
+            response = Response(str(code), "not_found", TAKEN_AT, 404, f"404 for …/deals/{code}")
+        builder.add(number, response)
+    return builder.snapshot(TAKEN_AT)

@@ -1,4 +1,4 @@
-"""Saved deals in the company's place: a file that answers like the API."""
+"""Saved deals in place of the simulated company."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _COMPRESSION: Final = {".gz": "gzip", ".zst": "zstd"}
 
 
 class Saved:
-    """Deals from a file of one JSON object per line, answered as they were saved, whatever the moment.
+    """Deals from a file of one JSON object per line, served as they were saved, whatever the time.
 
-    Where a deal is in the file twice, the later line counts.
+    If a deal is in the file twice, the later line counts.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Saved:
     Raises
     ------
     ValueError
-        If a line is no JSON object, or has neither id nor code; or if the file does not unpack.
+        If a line is not a JSON object, or has neither id nor code; or if the file cannot be decompressed.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -44,40 +44,40 @@ class Saved:
     def __repr__(self) -> str:
         return f"Saved({str(self.path)!r})"
 
-    def codes(self, at: datetime) -> range:  # noqa: ARG002 - a file has one moment
-        """List the codes from 1 to the highest in the file, with the gaps among them.
+    def codes(self, at: datetime) -> range:  # noqa: ARG002 - a file does not change
+        """List the codes from 1 to the highest in the file, including gaps.
 
         Parameters
         ----------
         at
-            Not looked at: a file does not move on.
+            Ignored: a file does not change.
         """
         return range(1, self._last + 1)
 
-    def answer(self, key: str, at: datetime) -> bytes | None:  # noqa: ARG002
+    def response(self, requested_id: str, at: datetime) -> bytes | None:  # noqa: ARG002
         """Give the line of a deal as it was saved.
 
         Parameters
         ----------
-        key
+        requested_id
             The deal's code or id, as text.
         at
-            Not looked at: a file does not move on.
+            Ignored: a file does not change.
 
         Returns
         -------
         bytes or None
-            JSON, or None where the file has no such deal.
+            JSON, or None if the file has no such deal.
         """
-        return self._bodies.get(_canonical(key))
+        return self._bodies.get(_canonical(requested_id))
 
-    def answers(self, at: datetime) -> Iterator[tuple[int, bytes]]:
-        """Every deal that has a code, in order of codes.
+    def responses(self, at: datetime) -> Iterator[tuple[int, bytes]]:
+        """Give every deal that has a code, in order of codes.
 
         Parameters
         ----------
         at
-            Not looked at: a file does not move on.
+            Ignored: a file does not change.
 
         Yields
         ------
@@ -85,7 +85,7 @@ class Saved:
             Code and JSON.
         """
         for code in self.codes(at):
-            body = self.answer(str(code), at)
+            body = self.response(str(code), at)
             if body is not None:
                 yield code, body
 
@@ -94,23 +94,25 @@ class Saved:
         try:
             deal: Any = json.loads(line)
         except ValueError as error:
-            raise ValueError(f"{place}: no JSON ({error}); save one deal per line, without line breaks in it") from None
+            raise ValueError(
+                f"{place}: not JSON ({error}); save one deal per line, without line breaks in it"
+            ) from None
         if not isinstance(deal, dict):
-            raise ValueError(f"{place}: a {type(deal).__name__} where a deal should be; save one JSON object per line")
-        code, key = deal.get("code"), deal.get("id")
-        names: list[str] = []
+            raise ValueError(f"{place}: {type(deal).__name__} instead of a deal; save one JSON object per line")
+        code, deal_id = deal.get("code"), deal.get("id")
+        ids: list[str] = []
         if isinstance(code, int) and not isinstance(code, bool) and code > 0:
-            names.append(str(code))
+            ids.append(str(code))
             self._last = max(self._last, code)
-        if isinstance(key, str) and key:
-            names.append(_canonical(key))
-        if not names:
+        if isinstance(deal_id, str) and deal_id:
+            ids.append(_canonical(deal_id))
+        if not ids:
             raise ValueError(f"{place}: neither id nor code, so the deal cannot be requested; give it one")
-        self._bodies.update(dict.fromkeys(names, line.strip()))
+        self._bodies.update(dict.fromkeys(ids, line.strip()))
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """Read lines, whole however long, unpacked if the name says so."""
+    """Read whole lines, decompressed if the name says so."""
     compression = _COMPRESSION.get(path.suffix)
     try:
         with pa.input_stream(str(path), compression=compression) as stream:
@@ -118,15 +120,15 @@ def _lines(path: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ValueError(f"{path}: does not unpack as {compression} ({error}); save it again") from error
+        raise ValueError(f"{path}: cannot be decompressed as {compression} ({error}); save it again") from error
     yield from content.split(b"\n")
 
 
-def _canonical(key: str) -> str:
+def _canonical(requested_id: str) -> str:
     """Write codes and UUIDs in one way."""
-    if key.isascii() and key.isdecimal():
-        return key.lstrip("0")
+    if requested_id.isascii() and requested_id.isdecimal():
+        return requested_id.lstrip("0")
     try:
-        return str(uuid.UUID(key))
+        return str(uuid.UUID(requested_id))
     except ValueError:
-        return key
+        return requested_id

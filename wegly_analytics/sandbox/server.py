@@ -1,4 +1,4 @@
-"""A local HTTP server that answers like Wegly's one documented endpoint."""
+"""A local HTTP server that responds like Wegly's one documented endpoint."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
+from wegly_analytics.sandbox.rate_limit import RateLimit
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
@@ -21,50 +23,52 @@ if TYPE_CHECKING:
     from wegly_analytics.sandbox.protocols import Fault, Source
 
 _DEALS: Final = "/integrations/external/deals/"
-_NONE: Final[dict[str, str]] = {}
+_NO_HEADERS: Final[dict[str, str]] = {}
 _GRACE: Final = 5.0
-"""Seconds that a stopping server waits for the answers under way."""
+"""Seconds for which a stopping server waits for the responses in progress."""
 
 
 class Request(NamedTuple):
-    """A request that was answered: when (`time.monotonic`), for which path, with which status."""
+    """A request that got a response: its time (`time.monotonic`), its path, and the status."""
 
-    moment: float
+    time: float
     path: str
     status: int
 
 
 class Server:
-    """Answers like Wegly at a loopback address, from threads of its own; a context manager.
+    """Responds like Wegly at a loopback address, from threads of its own; a context manager.
 
     Parameters
     ----------
     source
-        Whoever knows the deals.
+        The source of the deals.
     token
-        The key that is accepted; any other gets 401.
+        The token that is accepted; any other gets a 401.
     origin
-        The key's allowed domain: a request whose Origin and Referer both differ from it gets 403. None allows all.
+        The token's allowed domain: a request whose Origin and Referer both differ from it gets a 403. None allows all.
     clock
-        The moment for which the source is requested.
+        Gives the time for which the source is requested.
     port
         0 takes a free one.
     latency
-        Seconds before each answer.
+        Seconds before each response.
     per_second
-        Requests per second, beyond which 429 is answered; None for no limit.
+        Requests per second, beyond which the server sends 429; None for no limit.
     faults
-        Which fault a code or UUID meets in place of its deal: by key, or a callable.
+        The fault that a code or UUID meets in place of its deal: a mapping by requested id, or a callable.
 
     Raises
     ------
+    ValueError
+        If an argument is not valid.
     OSError
         If the port is taken.
 
     Examples
     --------
-    >>> from wegly_analytics.sandbox import MOMENT, Company
-    >>> with Server(Company(), clock=lambda: MOMENT) as server:
+    >>> from wegly_analytics.sandbox import TAKEN_AT, Company
+    >>> with Server(Company(), clock=lambda: TAKEN_AT) as server:
     ...     server.url.startswith("http://127.0.0.1:")
     True
     """
@@ -81,14 +85,13 @@ class Server:
         per_second: float | None = None,
         faults: Mapping[str, Fault] | Callable[[str], Fault | None] | None = None,
     ) -> None:
-        if per_second is not None and per_second <= 0:
-            raise ValueError(f"per_second={per_second:g}: give more than 0, or None for no limit")
+        _check(source, clock, port, latency, per_second, faults)
         self.source = source
         self.token = token
-        self.origin = _host(origin) if origin else None
+        self.origin = _scheme_and_host(origin) if origin else None
         self.clock = clock
         self.latency = latency
-        self.limit = _Limit(per_second) if per_second else None
+        self.limit = RateLimit(per_second) if per_second else None
         self.fault: Callable[[str], Fault | None] = faults if callable(faults) else (faults or dict[str, "Fault"]()).get
         self.requests: list[Request] = []
         self.stopping = threading.Event()
@@ -107,20 +110,20 @@ class Server:
         self.stop()
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to respond."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop answering, hang up, and give the port back."""
+        """Stop responding, close all connections, and release the port."""
         if self.stopping.is_set():
             return
         self.stopping.set()
         if self._thread.ident is not None:
             self._listener.shutdown()
-        self._listener.hang_up()
+        self._listener.disconnect()
 
     def serve_forever(self) -> None:
-        """Answer until somebody stops the server or presses Ctrl-C."""
+        """Respond until the server is stopped or Ctrl-C is pressed."""
         if self._thread.ident is None:
             self.start()
         with contextlib.suppress(KeyboardInterrupt):
@@ -128,30 +131,8 @@ class Server:
         self.stop()
 
 
-class _Limit:
-    """So many requests a second; a second's worth may come at once."""
-
-    def __init__(self, per_second: float) -> None:
-        self._rate = per_second
-        self._most = max(per_second, 1.0)
-        self._left = self._most
-        self._then = time.monotonic()
-        self._lock = threading.Lock()
-
-    def refused_for(self) -> int:
-        """Take one request; 0 if it may pass, else the whole seconds to wait."""
-        with self._lock:
-            now = time.monotonic()
-            self._left = min(self._left + (now - self._then) * self._rate, self._most)
-            self._then = now
-            if self._left >= 1:
-                self._left -= 1
-                return 0
-            return max(math.ceil((1 - self._left) / self._rate), 1)
-
-
 class _Listener(ThreadingHTTPServer):
-    """Takes connections, and knows which are open."""
+    """Accepts connections, and keeps the open ones."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -163,7 +144,7 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def server_bind(self) -> None:
-        """Bind without asking the network for this machine's name."""
+        """Bind without looking up the name of this machine in the network."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -176,93 +157,93 @@ class _Listener(ThreadingHTTPServer):
         with self._lock:
             del self._open[request]
 
-    def hang_up(self) -> None:
-        """Stop listening, and end the connections that are open."""
+    def disconnect(self) -> None:
+        """Stop listening, and close the open connections."""
         self.server_close()
         with self._lock:
             connections = dict(self._open)
         for connection, thread in connections.items():
-            with contextlib.suppress(OSError):  # the client was faster
+            with contextlib.suppress(OSError):  # the client closed it first
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join(_GRACE)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers the requests of one connection; also the `Reply` that faults write to."""
+    """Responds to the requests of one connection; also the `ResponseWriter` that faults use."""
 
     server: _Listener
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    key = ""
+    requested_id = ""
 
     def handle(self) -> None:
-        """Answer until the client is done; a client that goes away is no error."""
+        """Respond until the client is done; a client that disconnects is not an error."""
         with contextlib.suppress(OSError):
             super().handle()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         server = self.server.server
-        self.key = urlsplit(self.path).path.removeprefix(_DEALS)
+        self.requested_id = urlsplit(self.path).path.removeprefix(_DEALS)
         refusal = self._refusal(server)
         if server.latency:
-            self.pause(server.latency)
+            self.wait(server.latency)
         if refusal is not None:
             status, headers = refusal
-            self._say(status, headers)
+            self._send_error(status, headers)
             return
-        body = server.source.answer(self.key, server.clock())
+        body = server.source.response(self.requested_id, server.clock())
         if body is None:
-            self._say(404)
-        elif (fault := server.fault(self.key)) is not None:
+            self._send_error(404)
+        elif (fault := server.fault(self.requested_id)) is not None:
             fault(self, body)
         else:
             self.send(200, body)
 
     def _refusal(self, server: Server) -> tuple[int, dict[str, str]] | None:
-        """Why the request is not looked at: status and headers."""
+        """Status and headers if the request is refused."""
         if self.headers.get("Authorization") != f"Bearer {server.token}":
-            return 401, _NONE
+            return 401, _NO_HEADERS
         if server.origin is not None:
-            hosts = (_host(self.headers.get(name, "")) for name in ("Origin", "Referer"))
-            if server.origin not in hosts:
-                return 403, _NONE
-        if server.limit and (seconds := server.limit.refused_for()):
+            origins = (_scheme_and_host(self.headers.get(name, "")) for name in ("Origin", "Referer"))
+            if server.origin not in origins:
+                return 403, _NO_HEADERS
+        if server.limit and (seconds := server.limit.wait_for()):
             return 429, {"Retry-After": str(seconds)}
         if not self.path.startswith(_DEALS):
-            return 404, _NONE
+            return 404, _NO_HEADERS
         return None
 
-    def _say(self, status: int, headers: Mapping[str, str] = _NONE) -> None:
+    def _send_error(self, status: int, headers: Mapping[str, str] = _NO_HEADERS) -> None:
         phrase = HTTPStatus(status).phrase
         self.send(status, json.dumps({"statusCode": status, "message": phrase}).encode(), headers)
 
-    def send(self, status: int, body: bytes, headers: Mapping[str, str] = _NONE) -> None:
-        """Send a whole answer, in one piece."""
+    def send(self, status: int, body: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> None:
+        """Send a whole response, in one write."""
         self.wfile.write(self._head(status, len(body), headers) + body)
 
-    def begin(self, status: int, length: int, headers: Mapping[str, str] = _NONE) -> None:
-        """Send the head of an answer."""
+    def begin(self, status: int, length: int, headers: Mapping[str, str] = _NO_HEADERS) -> None:
+        """Send the status and headers of a response."""
         self.wfile.write(self._head(status, length, headers))
 
     def write(self, part: bytes) -> None:
         """Send a part of the body."""
         self.wfile.write(part)
 
-    def pause(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         """Wait; if the server stops meanwhile, drop the connection."""
         if self.server.server.stopping.wait(seconds):
             raise ConnectionAbortedError
 
-    def hang_up(self) -> None:
-        """Close the connection once the answer is sent."""
+    def close(self) -> None:
+        """Close the connection after the response."""
         self.close_connection = True
 
     def reset(self) -> None:
-        """Break the connection off at once."""
+        """Reset the connection at once."""
         self.close_connection = True
         linger = struct.pack("ii", 1, 0)  # closing drops what is unsent and resets
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -270,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def _head(self, status: int, length: int, headers: Mapping[str, str]) -> bytes:
-        # Noted before it is sent, so that whoever has the answer finds it in the list.
+        # Recorded before it is sent: a client that has the response finds it in the list.
         self.server.server.requests.append(Request(time.monotonic(), self.path, status))
         lines = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(length), **headers}
         if self.close_connection:
@@ -279,8 +260,25 @@ class _Handler(BaseHTTPRequestHandler):
         return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{text}\r\n".encode("latin-1")
 
 
-def _host(url: str) -> str:
-    """Keep scheme and host of an address."""
+def _check(
+    source: object, clock: object, port: object, latency: float, per_second: float | None, faults: object
+) -> None:
+    """Refuse what would otherwise fail in a thread, at the first request."""
+    if isinstance(source, type) or not callable(getattr(source, "response", None)):
+        raise ValueError(f"source={source!r} has no response(requested_id, at): pass Company(), or Saved(path)")
+    if not callable(clock):
+        raise ValueError(f"clock={clock!r} cannot be called: pass a function, such as lambda: TAKEN_AT")
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65_535:
+        raise ValueError(f"port={port!r}: give an integer from 0 to 65535; 0 takes a free one")
+    if not 0 <= latency < math.inf:
+        raise ValueError(f"latency={latency:g}: give seconds, 0 or more")
+    if per_second is not None and not per_second > 0:
+        raise ValueError(f"per_second={per_second:g}: give more than 0, or None for no limit")
+    if isinstance(faults, str):
+        raise ValueError(f"faults={faults!r} is text: pass faults.parse({faults!r})")
+
+
+def _scheme_and_host(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is true about a simulated company: declared as plain data, with what follows from it."""
+"""The true rates of a simulated company: declared as plain data, with the figures that follow from them."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ _NEAR = 1e-9
 
 @dataclass(frozen=True)
 class Truth:
-    """A simulated company's true rates; all independent of each other.
+    """The true rates of a simulated company, all independent of each other.
 
     A deal is won with the chance of its source plus the deltas of its owner and of its discount. Its value, its
-    pipeline and its time in each stage depend on nothing else, so each can be found again in the company's deals.
+    pipeline and its time in each stage depend on nothing else, so each rate can be estimated from the company's deals.
 
     Parameters
     ----------
     pipelines, sources, owners, discounts, reasons
-        What deals are made of; shares add up to 1 and deltas to nothing.
+        What deals are made of; shares add up to 1, and weighted deltas to 0.
     seasons
-        Arrivals of each month of the year; 1 is a middling month.
+        Arrivals of each month of the year; 1 is an average month.
     spread
         The standard deviation of the logarithm of the time in any stage.
     value, value_spread
         The median value of deals, and the standard deviation of its logarithm.
     retired
-        A stage that is gone.
+        A stage that no longer exists.
     frequencies
-        How often deals do something out of the ordinary.
+        How often unusual things happen to deals.
     tags, fields
         Tags and custom fields.
     optional
-        The parts of an answer that are null or missing at times.
+        The parts of a response that are sometimes null or missing.
     running
-        Whether the time of the current stage of an open deal is inside `stage_durations`.
+        Whether `stage_durations` includes the time of an open deal in its current stage.
 
     Raises
     ------
@@ -83,7 +83,8 @@ class Truth:
             _check(sum(stage.lost for stage in pipeline.stages), 1.0, f"the shares lost in {pipeline.name}")
         for name in ("owners", "discounts"):
             _check(sum(each.share * each.delta for each in getattr(self, name)), 0.0, f"the weighted deltas of {name}")
-        _check(len(self.seasons), 12, "the months of seasons")
+        if len(self.seasons) != 12:
+            raise ValueError(f"seasons has {len(self.seasons)} months: give 12")
         edges = [
             pick(s.win for s in self.sources)
             + pick(o.delta for o in self.owners)
@@ -92,11 +93,11 @@ class Truth:
         ]
         if not 0 < edges[0] <= edges[1] < 1:
             raise ValueError(
-                f"a deal's chance to be won goes from {edges[0]:.3f} to {edges[1]:.3f}: keep it inside 0 to 1"
+                f"the chance of winning a deal ranges from {edges[0]:.3f} to {edges[1]:.3f}: keep it between 0 and 1"
             )
 
     def arrivals(self, day: date) -> float:
-        """How much arrives in the month of a day, where 1 is a middling month at first."""
+        """Give the arrivals in the month of a day, as a multiple of an average month at first."""
         return self.seasons[day.month - 1] * sum(source.arrivals(day) for source in self.sources)
 
     def mix(self, day: date) -> dict[str, float]:
@@ -110,7 +111,7 @@ class Truth:
         return {source.name: source.win for source in self.sources}
 
     def win_rate(self, since: date | None = None, until: date | None = None) -> float:
-        """Give the chance of winning a deal that arrives in a period; of the long run if no period is given.
+        """Give the chance of winning a deal that arrives in a period; without a period, in the long run.
 
         Parameters
         ----------
@@ -131,7 +132,7 @@ class Truth:
     def win_rate_by_discount(self, since: date | None = None, until: date | None = None) -> dict[str, float]:
         """Give the chance that a deal is won once it has a proposal, by the proposal's depth of discount.
 
-        Every won deal had a proposal, but only some of the lost ones got so far; hence it is higher than `win_rate`.
+        Every won deal had a proposal, but only some of the lost ones; so this is higher than `win_rate`.
 
         Parameters
         ----------
@@ -156,11 +157,11 @@ class Truth:
         return {reason.name: reason.share for reason in self.reasons}
 
     def stage_medians(self, pipeline: str) -> dict[str, float]:
-        """Give the median days in each stage of a pipeline, whether a deal goes on from it or is lost there."""
+        """Give the median days in each stage of a pipeline, whether a deal leaves it or is lost in it."""
         return {stage.name: stage.days for p in self.pipelines if p.name == pipeline for stage in p.stages}
 
     def cycle_days(self) -> float:
-        """Give the mean days from creation to winning, of won deals."""
+        """Give the mean days from creation to winning of won deals."""
         frequencies = self.frequencies
         total = (
             frequencies.retired * self._mean(self.retired) + frequencies.reopened * sum(frequencies.reopened_days) / 2
@@ -187,4 +188,4 @@ def _months(since: date, until: date) -> Iterator[date]:
 
 def _check(found: float, expected: float, what: str) -> None:
     if abs(found - expected) > _NEAR:
-        raise ValueError(f"{what} come to {found:g}, not {expected:g}")
+        raise ValueError(f"{what} add up to {found:g}, not {expected:g}")

@@ -1,8 +1,8 @@
-"""Working hours in São Paulo, as a clock that runs only while people work.
+"""Working hours in São Paulo, as a clock that runs in working hours only.
 
-Continuous time has seven equal days a week. `to_working` maps a week of it to five working days, in order, and
-`to_continuous` is the inverse. Whole weeks stay whole weeks, and other spans keep their length on average; so a median
-of whole weeks stays exactly as declared.
+Continuous time has weeks of seven equal days. `to_working` maps a week to five working days, and `to_continuous` is the
+inverse. Whole weeks stay whole weeks, and other durations keep their length on average; so a median of whole weeks
+stays exactly as declared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ HOUR: Final = 3_600
 DAY: Final = 24 * HOUR
 WEEK: Final = 7 * DAY
 
-_MONDAY: Final = 4 * DAY + 3 * HOUR  # the first midnight of a Monday in São Paulo, UTC-3 without summer time since 2019
+_MONDAY: Final = 4 * DAY + 3 * HOUR  # the first midnight of a Monday in São Paulo, UTC-3 all year since 2019
 _OPENS: Final = 8.5 * HOUR
 _OPEN: Final = 10 * HOUR
 
