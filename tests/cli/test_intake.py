@@ -240,3 +240,12 @@ def test_ctrl_c_is_exit_code_130_and_a_sentence(serve, tmp_path):
     assert "kept in raw" in said
     assert "Traceback" not in said
     assert TOKEN not in " ".join(command)
+
+
+def test_the_command_names_the_cause_of_a_server_that_is_down_and_publishes_nothing(serve, wegly, tmp_path):
+    server = serve()
+    server.stop()
+    code, out, err = wegly("fetch", "1-9", "--attempts", 1, "--root", "root", "--quiet", server=server)
+    assert (code, out) == (1, "")
+    assert f"cannot connect to {server.url}: " in err
+    assert not (tmp_path / "root").exists()

@@ -216,15 +216,6 @@ def test_a_walk_ends_at_a_server_that_only_fails_whatever_share_may_fail(listeni
         wa.fetch(wa.walk(), client=impatient(listening), progress=False, max_failures=1.0)
 
 
-def test_the_command_names_the_cause_and_publishes_nothing(serve, wegly, tmp_path):
-    server = serve()
-    server.stop()
-    code, out, err = wegly("fetch", "1-9", "--attempts", 1, "--root", "root", "--quiet", server=server)
-    assert (code, out) == (1, "")
-    assert f"cannot connect to {server.url}: " in err
-    assert not (tmp_path / "root").exists()
-
-
 def test_a_refresh_of_a_server_that_is_down_is_an_error(serve):
     server = serve()
     snap = wa.fetch([1, 2], client=client(server), progress=False)

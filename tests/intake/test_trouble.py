@@ -127,8 +127,8 @@ def test_a_key_given_twice_is_named_and_refused_if_the_values_differ(serve):
     with pytest.warns(IncompleteWarning, match="1 unreadable"):
         snap = fetch([1, 2], client=client(serve(Twice())), progress=False)
     assert snap.ledger["message"].tolist() == [
-        "status: repeated with the same value",
-        "status: expected one value, found two different values",
+        "status: given twice, with the same value",
+        "status: expected one value, found two different ones",
     ]
 
 
