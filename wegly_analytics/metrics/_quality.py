@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import Cohort, collect
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.results import collect
 from wegly_analytics.snapshot.quality_rules import COLUMNS as RULE_COLUMNS
-from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Moment, breaking, chosen
+from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Clock, breaking, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,11 +80,11 @@ def quality(
     looked_at = cohort.total("won", "lost", "open")
 
     def tables(name: str) -> nw.LazyFrame[Any]:
-        return cohort.frame if name == "deals" else snap.frame(name, RULE_COLUMNS[name])
+        return cohort.frame if name == "deals" else snap.keyed(name, *RULE_COLUMNS[name])
 
     shown = list(dict.fromkeys(column for rule in picked for column in rule.shows))
     marks = [f"breaks_{n}" for n in range(len(picked))]
-    found = collect(breaking(tables, picked, Moment(snap.taken_at, silent_days)).select(
+    found = collect(breaking(tables, picked, Clock(snap.taken_at, silent_days)).select(
         "deal_id", "title", *shown, *marks
     )).sort_values("deal_id", ignore_index=True)  # fmt: skip
     parts, counts = [], {}

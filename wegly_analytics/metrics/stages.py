@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 import pandas as pd
 
-from wegly_analytics.metrics.cohort import Cohort, collect
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.results import collect
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 
+STAGE_COLUMNS: Final = ("pipeline", "stage_id", "stage")
+"""The columns of deals that tell where a deal is."""
+
+
 def stage_times(snap: Snapshot) -> nw.LazyFrame[Any]:
     """Give the seconds of each deal in each stage, one row for each pair; with 0 seconds it was not in it."""
-    times = snap.frame("stage_durations").filter(nw.col("seconds") > 0)
-    return times.group_by("deal_id", "stage_id").agg(nw.col("seconds").sum(), stage=nw.col("stage").max())
+    times = snap.keyed("stage_durations", "stage_id", "stage", "seconds").filter(nw.col("seconds") > 0)
+    return times.group_by("deal", "stage_id").agg(nw.col("seconds").sum(), stage=nw.col("stage").max())
 
 
 def stages_in_order(snap: Snapshot, cohort: Cohort, times: nw.LazyFrame[Any]) -> pd.DataFrame:
@@ -24,8 +29,8 @@ def stages_in_order(snap: Snapshot, cohort: Cohort, times: nw.LazyFrame[Any]) ->
 
     A stage that was renamed goes by its most frequent name.
     """
-    named = cohort.frame.filter(nw.col("counts_once") == 1).select("deal_id", "pipeline")
-    listing = snap.frame("pipeline_stages").join(named, on="deal_id", how="inner")
+    named = cohort.frame.filter(nw.col("counts_once") == 1).select("deal", "pipeline")
+    listing = snap.keyed("pipeline_stages", "stage_id", "stage", "position").join(named, on="deal", how="inner")
     listed = collect(listing.group_by("pipeline", "stage_id", "stage", "position").agg(n=nw.len()))
     timed = collect(times.group_by("stage_id", "stage").agg(n=nw.len()))
     listed["size"] = listed.groupby("pipeline", dropna=False)["n"].transform("max")

@@ -10,11 +10,13 @@ import pandas as pd
 
 from wegly_analytics import settings
 from wegly_analytics.errors import IncompleteError, SettingError, SnapshotError
+from wegly_analytics.model.tables import DEAL_ID
 from wegly_analytics.parsing.repair import Drift
 from wegly_analytics.snapshot.assigned import assigned
 from wegly_analytics.snapshot.consistency import disagreements
 from wegly_analytics.snapshot.display import card
 from wegly_analytics.snapshot.frames import TableAsPandas, pandas_frame
+from wegly_analytics.snapshot.keys import keyed
 from wegly_analytics.snapshot.privacy import Mode, Protection, read_secret
 from wegly_analytics.snapshot.scope import narrowed, without
 from wegly_analytics.snapshot.sources import Memory, Source
@@ -138,6 +140,16 @@ class Snapshot:
                 f"frame takes a list of columns, not the text {columns!r}: frame({name!r}, [{columns!r}])"
             )
         return self._source.frame(name, columns)
+
+    def columns(self, name: str) -> list[str]:
+        """List the columns of a table without reading it."""
+        self._known(name)
+        return list(self._source.schema(name).names)
+
+    def keyed(self, name: str, *columns: str, **named: str) -> nw.LazyFrame[Any]:
+        """Give columns of a table, some under new names, and `deal`, the key that joins it to the others."""
+        frame = self.frame(name, list(dict.fromkeys([DEAL_ID.name, *columns, *named.values()])))
+        return keyed(frame, lambda: self._source.numbers(name), columns, named)
 
     def where(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import narwhals as nw
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from wegly_analytics.errors import MissingColumnError
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.snapshot.completeness import Completeness
+from wegly_analytics.snapshot.keys import keyed, numbers_of
 
 if TYPE_CHECKING:
     Columns: TypeAlias = Sequence[str] | None
@@ -48,6 +50,22 @@ class Source(Mapping[str, pa.Table], ABC):
         """Give a table as a lazy frame."""
         lazy: nw.LazyFrame[Any] = nw.from_native(self.table(name, columns)).lazy()
         return lazy
+
+    def keyed(self, name: str, *columns: str, **named: str) -> nw.LazyFrame[Any]:
+        """Give columns of a table, some under new names, and `deal`, the key that joins it to the others."""
+        frame = self.frame(name, list(dict.fromkeys([_KEY, *columns, *named.values()])))
+        return keyed(frame, lambda: self.numbers(name), columns, named)
+
+    def numbers(self, name: str) -> pa.Array:
+        """Tell the row in deals of the deal of each row of a table; it is found once."""
+        if name not in self._numbers:
+            ids = self.table(DEALS.name, [_KEY]).column(_KEY).combine_chunks()
+            self._numbers[name] = numbers_of(name, self.table(name, [_KEY]), ids)
+        return self._numbers[name]
+
+    @cached_property
+    def _numbers(self) -> dict[str, pa.Array]:
+        return {}
 
     def completeness(self) -> Completeness:
         """Count the ledger."""
@@ -179,6 +197,10 @@ class WithDeals(Source):
     def n_rows(self, name: str) -> int:
         """Count a table's rows."""
         return self._rest.n_rows(name)
+
+    def numbers(self, name: str) -> pa.Array:
+        """Tell the row in deals of the deal of each row of a table."""
+        return self._rest.numbers(name)
 
     def completeness(self) -> Completeness:
         """Count the ledger."""
