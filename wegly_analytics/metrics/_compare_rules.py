@@ -12,6 +12,7 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import mean_interval, wilson
 from wegly_analytics.metrics.results import ratio
 from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.snapshot.keys import joined, matching
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -106,12 +107,11 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
 
 def _timed(snap: Snapshot, deals: nw.LazyFrame[Any], lasted: nw.Expr) -> nw.LazyFrame[Any]:
     """Give each deal its days under every definition, their squares, and whether they are known."""
-    listed = snap.keyed("pipeline_stages", "stage_id").group_by("deal", "stage_id").agg(listed=nw.len())
     spent = snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") >= 0)
-    spent = spent.join(listed, on=["deal", "stage_id"], how="inner")
+    spent = matching(spent, snap.keyed("pipeline_stages", "stage_id"), on=["deal", "stage_id"])
     spent = spent.group_by("deal").agg(stage_seconds=nw.col("seconds").sum())
     after = nw.col("closed_at") >= nw.col("created_at")
-    frame = deals.join(spent, on="deal", how="left").with_columns(
+    frame = joined(deals, spent, how="left").with_columns(
         winning_total=nw.when((nw.col("won") == 1) & after).then(lasted),
         closing_total=nw.when(after).then(lasted),
         staying_total=nw.col("stage_seconds") / _SECONDS,

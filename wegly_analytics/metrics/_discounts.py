@@ -14,6 +14,7 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
 from wegly_analytics.metrics.results import ratio
 from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,11 +74,10 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     offers = snap.keyed("proposals", "is_primary", "subtotal", "total")
     offers = offers.with_columns(main=flag(nw.col("is_primary")), one=nw.lit(1))
     totals = offers.group_by("deal").agg(mains=nw.col("main").sum(), ones=nw.col("one").sum())
-    offers = offers.join(totals, on="deal", how="inner")
+    offers = joined(offers, totals)
     offers = offers.filter((nw.col("main") == 1) & (nw.col("mains") == 1) | (nw.col("ones") == 1))
-    closed = cohort.frame.filter(nw.col("open") == 0).join(
-        offers.select("deal", "subtotal", "total", "one"), on="deal", how="left"
-    )
+    offers = offers.select("deal", "subtotal", "total", "one")
+    closed = joined(cohort.frame.filter(nw.col("open") == 0), offers, how="left")
     offered = ~nw.col("one").is_null()
     is_priced = offered & IS_PRICED
     is_dearer = is_priced & (DEPTH < -ROUNDING)

@@ -11,6 +11,7 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
 from wegly_analytics.metrics.results import collect, informed, ratio
 from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +100,7 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     sums = [*counts, "before", "after"]
     offers = offers.select("deal", *sums, "age", "took_time").join(own, on="deal", how="inner")
     having = offers.group_by("deal").agg(offered=nw.col("sent").max())
-    per_deal = cohort.frame.join(having, on="deal", how="left").with_columns(
+    per_deal = joined(cohort.frame, having, how="left").with_columns(
         deals=nw.lit(1), with_proposal=flag(~nw.col("offered").is_null())
     )
     table = cohort.count(per_deal, "deals", "with_proposal")

@@ -8,7 +8,7 @@ import narwhals as nw
 
 from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.model.enums import STATUS
-from wegly_analytics.snapshot.keys import DEAL
+from wegly_analytics.snapshot.keys import DEAL, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -113,7 +113,7 @@ def _tagged(snap: Snapshot, deals: nw.LazyFrame[Any], alias: str) -> nw.LazyFram
     firsts = tags.group_by(DEAL).agg(first_tag=nw.col(alias).min())
     # a deal whose only tag has no name has one row, too
     once = (nw.col(alias) == nw.col("first_tag")) | nw.col("first_tag").is_null()
-    tags = tags.join(firsts, on=DEAL, how="left").with_columns(is_first=flag(once)).drop("first_tag")
+    tags = joined(tags, firsts).with_columns(is_first=flag(once)).drop("first_tag")
     rows = deals.drop("counts_once").join(tags, on=DEAL, how="left")
     first = nw.when(nw.col("is_first").is_null()).then(nw.lit(1)).otherwise(nw.col("is_first"))
     return rows.with_columns(counts_once=first).drop("is_first")

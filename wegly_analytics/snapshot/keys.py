@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import narwhals as nw
 import numpy as np
@@ -41,6 +41,39 @@ def keyed(
     table = table.collect("pyarrow").to_native().append_column(DEAL, numbers())
     table = table.select([*columns, *named, DEAL])
     lazy: nw.LazyFrame[Any] = nw.from_native(table).lazy()
+    return lazy
+
+
+def joined(
+    rows: nw.LazyFrame[Any], deals: nw.LazyFrame[Any], how: Literal["inner", "left"] = "inner"
+) -> nw.LazyFrame[Any]:
+    """Add the columns of a frame that has each deal at most once; in memory this is far faster than a general join."""
+    if not rows.implementation.is_pyarrow():
+        return rows.join(deals, on=DEAL, how=how)
+    table, other = (frame.collect("pyarrow").to_native() for frame in (rows, deals))
+    at = pc.index_in(table.column(DEAL), value_set=other.column(DEAL).combine_chunks())
+    if how == "inner":
+        table, at = table.filter(at.is_valid()), at.drop_null()
+    for field in other.schema:
+        if field.name != DEAL:
+            table = table.append_column(field.name, other.column(field.name).take(at))
+    lazy: nw.LazyFrame[Any] = nw.from_native(table).lazy()
+    return lazy
+
+
+def matching(rows: nw.LazyFrame[Any], others: nw.LazyFrame[Any], on: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Keep the rows that agree with a row of another frame in some columns; missing values agree with nothing."""
+    if not rows.implementation.is_pyarrow():
+        return rows.join(others.select(*on), on=list(on), how="semi")
+    table, other = (frame.collect("pyarrow").to_native() for frame in (rows, others))
+    codes = [pa.scalar(0, pa.int64())] * 2
+    for name in on:
+        distinct = other.column(name).combine_chunks().unique()
+        for side, column in enumerate((table.column(name), other.column(name))):
+            place = pc.index_in(column, value_set=distinct, skip_nulls=True).cast(pa.int64())
+            codes[side] = pc.add(pc.multiply(codes[side], len(distinct)), place)
+    found = pc.is_in(codes[0], value_set=codes[1].combine_chunks(), skip_nulls=True)
+    lazy: nw.LazyFrame[Any] = nw.from_native(table.filter(found)).lazy()
     return lazy
 
 

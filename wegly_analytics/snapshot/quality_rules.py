@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import narwhals as nw
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.snapshot.keys import DEAL
+from wegly_analytics.snapshot.keys import DEAL, joined
 from wegly_analytics.snapshot.spans import COMPANY
 
 if TYPE_CHECKING:
@@ -216,11 +216,11 @@ def judged(tables: Tables, rules: Sequence[Rule], clock: Clock) -> nw.LazyFrame[
         The deals, each once, with what the rules show and a column `breaks_0`, `breaks_1`, ... (0 or 1) per rule.
     """
     stage = tables("deals").select(DEAL, current=nw.col("stage_id"))
-    listed = tables("pipeline_stages").join(stage, on=DEAL, how="inner")
+    listed = joined(tables("pipeline_stages"), stage)
     listed = listed.with_columns(_flag(nw.col("stage_id") == nw.col("current")).alias("found"))
     stages = listed.group_by(DEAL).agg(stages_listed=nw.len(), stage_found=nw.col("found").sum())
     proposals = tables("proposals").group_by(DEAL).agg(proposals_there=nw.len())
-    deals = tables("deals").join(stages, on=DEAL, how="left").join(proposals, on=DEAL, how="left")
+    deals = joined(joined(tables("deals"), stages, how="left"), proposals, how="left")
     there = nw.when(_known("proposals_there")).then(nw.col("proposals_there")).otherwise(nw.lit(0))
     deals = deals.with_columns(there.alias("proposals_there"))
     return deals.with_columns(*(_flag(rule.broken(clock)).alias(f"breaks_{n}") for n, rule in enumerate(rules)))
