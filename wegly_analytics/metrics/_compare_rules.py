@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import narwhals as nw
-import numpy as np
 import pandas as pd
 
-from wegly_analytics.metrics._win_rate import RULES, win_rate
-from wegly_analytics.metrics.cohort import By, Cohort, flag, informed, ratio
-from wegly_analytics.metrics.intervals import mean_interval
+from wegly_analytics.metrics._win_rate import RULES, STATES, with_stale
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.intervals import mean_interval, wilson
+from wegly_analytics.metrics.results import ratio
+from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.snapshot.keys import joined, matching
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -23,6 +25,8 @@ _RATES: Final[dict[Literal["closed", "created", "closed+stale"], str]] = {
     "created": "Varicent, Oracle",
     "closed+stale": "Zoho",
 }
+
+_DENOMINATORS: Final = {"closed": ["won", "lost"], "created": STATES, "closed+stale": ["won", "lost", "stale"]}
 
 _SUMS: Final = ("total", "squares", "n")
 
@@ -74,44 +78,40 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     >>> table.loc[table["figure"] == "win_rate", "gap"].round(2).tolist()[0]
     0.0
     """
-    cohort = Cohort.of("compare_rules", snap, by, archived)
-    rates = [win_rate(snap, by=by, count=count, archived=archived) for count in _RATES]
-    aliases = {name: alias for alias, name in cohort.names.items()}
-    caveats = rates[0].attrs["caveats"]
-    rates = [informed(part.rename(columns=aliases), cohort.groups) for part in rates]
-    parts = [
-        part.rename(columns={"rate": "value"}).assign(figure="win_rate", rule=RULES[count], used_by=vendors)
-        for part, (count, vendors) in zip(rates, _RATES.items(), strict=True)
-    ]
-    counted = cohort.count(_timed(snap, cohort), *(f"{name}_{sum_}" for name in _CYCLES for sum_ in _SUMS))
+    cohort = Cohort.of("compare_rules", snap, by, archived, columns=("expected_close", "created_at", "closed_at"))
+    frame = _timed(snap, with_stale(cohort, snap), cohort.days("created_at", "closed_at"))
+    counted = cohort.count(frame, *STATES, *(f"{name}_{sum_}" for name in _CYCLES for sum_ in _SUMS))
+    counted = counted.assign(_size=counted[STATES].sum(axis=1))  # all created deals decide which group comes first
+    counted = counted.sort_values("_size", ascending=False, kind="stable", ignore_index=True)
+    parts = []
+    for count, vendors in _RATES.items():
+        n = counted[_DENOMINATORS[count]].sum(axis=1)
+        low, high = wilson(counted["won"], n)
+        part = counted[cohort.groups].assign(figure="win_rate", rule=RULES[count], used_by=vendors)
+        parts.append(part.assign(value=ratio(counted["won"], n), n=n, low=low, high=high))
     for name, (definition, vendors) in _CYCLES.items():
         total, squares, n = (counted[f"{name}_{sum_}"].astype(float) for sum_ in _SUMS)
         low, high = mean_interval(total, squares, n)
         part = counted[cohort.groups].assign(figure="cycle", rule=definition, used_by=vendors)
         parts.append(part.assign(value=ratio(total, n), n=n, low=low, high=high))
     columns = [*cohort.groups, "figure", "rule", "used_by", "value", "n", "low", "high"]
-    table = pd.concat([part[columns].assign(_place=place) for place, part in enumerate(parts)])
-    table["_size"] = rates[1]["n"].sum()
-    if cohort.groups:  # all created deals decide which group comes first
-        sizes = rates[1][cohort.groups].assign(_size=-np.arange(len(rates[1])))
-        table = table.drop(columns="_size").merge(sizes, how="left", on=cohort.groups)
-    table = table.sort_values(["_size", "_place"], ascending=[False, True], kind="stable", ignore_index=True)
+    table = pd.concat([part[columns].assign(_place=place) for place, part in enumerate(parts)]).rename_axis("_group")
+    table = table.sort_values(["_group", "_place"], kind="stable").reset_index()
     ours = table["value"].where(table["_place"].isin([0, len(_RATES)]))
-    table["gap"] = table["value"] - ours.groupby([table[name] for name in ("_size", "figure")]).transform("max")
+    table["gap"] = table["value"] - ours.groupby([table["_group"], table["figure"]]).transform("max")
     table["n"] = table["n"].astype("int64")
-    cohort.caveats.extend(caveats)
-    n = sum(cohort.total("won", "lost", "open").values())
-    return cohort.finish(table[[*columns, "gap"]], ["each figure under several definitions"], n)
+    once = cohort.once(frame, *STATES)
+    cohort.warn_of_one_sided(once["won"], once["lost"])
+    return cohort.finish(table[[*columns, "gap"]], ["each figure under several definitions"], sum(once.values()))
 
 
-def _timed(snap: Snapshot, cohort: Cohort) -> nw.LazyFrame[Any]:
+def _timed(snap: Snapshot, deals: nw.LazyFrame[Any], lasted: nw.Expr) -> nw.LazyFrame[Any]:
     """Give each deal its days under every definition, their squares, and whether they are known."""
-    listed = snap.frame("pipeline_stages").group_by("deal_id", "stage_id").agg(listed=nw.len())
-    spent = snap.frame("stage_durations").join(listed, on=["deal_id", "stage_id"], how="inner")
-    spent = spent.filter(nw.col("seconds") >= 0).group_by("deal_id").agg(stage_seconds=nw.col("seconds").sum())
-    lasted = cohort.days("created_at", "closed_at")
+    spent = snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") >= 0)
+    spent = matching(spent, snap.keyed("pipeline_stages", "stage_id"), on=["deal", "stage_id"])
+    spent = spent.group_by("deal").agg(stage_seconds=nw.col("seconds").sum())
     after = nw.col("closed_at") >= nw.col("created_at")
-    frame = cohort.frame.join(spent, on="deal_id", how="left").with_columns(
+    frame = joined(deals, spent, how="left").with_columns(
         winning_total=nw.when((nw.col("won") == 1) & after).then(lasted),
         closing_total=nw.when(after).then(lasted),
         staying_total=nw.col("stage_seconds") / _SECONDS,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import By, Cohort, collect, comparable, flag, ratio
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.periods import (
     TZ,
     Every,
@@ -22,6 +22,8 @@ from wegly_analytics.metrics.periods import (
     period_starts,
     unfinished,
 )
+from wegly_analytics.metrics.results import collect, comparable, ratio
+from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -92,7 +94,7 @@ def coverage(
     if periods < 1:
         raise SettingError(f"periods={periods}: give 1 or more")
     check_every(every)
-    cohort = Cohort.of("coverage", snap, by, archived)
+    cohort = Cohort.of("coverage", snap, by, archived, columns=("value", "expected_close", "won_at", "closed_at"))
     wanted = _targets(target, list(cohort.names.values()))
     now = local(snap, tz)
     starts = _starts(every, now, periods)

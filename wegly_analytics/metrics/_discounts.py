@@ -10,8 +10,11 @@ import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics._proposals import DEPTH, IS_PRICED, ROUNDING
-from wegly_analytics.metrics.cohort import By, Cohort, flag, ratio
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
+from wegly_analytics.metrics.results import ratio
+from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,14 +71,13 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     if not bounds or bounds != sorted(set(bounds)) or not 0 <= bounds[0] <= bounds[-1] < 1:
         raise SettingError(f"edges={edges!r}: give ascending shares from 0 to below 1, such as (0, 0.1, 0.2)")
     cohort = Cohort.of("discounts", snap, by, archived)
-    offers = snap.frame("proposals").with_columns(main=flag(nw.col("is_primary")), one=nw.lit(1))
-    offers = offers.select("deal_id", "main", "one", "subtotal", "total")
-    totals = offers.group_by("deal_id").agg(mains=nw.col("main").sum(), ones=nw.col("one").sum())
-    offers = offers.join(totals, on="deal_id", how="inner")
+    offers = snap.keyed("proposals", "is_primary", "subtotal", "total")
+    offers = offers.with_columns(main=flag(nw.col("is_primary")), one=nw.lit(1))
+    totals = offers.group_by("deal").agg(mains=nw.col("main").sum(), ones=nw.col("one").sum())
+    offers = joined(offers, totals)
     offers = offers.filter((nw.col("main") == 1) & (nw.col("mains") == 1) | (nw.col("ones") == 1))
-    closed = cohort.frame.filter(nw.col("open") == 0).join(
-        offers.select("deal_id", "subtotal", "total", "one"), on="deal_id", how="left"
-    )
+    offers = offers.select("deal", "subtotal", "total", "one")
+    closed = joined(cohort.frame.filter(nw.col("open") == 0), offers, how="left")
     offered = ~nw.col("one").is_null()
     is_priced = offered & IS_PRICED
     is_dearer = is_priced & (DEPTH < -ROUNDING)

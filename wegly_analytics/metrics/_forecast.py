@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import By, Cohort, collect, flag
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.results import collect
+from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
     from wegly_analytics.metrics.intervals import Floats
@@ -96,7 +98,7 @@ def forecast(
         raise SettingError(f"level={level}: give a share between 0 and 1")
     if draws < 1:
         raise SettingError(f"draws={draws}: give 1 or more")
-    cohort = Cohort.of("forecast", snap, by, archived)
+    cohort = Cohort.of("forecast", snap, by, archived, columns=("value", "created_at", "closed_at"))
     is_open = nw.col("open") == 1
     ended = nw.when(is_open).then(nw.lit(snap.taken_at)).otherwise(nw.col("closed_at"))
     frame = cohort.frame.with_columns(

@@ -8,9 +8,12 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import By, Cohort, collect, flag, ratio
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
-from wegly_analytics.metrics.stages import stage_times, stages_in_order
+from wegly_analytics.metrics.results import collect, ratio
+from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.metrics.stages import STAGE_COLUMNS, listed_stages
+from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -84,13 +87,11 @@ def funnel(
     """
     if rule not in STAGE_RULES:
         raise SettingError(f"rule={rule!r} is none of {', '.join(map(repr, STAGE_RULES))}")
-    cohort = Cohort.of("funnel", snap, by, archived, without=("pipeline", "stage"))
+    cohort = Cohort.of("funnel", snap, by, archived, columns=STAGE_COLUMNS, without=("pipeline", "stage"))
     chosen = _chosen(cohort, pipeline)
     is_elsewhere = nw.col("pipeline").is_null() | (nw.col("pipeline") != chosen)
     cohort = cohort.excluding({"in another pipeline, or in none": is_elsewhere})
-    own = cohort.frame.select("deal_id").unique()
-    times = stage_times(snap).join(own, on="deal_id", how="inner")
-    stages = stages_in_order(snap, cohort, times)
+    stages = listed_stages(snap, cohort)
     stages = stages[stages["position"].notna() & (stages["pipeline"] == chosen)].reset_index(drop=True)
     marks = [f"at_{n}" for n in range(len(stages))]
     if not marks:
@@ -98,9 +99,10 @@ def funnel(
         return cohort.finish(empty.astype(_TYPES), _rule(rule), 0, pipeline=chosen)
 
     in_stage = {mark: nw.col("stage_id") == stage for mark, stage in zip(marks, stages["stage_id"], strict=True)}
-    visits = times.with_columns(**{mark: flag(here) for mark, here in in_stage.items()})
-    visits = visits.group_by("deal_id").agg(nw.col(*marks).max())
-    frame = cohort.frame.join(visits, on="deal_id", how="left")
+    visits = snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") > 0)
+    visits = visits.with_columns(**{mark: flag(here) for mark, here in in_stage.items()})
+    visits = visits.group_by("deal").agg(nw.col(*marks).max())
+    frame = joined(cohort.frame, visits, how="left")
     frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) | here) for mark, here in in_stage.items()})
     nowhere = nw.sum_horizontal(*marks) == 0
     if rule == "reached":

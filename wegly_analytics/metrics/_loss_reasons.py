@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import pandas as pd
 
-from wegly_analytics.metrics.cohort import By, Cohort, comparable, flag, informed, ratio
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
+from wegly_analytics.metrics.results import comparable, informed, ratio
+from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.model.enums import NOT_INFORMED
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def loss_reasons(
     >>> float(table["share"].sum().round(9)), float(table["cumulative"].iloc[-1].round(9))
     (1.0, 1.0)
     """
-    cohort = Cohort.of("loss_reasons", snap, by, archived)
+    cohort = Cohort.of("loss_reasons", snap, by, archived, columns=("value", "loss_reason", "lost_at"))
     if every is not None:
         check_every(every)
     for status, n in cohort.total("open", "won").items():

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import narwhals as nw
 
-from wegly_analytics.metrics.cohort import By, Cohort, collect, comparable, flag, ratio
-from wegly_analytics.metrics.stages import stage_times, stages_in_order
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.results import collect, comparable, ratio
+from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.metrics.stages import STAGE_COLUMNS, listed_stages, stage_times
+from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,16 +58,16 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     >>> bool((table["weighted"].dropna() <= table["value"]).all())
     True
     """
-    cohort = Cohort.of("pipeline_value", snap, by, archived, without=("pipeline", "stage"))
+    cohort = Cohort.of(
+        "pipeline_value", snap, by, archived, columns=("value", *STAGE_COLUMNS), without=("pipeline", "stage")
+    )
     times = stage_times(snap)
-    known = times.join(cohort.frame.select("deal_id"), on="deal_id", how="inner")
-    stages = stages_in_order(snap, cohort, known)
+    stages = listed_stages(snap, cohort)
     stages = stages[stages["position"].notna()].astype({"stage_id": object})
 
-    closed = cohort.frame.filter(nw.col("open") == 0, nw.col("counts_once") == 1).select("deal_id", "won", "lost")
+    closed = cohort.frame.filter(nw.col("open") == 0, nw.col("counts_once") == 1).select("deal", "won", "lost")
     history = (
-        times.filter(~nw.col("stage_id").is_null())
-        .join(closed, on="deal_id", how="inner")
+        joined(times.filter(~nw.col("stage_id").is_null()), closed)
         .group_by("stage_id")
         .agg(nw.col("won", "lost").sum())
     )

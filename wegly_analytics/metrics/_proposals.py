@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Final
 import narwhals as nw
 import numpy as np
 
-from wegly_analytics.metrics.cohort import By, Cohort, collect, flag, informed, ratio
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
+from wegly_analytics.metrics.results import collect, informed, ratio
+from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +26,8 @@ _DAY: Final = 86_400_000_000
 
 ROUNDING: Final = 1e-9
 """5 % of a price, computed from two amounts, is 5 % but for this."""
+
+_DATES: Final = ("created_at", "approved_at", "rejected_at", "archived_at", "valid_until")
 
 DEPTH: Final = 1 - nw.col("total") / nw.col("subtotal")
 IS_PRICED: Final = (nw.col("subtotal") > 0) & (nw.col("total") >= 0)
@@ -71,14 +76,14 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     True
     """
     cohort = Cohort.of("proposals", snap, by, archived)
-    own = cohort.frame.select("deal_id", "counts_once", *cohort.groups)
+    own = cohort.frame.select("deal", "counts_once", *cohort.groups)
     is_approved = ~nw.col("approved_at").is_null()
     is_rejected = ~nw.col("rejected_at").is_null()
     was_approved = is_approved & (~is_rejected | (nw.col("approved_at") >= nw.col("rejected_at")))
     decided = is_approved | is_rejected
     is_withdrawn = ~decided & ~nw.col("archived_at").is_null()
     is_over = ~decided & nw.col("archived_at").is_null() & (nw.col("valid_until") < nw.lit(snap.taken_at))
-    offers = snap.frame("proposals").with_columns(
+    offers = snap.keyed("proposals", *_DATES, "subtotal", "total").with_columns(
         sent=nw.lit(1),
         approved=flag(was_approved),
         rejected=flag(decided & ~was_approved),
@@ -93,9 +98,9 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     )
     counts = ["sent", "approved", "rejected", "withdrawn", "expired", "priced", "cheaper"]
     sums = [*counts, "before", "after"]
-    offers = offers.select("deal_id", *sums, "age", "took_time").join(own, on="deal_id", how="inner")
-    having = offers.group_by("deal_id").agg(offered=nw.col("sent").max())
-    per_deal = cohort.frame.join(having, on="deal_id", how="left").with_columns(
+    offers = offers.select("deal", *sums, "age", "took_time").join(own, on="deal", how="inner")
+    having = offers.group_by("deal").agg(offered=nw.col("sent").max())
+    per_deal = joined(cohort.frame, having, how="left").with_columns(
         deals=nw.lit(1), with_proposal=flag(~nw.col("offered").is_null())
     )
     table = cohort.count(per_deal, "deals", "with_proposal")

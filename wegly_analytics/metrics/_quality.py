@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import Cohort, collect
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.results import collect
 from wegly_analytics.snapshot.quality_rules import COLUMNS as RULE_COLUMNS
-from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Moment, breaking, chosen
+from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Clock, breaking, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,18 +81,19 @@ def quality(
     looked_at = cohort.total("won", "lost", "open")
 
     def tables(name: str) -> nw.LazyFrame[Any]:
-        return cohort.frame if name == "deals" else snap.frame(name, RULE_COLUMNS[name])
+        return cohort.frame if name == "deals" else snap.keyed(name, *RULE_COLUMNS[name])
 
     shown = list(dict.fromkeys(column for rule in picked for column in rule.shows))
     marks = [f"breaks_{n}" for n in range(len(picked))]
-    found = collect(breaking(tables, picked, Moment(snap.taken_at, silent_days)).select(
+    found = collect(breaking(tables, picked, Clock(snap.taken_at, silent_days)).select(
         "deal_id", "title", *shown, *marks
     )).sort_values("deal_id", ignore_index=True)  # fmt: skip
     parts, counts = [], {}
     for rule, mark in zip(picked, marks, strict=True):
         mine = found[found[mark] == 1]
         counts[rule.name] = len(mine)
-        detail = [", ".join(f"{name} {_written(row[name])}" for name in rule.shows) for row in mine.to_dict("records")]
+        shown_columns = [[f"{name} {text}" for text in _written(mine[name])] for name in rule.shows]
+        detail = [", ".join(texts) for texts in zip(*shown_columns, strict=True)]
         parts.append(mine[["deal_id", "title"]].assign(rule=rule.name, detail=detail))
     columns = ["rule", "deal_id", "title", "detail"]
     table = pd.concat(parts)[columns].astype(object) if parts else pd.DataFrame(columns=columns, dtype=object)
@@ -100,9 +103,14 @@ def quality(
     return cohort.finish(table, ["expectations that a deal's record breaks"], n, **about)
 
 
-def _written(value: Any) -> str:
-    if pd.isna(value):
-        return "missing"
-    if isinstance(value, pd.Timestamp):
-        return f"{value:%Y-%m-%d}" if value.tz is None else f"{value.tz_convert('UTC'):%Y-%m-%d %H:%M}Z"
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
+def _written(values: pd.Series[Any]) -> list[str]:
+    """Write values as a person reads them: instants in UTC to the minute, days as days."""
+    if values.dtype.kind == "M":
+        is_day = getattr(values.dtype, "tz", None) is None
+        instants = values if is_day else values.dt.tz_convert("UTC").dt.tz_localize(None)
+        unit: Literal["D", "m"] = "D" if is_day else "m"
+        texts = np.datetime_as_string(instants.to_numpy(), unit=unit, casting="unsafe").tolist()
+        ending = "" if is_day else "Z"
+        return ["missing" if text == "NaT" else text.replace("T", " ") + ending for text in texts]
+    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
+    return ["missing" if gone else f"{value:.15g}" if isinstance(value, float) else str(value) for value, gone in pairs]

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import By, Cohort, collect, comparable, flag, informed
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.results import collect, comparable, informed
+from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import stage_times
 from wegly_analytics.metrics.survival import kaplan_meier, quantile
 
@@ -71,11 +73,12 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     """
     if not 0 < q < 1:
         raise SettingError(f"q={q!r} is not between 0 and 1")
-    cohort = Cohort.of("stalled", snap, by, archived)
+    cohort = Cohort.of("stalled", snap, by, archived, columns=("deal_id", "stage_id", *_TOLD))
     groups = cohort.groups
     present = cohort.frame.collect_schema().names()
     told = [name for name in _TOLD if name in present]
     own = cohort.frame.select(
+        "deal",
         "deal_id",
         "open",
         "counts_once",
@@ -84,7 +87,7 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
         current=nw.col("stage_id"),
     )
     times = stage_times(snap).filter(~nw.col("stage_id").is_null()).drop("stage")
-    times = times.join(own, on="deal_id", how="inner")
+    times = times.join(own, on="deal", how="inner")
     times = times.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
     keys = ["stage_id", *groups]
     waiting = times.filter(nw.col("waits") == 1)

@@ -8,8 +8,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from wegly_analytics.metrics.cohort import By, Cohort, collect, flag, informed
-from wegly_analytics.metrics.stages import stage_times, stages_in_order
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.results import collect, informed
+from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.metrics.stages import STAGE_COLUMNS, stage_times, stages_in_order
 from wegly_analytics.metrics.survival import kaplan_meier, quantile
 
 if TYPE_CHECKING:
@@ -57,16 +59,16 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     >>> table["position"].dropna().is_monotonic_increasing
     True
     """
-    cohort = Cohort.of("time_in_stage", snap, by, archived, without=("pipeline", "stage"))
+    cohort = Cohort.of("time_in_stage", snap, by, archived, columns=STAGE_COLUMNS, without=("pipeline", "stage"))
     groups = cohort.groups
     own = cohort.frame.select(
-        "deal_id",
+        "deal",
         "open",
         "counts_once",
         *groups,
         current=nw.col("stage_id"),
     )
-    times = stage_times(snap).join(own, on="deal_id", how="inner")
+    times = stage_times(snap).join(own, on="deal", how="inner")
     times = times.with_columns(still_in=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
     keys = ["stage_id", *groups]
     n = cohort.total("won", "lost", "open")
@@ -98,7 +100,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     table = stages.merge(table, how="left", on=keys)
     counts = ["left", "timed", "still_in"]
     table[counts] = table[counts].fillna(0).astype("int64")
-    running = times.filter(nw.col("still_in") == 1, nw.col("counts_once") == 1).group_by("deal_id").agg(n=nw.len())
+    running = times.filter(nw.col("still_in") == 1, nw.col("counts_once") == 1).group_by("deal").agg(n=nw.len())
     timed = collect(running.select(nw.len().alias("n")))["n"].iloc[0]
     cohort.note("without stage times", n["open"] - timed)
     figures = ["p25", "p50", "p75", "mean_left"]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import narwhals as nw
 import pandas as pd
 
-from wegly_analytics.metrics.cohort import By, Cohort, comparable
+from wegly_analytics.metrics.cohort import Cohort
+from wegly_analytics.metrics.results import comparable
+from wegly_analytics.metrics.selection import By
 from wegly_analytics.metrics.survival import COLUMNS, aalen_johansen
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     >>> bool(((curve["p_won"] + curve["p_lost"] + curve["p_open"]).round(9) == 1).all())
     True
     """
-    cohort = Cohort.of("time_to_close", snap, by, archived)
+    cohort = Cohort.of("time_to_close", snap, by, archived, columns=("created_at", "closed_at"))
     is_open = nw.col("open") == 1
     ended = nw.when(is_open).then(nw.lit(snap.taken_at)).otherwise(nw.col("closed_at"))
     frame = cohort.frame.with_columns(ended=ended, one=nw.lit(1), ending=nw.col("won") + 2 * nw.col("lost"))

@@ -8,14 +8,19 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import By, Cohort, comparable, flag, ratio
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
+from wegly_analytics.metrics.results import comparable, ratio
+from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 LEVERS: Final = ["deals", "win_rate", "value", "days"]
 """What velocity is made of; `days` divides."""
+
+LEVER_COLUMNS: Final = ["value", "created_at", "won_at", "closed_at"]
+"""The columns of deals that levers need."""
 
 
 def velocity(
@@ -75,7 +80,7 @@ def velocity(
     >>> bool(abs(row["deals"] * row["win_rate"] * row["value"] / row["days"] - row["velocity"]) < 1e-9)
     True
     """
-    cohort = Cohort.of("velocity", snap, by, archived)
+    cohort = Cohort.of("velocity", snap, by, archived, columns=LEVER_COLUMNS)
     table, closing = levers(cohort, every, count, tz)
     columns = [*(["period"] if every else []), *cohort.groups, *LEVERS, "velocity"]
     if every:

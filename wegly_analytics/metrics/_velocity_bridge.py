@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics._velocity import LEVERS, levers, rule
-from wegly_analytics.metrics.cohort import By, Cohort
+from wegly_analytics.metrics._velocity import LEVER_COLUMNS, LEVERS, levers, rule
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.periods import TZ, Every, local, next_start, period_starts
+from wegly_analytics.metrics.selection import By
 
 if TYPE_CHECKING:
     from datetime import date
@@ -91,7 +92,7 @@ def velocity_bridge(
     >>> bool(abs(table["part"].sum() - (speed[1] - speed[0])) < 1e-9)
     True
     """
-    cohort = Cohort.of("velocity_bridge", snap, by, archived)
+    cohort = Cohort.of("velocity_bridge", snap, by, archived, columns=LEVER_COLUMNS)
     paces, closing = levers(cohort, every, count, tz)
     chosen = _chosen(paces["period"], every, start, end, local(snap, tz))
     about: dict[str, Any] = {"every": every, "count": count, "tz": tz, "start": None, "end": None}

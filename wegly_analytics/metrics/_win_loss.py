@@ -8,9 +8,11 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.metrics._win_rate import RULES
-from wegly_analytics.metrics.cohort import By, Cohort, flag, ratio
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
 from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
+from wegly_analytics.metrics.results import ratio
+from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -62,7 +64,7 @@ def win_loss(
     True
     """
     check_every(every)
-    cohort = Cohort.of("win_loss", snap, by, archived)
+    cohort = Cohort.of("win_loss", snap, by, archived, columns=("value", "closed_at"))
     frame = cohort.frame.filter(nw.col("open") == 0)
     undated = frame.with_columns(undated=flag(nw.col("closed_at").is_null()))
     cohort.note("closed without a closing date", cohort.once(undated, "undated")["undated"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import narwhals as nw
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import By, Cohort, flag, ratio
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
 from wegly_analytics.metrics.periods import TZ, local
+from wegly_analytics.metrics.results import ratio
+from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +23,10 @@ RULES: Final = {
     "created": "won ÷ all created",
     "closed+stale": "won ÷ (won + lost + open past their expected close)",
 }
-"""The denominators of a win rate, in sentences of the catalogue."""
+"""The denominators of a win rate, as messages of the catalog."""
+
+STATES: Final = ["won", "lost", "open", "stale"]
+"""What deals are counted by; an open deal past its expected close is open or stale."""
 
 
 def win_rate(
@@ -83,45 +88,50 @@ def win_rate(
         raise SettingError(f"count={count!r} is none of {', '.join(map(repr, RULES))}")
     if weight not in (None, "value"):
         raise SettingError(f"weight={weight!r} is neither None nor 'value'")
-    cohort = Cohort.of("win_rate", snap, by, archived)
-    today = local(snap, TZ).date()
-    overdue = (nw.col("open") == 1) & (nw.col("expected_close") < nw.lit(today))
-    stale = flag(overdue) if count == "closed+stale" else nw.lit(0)
-    frame = cohort.frame.with_columns(stale=stale).with_columns(open=nw.col("open") - nw.col("stale"))
-    losing = ["lost", "stale"] + (["open"] if count == "created" else [])
-    ended = ["won", *losing]
-    frame = frame.with_columns(counts=nw.sum_horizontal(*ended))
-    money = ["won_value", "lost_value", "open_value", "stale_value"]
-    is_weight = nw.col("value") >= 0  # a share of less than nothing is none
-    weights = nw.when((nw.col("counts") == 1) & is_weight).then(nw.col("value"))
-    frame = frame.with_columns(
-        **{
-            f"{name}_value": nw.when((nw.col(name) == 1) & is_weight).then(nw.col("value"))
-            for name in ("won", "lost", "open", "stale")
-        },
-        squared=weights * weights,
-        no_value=flag((nw.col("counts") == 1) & (nw.col("value").is_null() | ~is_weight)),
-        negative=flag((nw.col("counts") == 1) & ~is_weight & ~nw.col("value").is_null()),
-    )
-    sums = [*money, "squared", "no_value"] if weight else []
-    table = cohort.count(frame, "won", "lost", "open", "stale", *sums)
+    cohort = Cohort.of("win_rate", snap, by, archived, columns=("value", "expected_close"))
+    frame = with_stale(cohort, snap) if count == "closed+stale" else cohort.frame.with_columns(stale=nw.lit(0))
+    ended = ["won", "lost", "stale"] + (["open"] if count == "created" else [])
+    frame = _weighed(frame, ended) if weight else frame
+    money = ["won_value", "lost_value", "open_value", "stale_value"] if weight else []
+    table = cohort.count(frame, *STATES, *money, *(["squared", "no_value"] if weight else []))
     table["n"] = table[ended].sum(axis=1)
     if weight:
         whole = table[[f"{name}_value" for name in ended]].sum(axis=1)
         rate = ratio(table["won_value"], whole)
         effective = ratio(whole**2, table["squared"])
         table["no_value"] = ratio(table["no_value"], table["n"])
-        cohort.note("with a negative value", cohort.once(frame, "negative")["negative"])
     else:
         rate, effective = ratio(table["won"], table["n"]), table["n"]
     table["rate"] = rate
     table["low"], table["high"] = wilson(rate * effective, effective)
-    once = cohort.once(frame, "won", "lost", "open", "stale", "counts")
+    once = cohort.once(frame, *STATES, *(["negative"] if weight else []))
+    cohort.note("with a negative value", once.get("negative", 0))
     if count != "created":
         cohort.note("open", once["open"])
-        cohort.warn_of_one_sided(once["won"], sum(once[name] for name in losing))
+        cohort.warn_of_one_sided(once["won"], once["lost"] + once["stale"])
     columns = [*cohort.groups, "won", "lost", "open", "n", "rate", "low", "high"]
     columns += ["stale"] * (count == "closed+stale") + [*money, "no_value"] * bool(weight)
     table = table.sort_values("n", ascending=False, kind="stable")[columns]
     rule = [RULES[count], *(["weighted by value"] if weight else []), "Wilson interval, 95 %"]
-    return cohort.finish(table, rule, once["counts"], count=count, weight=weight)
+    return cohort.finish(table, rule, sum(once[name] for name in ended), count=count, weight=weight)
+
+
+def with_stale(cohort: Cohort, snap: Snapshot) -> nw.LazyFrame[Any]:
+    """Take the open deals past their expected close from the open ones; needs `expected_close`."""
+    today = local(snap, TZ).date()
+    frame = cohort.frame.with_columns(stale=flag((nw.col("open") == 1) & (nw.col("expected_close") < nw.lit(today))))
+    return frame.with_columns(open=nw.col("open") - nw.col("stale"))
+
+
+def _weighed(frame: nw.LazyFrame[Any], ended: list[str]) -> nw.LazyFrame[Any]:
+    """Give the money of each count, and what the weights of the deals that ended need."""
+    is_weight = nw.col("value") >= 0  # a negative value is not a weight
+    frame = frame.with_columns(counts=nw.sum_horizontal(*ended))
+    counts = nw.col("counts") == 1
+    weights = nw.when(counts & is_weight).then(nw.col("value"))
+    return frame.with_columns(
+        **{f"{name}_value": nw.when((nw.col(name) == 1) & is_weight).then(nw.col("value")) for name in STATES},
+        squared=weights * weights,
+        no_value=flag(counts & (nw.col("value").is_null() | ~is_weight)),
+        negative=flag(counts & ~is_weight & ~nw.col("value").is_null()),
+    )

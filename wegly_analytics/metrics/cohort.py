@@ -8,41 +8,18 @@ small pandas result.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import pandas as pd
-import pyarrow as pa
 
-from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.model.enums import NOT_INFORMED, STATUS
+from wegly_analytics.errors import SettingError
+from wegly_analytics.metrics.results import collect, informed
+from wegly_analytics.metrics.selection import By, group_names, is_overlapping, selected
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-By: TypeAlias = "str | Sequence[str] | None"
-
-TAG: Final = "tag"
-"""The group that is no column of deals: each tag has a row of its own in `tags`."""
-
-COLUMNS: Final = (
-    "deal_id", "title", "status", "value", "pipeline", "stage_id", "stage", "responsible", "loss_reason",
-    "created_at", "won_at", "lost_at", "expected_close", "last_activity_at", "archived_at",
-)  # fmt: skip
-"""The columns of deals that metrics compute with; the others are not read."""
-
-CLOSED_AT: Final = (
-    nw.when(nw.col("status") == "won")
-    .then(nw.col("won_at"))
-    .otherwise(nw.when(nw.col("status") == "lost").then(nw.col("lost_at")))
-)
-"""When a deal was closed: its status decides which of the two dates counts."""
-
-
-def flag(condition: nw.Expr) -> nw.Expr:
-    """1 where a condition holds, 0 where it does not or is unknown: a value that every engine can sum."""
-    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0))
 
 
 @dataclass(frozen=True)
@@ -56,8 +33,9 @@ class Cohort:
     snap
         The snapshot.
     frame
-        The deals with `COLUMNS`, the groups under their aliases, flags `won`, `lost`, `open` (0 or 1) and `closed_at`.
-        Grouped by tag a deal has one row for each of its tags; `counts_once` is 1 on exactly one of them.
+        The deals with the requested columns, the groups under their aliases, the key `deal`, and flags `won`,
+        `lost` and `open` (0 or 1). Grouped by tag a deal has one row for each of its tags; `counts_once` is 1 on
+        exactly one of them.
     names
         The aliases of the grouping columns, and their own names. No column of a frame or a result is called like an
         alias, so a group can have any name while the metric computes.
@@ -88,8 +66,8 @@ class Cohort:
         by: By = None,
         archived: bool = False,
         *,
+        columns: Iterable[str] = (),
         without: Sequence[str] = (),
-        columns: Iterable[str] = COLUMNS,
     ) -> Cohort:
         """Select the deals of a metric.
 
@@ -103,10 +81,10 @@ class Cohort:
             One column of deals, several, or None; ``"tag"`` is one too, and puts a deal into the group of each tag.
         archived
             Whether archived deals count.
+        columns
+            The columns of deals that the metric computes with, `closed_at` among them; the others are not read.
         without
             Groups that each row of the result has anyway.
-        columns
-            The columns of deals to read.
 
         Raises
         ------
@@ -120,19 +98,9 @@ class Cohort:
                 f"metrics.{metric} takes a Snapshot, not a {type(snap).__name__}: pass the snapshot itself, or "
                 "wa.read(...) or wa.load(...)"
             )
-        wanted = _names(by)
-        present = snap.frame("deals").collect_schema().names()
-        for name in wanted:
-            if name not in (*present, TAG):
-                raise MissingColumnError("deals", name, [*present, TAG])
-        names = {f"group_{n}": name for n, name in enumerate(name for name in wanted if name not in without)}
-        overlapping = TAG in names.values() and TAG not in present
-        read = [name for name in dict.fromkeys(columns) if name in present]
-        needed = list(dict.fromkeys([*read, *(name for name in names.values() if name in present)]))
-        deals = snap.frame("deals", needed)
-        deals = _tagged(snap, deals) if overlapping else deals.with_columns(counts_once=nw.lit(1))
-        deals = deals.select(*read, "counts_once", **{alias: nw.col(name) for alias, name in names.items()})
-        cohort = cls(metric, snap, _flagged(deals), names, archived, overlapping)
+        names = group_names(snap, by, without)
+        frame = selected(snap, names, columns)
+        cohort = cls(metric, snap, frame, names, archived, is_overlapping(snap, names))
         return cohort.excluding(
             {} if archived else {"archived": nw.col("is_archived") == 1},
             {"status unknown": nw.col("status_unknown") == 1},
@@ -143,20 +111,25 @@ class Cohort:
         """The grouping columns, under their aliases."""
         return list(self.names)
 
+    def on(self, frame: nw.LazyFrame[Any]) -> Cohort:
+        """Give the same cohort with another frame, derived from its own; what is excluded from either is noted once."""
+        return replace(self, frame=frame)
+
     def excluding(self, *reasons: Mapping[str, nw.Expr]) -> Cohort:
         """Exclude the deals for which a condition holds, and count them, each for the first reason; in one pass."""
-        frame, before = self.frame, nw.lit(value=False)
-        marks: dict[str, str] = {}
-        for n, (reason, condition) in enumerate(pair for each in reasons for pair in each.items()):
-            marks[f"excluded_{n}"] = reason
-            holds = flag(condition) == 1  # what is unknown does not exclude, nor hide a later reason
-            frame = frame.with_columns(**{f"excluded_{n}": flag(holds & ~before)})
-            before = before | holds
-        for mark, n in self.once(frame, *marks).items():
-            self.note(marks[mark], n)
-        for mark in marks:
-            frame = frame.filter(nw.col(mark) == 0)
-        return replace(self, frame=frame.drop(*marks))
+        conditions = {reason: condition for each in reasons for reason, condition in each.items()}
+        number = nw.lit(0)
+        for n, condition in reversed(list(enumerate(conditions.values(), start=1))):
+            # what is unknown does not exclude, nor hide a later reason
+            number = nw.when(condition).then(nw.lit(n)).otherwise(number)
+        frame = self.frame.with_columns(excluded_for=number)
+        counted = collect(frame.group_by("excluded_for").agg(n=nw.col("counts_once").sum()))
+        counts = counted.set_index("excluded_for")["n"]
+        for n, reason in enumerate(conditions, start=1):
+            self.note(reason, counts.get(n, 0))
+        if set(counts.index) <= {0}:
+            return self
+        return replace(self, frame=frame.filter(nw.col("excluded_for") == 0).drop("excluded_for"))
 
     def microseconds(self, start: str, end: str) -> nw.Expr:
         """Time from one instant to another, in whole microseconds; negative where they are in the wrong order.
@@ -197,7 +170,10 @@ class Cohort:
         *columns
             Columns of numbers; missing values are not counted.
         """
-        row = collect(frame.filter(nw.col("counts_once") == 1).select(nw.col(*columns).sum())).iloc[0]
+        narrow = frame.select(*columns, "counts_once")
+        if self.overlapping:
+            narrow = narrow.filter(nw.col("counts_once") == 1)
+        row = collect(narrow.select(nw.col(*columns).sum())).iloc[0]
         return {name: 0 if pd.isna(row[name]) else row[name] for name in columns}
 
     def count(self, frame: nw.LazyFrame[Any], *columns: str, keys: Iterable[str] = ()) -> pd.DataFrame:
@@ -270,72 +246,3 @@ class Cohort:
         }
         table.attrs.update(attrs | more)
         return table
-
-
-def _names(by: By) -> list[str]:
-    """Name each group once."""
-    names = [by] if isinstance(by, str) else [] if by is None else list(by)
-    for name in names:
-        if not isinstance(name, str):
-            raise SettingError(
-                f"by takes names of columns of deals, such as by='source', not a {type(name).__name__}: assign a "
-                "column of your own with snap.assign(name=...) first"
-            )
-    return list(dict.fromkeys(names))
-
-
-def _tagged(snap: Snapshot, deals: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    tags = snap.frame("tags").group_by("deal_id", TAG).agg(tagged=nw.len()).drop("tagged")
-    firsts = tags.group_by("deal_id").agg(first_tag=nw.col(TAG).min())
-    # a deal whose only tag has no name, or that has none at all, has one row
-    once = (nw.col(TAG) == nw.col("first_tag")) | nw.col("first_tag").is_null()
-    deals = deals.join(tags, on="deal_id", how="left").join(firsts, on="deal_id", how="left")
-    return deals.with_columns(counts_once=flag(once)).drop("first_tag")
-
-
-def _flagged(deals: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    words = list(STATUS.values())
-    return deals.with_columns(
-        *(flag(nw.col("status") == word).alias(word) for word in words),
-        status_unknown=flag(~nw.col("status").is_in(words) | nw.col("status").is_null()),
-        is_archived=flag(~nw.col("archived_at").is_null()),
-        closed_at=CLOSED_AT,
-    )
-
-
-def collect(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
-    """Bring a small result into pandas, in the same types from every engine."""
-    table = frame.collect("pyarrow").to_native()
-    # some engines sum to 32 bits or to decimals, and give instants in the time zone of their session
-    schema = pa.schema([field.with_type(_common_type(field.type)) for field in table.schema])
-    small: pd.DataFrame = table.cast(schema).to_pandas(date_as_object=False)
-    return small
-
-
-def _common_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-        return pa.int64()
-    if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return pa.timestamp("us", "UTC")
-    return kind
-
-
-def ratio(part: pd.Series[Any], whole: pd.Series[Any]) -> pd.Series[float]:
-    """Divide; missing where the denominator is 0."""
-    return part.astype(float) / whole.astype(float).where(whole != 0)
-
-
-def informed(table: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
-    """Name the group without a value; groups become objects, so that tables with and without such a group merge."""
-    for name in groups:
-        values = table[name].astype(object)
-        table[name] = values.where(table[name].notna(), NOT_INFORMED)
-    return table
-
-
-def comparable(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Give the sort key of a column whose values may mix numbers with "(not informed)": numbers first."""
-    if values.dtype != object:
-        return values
-    ranks = {v: n for n, v in enumerate(sorted(values.unique(), key=lambda v: (isinstance(v, str), v)))}
-    return values.map(ranks)

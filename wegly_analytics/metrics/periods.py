@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.cohort import collect, flag
+from wegly_analytics.metrics.results import collect
+from wegly_analytics.metrics.selection import flag
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot

@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wegly_analytics.errors import SnapshotError
 from wegly_analytics.model.enums import OUTCOMES, RECEIVED
 from wegly_analytics.model.tables import TABLES
 from wegly_analytics.snapshot.sources import ALL_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+def require_agreement(tables: Mapping[str, pa.Table]) -> None:
+    """Make sure that the tables agree.
+
+    Raises
+    ------
+    SnapshotError
+        If they do not; the message lists every disagreement.
+    """
+    if wrong := list(disagreements(tables)):
+        raise SnapshotError("the snapshot does not agree with itself: " + "; ".join(wrong))
 
 
 def disagreements(tables: Mapping[str, pa.Table]) -> Iterator[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol, overload
+from typing import TYPE_CHECKING, Final, Protocol, overload
 
 import pandas as pd
 import pyarrow as pa
 
 from wegly_analytics.snapshot.sources import ALL_TABLES
+
+if TYPE_CHECKING:
+    from wegly_analytics.parsing.drift import Drift
 
 _NULLABLE: Final = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
@@ -37,4 +40,11 @@ class TableAsPandas:
 def pandas_frame(table: pa.Table) -> pd.DataFrame:
     """Convert a table to pandas; integers and booleans keep their type where values are missing."""
     frame: pd.DataFrame = table.to_pandas(date_as_object=False, types_mapper=_NULLABLE.get)
+    return frame
+
+
+def drift_frame(drift: Drift) -> pd.DataFrame:
+    """Convert drift to the frame that `Snapshot.drift` returns."""
+    frame = pd.DataFrame(drift.rows(), columns=["path", "drift", "deals", "example"])
+    frame.attrs["looked_at"] = drift.looked_at
     return frame

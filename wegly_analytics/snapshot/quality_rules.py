@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import narwhals as nw
 
 from wegly_analytics.errors import SettingError
+from wegly_analytics.snapshot.keys import DEAL, joined
 from wegly_analytics.snapshot.spans import COMPANY
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Kind = Literal["contradiction", "gap", "neglect"]
 
 
 @dataclass(frozen=True)
-class Moment:
+class Clock:
     """What "now", "today" and "too long" mean for a rule.
 
     Parameters
@@ -71,7 +72,7 @@ class Rule:
 
     name: str
     kind: Kind
-    broken: Callable[[Moment], nw.Expr]
+    broken: Callable[[Clock], nw.Expr]
     shows: tuple[str, ...]
 
 
@@ -99,13 +100,13 @@ RULES: Final = (
     Rule(
         "open past its expected close",
         "neglect",
-        lambda moment: _is("open") & (nw.col("expected_close") < nw.lit(moment.today)),
+        lambda clock: _is("open") & (nw.col("expected_close") < nw.lit(clock.today)),
         ("expected_close",),
     ),
     Rule(
         "silent for too long",
         "neglect",
-        lambda moment: _is("open") & (_last_seen() < nw.lit(moment.long_ago)),
+        lambda clock: _is("open") & (_last_seen() < nw.lit(clock.long_ago)),
         ("last_activity_at", "created_at"),
     ),
     Rule(
@@ -157,8 +158,8 @@ COLUMNS: Final = {
         "deal_id", "status", "value", "pipeline", "stage_id", "stage", "created_at", "won_at", "lost_at", "loss_reason",
         "lost_reason_description", "expected_close", "last_activity_at", "n_proposals",
     ],
-    "pipeline_stages": ["deal_id", "stage_id"],
-    "proposals": ["deal_id"],
+    "pipeline_stages": ["stage_id"],
+    "proposals": [],
 }  # fmt: skip
 """The columns that the rules need of each table."""
 
@@ -197,16 +198,16 @@ def chosen(names: str | Iterable[str] | None) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if rule.name in picked)
 
 
-def judged(tables: Tables, rules: Sequence[Rule], moment: Moment) -> nw.LazyFrame[Any]:
+def judged(tables: Tables, rules: Sequence[Rule], clock: Clock) -> nw.LazyFrame[Any]:
     """Mark the rules that each deal breaks.
 
     Parameters
     ----------
     tables
-        Gives a table's frame by its name.
+        Gives the columns `COLUMNS` of a table, and the key `deal`, by the table's name.
     rules
         The rules.
-    moment
+    clock
         When they are checked.
 
     Returns
@@ -214,21 +215,21 @@ def judged(tables: Tables, rules: Sequence[Rule], moment: Moment) -> nw.LazyFram
     narwhals.LazyFrame
         The deals, each once, with what the rules show and a column `breaks_0`, `breaks_1`, ... (0 or 1) per rule.
     """
-    stage = tables("deals").select("deal_id", current=nw.col("stage_id"))
-    listed = tables("pipeline_stages").join(stage, on="deal_id", how="inner")
+    stage = tables("deals").select(DEAL, current=nw.col("stage_id"))
+    listed = joined(tables("pipeline_stages"), stage)
     listed = listed.with_columns(_flag(nw.col("stage_id") == nw.col("current")).alias("found"))
-    stages = listed.group_by("deal_id").agg(stages_listed=nw.len(), stage_found=nw.col("found").sum())
-    proposals = tables("proposals").group_by("deal_id").agg(proposals_there=nw.len())
-    deals = tables("deals").join(stages, on="deal_id", how="left").join(proposals, on="deal_id", how="left")
+    stages = listed.group_by(DEAL).agg(stages_listed=nw.len(), stage_found=nw.col("found").sum())
+    proposals = tables("proposals").group_by(DEAL).agg(proposals_there=nw.len())
+    deals = joined(joined(tables("deals"), stages, how="left"), proposals, how="left")
     there = nw.when(_known("proposals_there")).then(nw.col("proposals_there")).otherwise(nw.lit(0))
     deals = deals.with_columns(there.alias("proposals_there"))
-    return deals.with_columns(*(_flag(rule.broken(moment)).alias(f"breaks_{n}") for n, rule in enumerate(rules)))
+    return deals.with_columns(*(_flag(rule.broken(clock)).alias(f"breaks_{n}") for n, rule in enumerate(rules)))
 
 
-def breaking(tables: Tables, rules: Sequence[Rule], moment: Moment) -> nw.LazyFrame[Any]:
+def breaking(tables: Tables, rules: Sequence[Rule], clock: Clock) -> nw.LazyFrame[Any]:
     """Keep the deals that break any of the rules; see `judged`."""
     marks = [f"breaks_{n}" for n in range(len(rules))]
-    return judged(tables, rules, moment).filter(nw.sum_horizontal(*marks) > 0)
+    return judged(tables, rules, clock).filter(nw.sum_horizontal(*marks) > 0)
 
 
 def _flag(condition: nw.Expr) -> nw.Expr:

@@ -17,7 +17,7 @@ from wegly_analytics.model.tables import DEAL_ID, DEALS
 from wegly_analytics.snapshot.expressions import columns_of, functions_of, is_plain, named, short
 from wegly_analytics.snapshot.filters import Condition
 from wegly_analytics.snapshot.frames import pandas_frame
-from wegly_analytics.snapshot.quality_rules import COLUMNS, Moment, breaking, chosen
+from wegly_analytics.snapshot.quality_rules import COLUMNS, Clock, breaking, chosen
 from wegly_analytics.snapshot.sources import count
 
 if TYPE_CHECKING:
@@ -110,9 +110,9 @@ def without(
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
         raise SettingError(f"quality={quality!r} is not the name of a rule; 'clean' stands for all contradictions")
     broken = breaking(
-        lambda name: source.frame(name, COLUMNS[name]),
+        lambda name: source.keyed(name, *COLUMNS[name]),
         chosen(quality if isinstance(quality, str) else names),
-        Moment(now),
+        Clock(now),
     ).select(_KEY)
     n = count(deals)
     deals = source.among(deals, broken, inside=False)

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from wegly_analytics.errors import SettingError, SnapshotError
+from wegly_analytics.errors import SettingError
 from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.assigned import assigned
-from wegly_analytics.snapshot.consistency import disagreements
+from wegly_analytics.snapshot.consistency import require_agreement
 from wegly_analytics.snapshot.display import card
-from wegly_analytics.snapshot.frames import TableAsPandas, pandas_frame
+from wegly_analytics.snapshot.frames import TableAsPandas, drift_frame, pandas_frame
 from wegly_analytics.snapshot.privacy import Protection
 from wegly_analytics.snapshot.save import publish
 from wegly_analytics.snapshot.scope import narrowed, without
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import narwhals as nw
+    import pandas as pd
     import pyarrow as pa
 
     from wegly_analytics.model.schema import Mode, Treatment
@@ -104,9 +103,7 @@ class Snapshot:
             One row per `path`; `drift`, ``"unknown"`` (not documented) or ``"never seen"``; `deals`, the count of
             responses with it; `example`, the type of its first value. ``.attrs["looked_at"]`` counts all responses.
         """
-        frame = pd.DataFrame(self.drift_seen.rows(), columns=["path", "drift", "deals", "example"])
-        frame.attrs["looked_at"] = self.drift_seen.looked_at
-        return frame
+        return drift_frame(self.drift_seen)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> nw.LazyFrame[Any]:
         """Return a table as a narwhals lazy frame, the form that metrics use.
@@ -127,10 +124,20 @@ class Snapshot:
         MissingColumnError
             If the table has no such column.
         """
-        self._require_table(name)
+        self._source.require(name)
         if isinstance(columns, str):
             raise SettingError(f"frame takes a list of columns: frame({name!r}, [{columns!r}])")
         return self._source.frame(name, columns)
+
+    def columns(self, name: str) -> list[str]:
+        """List the columns of a table without reading it."""
+        self._source.require(name)
+        return list(self._source.schema(name).names)
+
+    def keyed(self, name: str, *columns: str, **named: str) -> nw.LazyFrame[Any]:
+        """Return columns of a table, some under new names, and `deal`, the key that joins it to the others."""
+        self._source.require(name)
+        return self._source.keyed(name, *columns, **named)
 
     def where(
         self,
@@ -203,8 +210,7 @@ class Snapshot:
         Raises
         ------
         SettingError
-            If a column has a type that Parquet files cannot keep or another length than deals, if a declared column
-            would change its type, if `deal_id` would change, or if there is no such custom field.
+            If a column cannot be computed or stored, or `deal_id` or the type of a declared column would change.
         MissingColumnError
             If an expression names a column that deals do not have.
         """
@@ -223,9 +229,7 @@ class Snapshot:
         SnapshotError
             If they do not; the message lists every disagreement.
         """
-        wrong = list(disagreements(self.tables))
-        if wrong:
-            raise SnapshotError("the snapshot does not agree with itself: " + "; ".join(wrong))
+        require_agreement(self.tables)
         return self
 
     def save(
@@ -243,10 +247,9 @@ class Snapshot:
         root
             The folder of snapshots, such as ``"data/snapshots"``; made if it does not exist.
         personal
-            How personal data is treated. ``"hash"``: customers' names, contacts and ids become pseudonyms, equal for
-            equal people, made with a secret that is stored outside the data; free text such as titles and notes is
-            dropped. ``"hash-all"``: staff become pseudonyms, too. ``"drop"``: every column that may hold personal data
-            is emptied. ``"keep"``: nothing is changed. The manifest and the files record it; it cannot be undone.
+            How personal data is treated; it cannot be undone. ``"hash"``: customers' names, contacts and ids become
+            pseudonyms, made with a secret that is stored outside the data; free text such as titles and notes is
+            dropped. ``"hash-all"``: staff become pseudonyms, too. ``"drop"``: all personal columns are emptied.
         columns
             Treatments of single text columns, such as ``{"deals.title": "keep"}``.
         allow_incomplete
@@ -271,13 +274,9 @@ class Snapshot:
         schema = self._source.schema("deals")
         return publish(self, root, personal, columns, deals=schema, allow_incomplete=allow_incomplete)
 
-    def _require_table(self, name: str) -> None:
-        if name not in self._source:
-            raise SettingError(f"there is no table {name!r}; there are {', '.join(self._source)}")
-
     def as_pandas(self, name: str) -> pd.DataFrame:
         """Return the pandas frame that every copy of a table is made from; it must not be changed."""
-        self._require_table(name)
+        self._source.require(name)
         if name not in self._frames:
             self._frames[name] = pandas_frame(self._source.table(name))
         return self._frames[name]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wegly_analytics.errors import MissingColumnError
+from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.snapshot.completeness import Completeness
+from wegly_analytics.snapshot.keys import keyed, numbers_of
 
 if TYPE_CHECKING:
     Columns: TypeAlias = Sequence[str] | None
@@ -49,6 +51,22 @@ class Source(Mapping[str, pa.Table], ABC):
         lazy: nw.LazyFrame[Any] = nw.from_native(self.table(name, columns)).lazy()
         return lazy
 
+    def keyed(self, name: str, *columns: str, **named: str) -> nw.LazyFrame[Any]:
+        """Return columns of a table, some under new names, and `deal`, the key that joins it to the others."""
+        frame = self.frame(name, list(dict.fromkeys([_KEY, *columns, *named.values()])))
+        return keyed(frame, lambda: self.numbers(name), columns, named)
+
+    def numbers(self, name: str) -> pa.Array:
+        """Find the row in deals of the deal of each row of a table; computed once."""
+        if name not in self._numbers:
+            ids = self.table(DEALS.name, [_KEY]).column(_KEY).combine_chunks()
+            self._numbers[name] = numbers_of(name, self.table(name, [_KEY]), ids)
+        return self._numbers[name]
+
+    @cached_property
+    def _numbers(self) -> dict[str, pa.Array]:
+        return {}
+
     def completeness(self) -> Completeness:
         """Count the ledger."""
         return Completeness.of(self.table(LEDGER.name, ["outcome", "in_scope"]))
@@ -63,6 +81,11 @@ class Source(Mapping[str, pa.Table], ABC):
     def keeping(self, deals: nw.LazyFrame[Any]) -> Source:
         """Return the same tables for these deals only."""
         return Narrowed(self, ids_of(deals))
+
+    def require(self, name: str) -> None:
+        """Raise an error if there is no such table."""
+        if name not in self:
+            raise SettingError(f"there is no table {name!r}; there are {', '.join(self)}")
 
     def __getitem__(self, name: str) -> pa.Table:
         if name not in self:
@@ -179,6 +202,10 @@ class WithDeals(Source):
     def n_rows(self, name: str) -> int:
         """Count the rows of a table."""
         return self._rest.n_rows(name)
+
+    def numbers(self, name: str) -> pa.Array:
+        """Find the row in deals of the deal of each row of a table."""
+        return self._rest.numbers(name)
 
     def completeness(self) -> Completeness:
         """Count the ledger."""

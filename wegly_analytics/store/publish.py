@@ -51,7 +51,7 @@ class Staging:
     folder: Path
 
     def next_instant(self) -> datetime:
-        """Give the time of publication: later than every snapshot in the root, whatever the clock shows."""
+        """Return the time of publication: later than every snapshot in the root, whatever the clock shows."""
         now = datetime.now(UTC)
         for path in self.root.glob(f"{PREFIX}*"):
             name = path.name.removeprefix(PREFIX).partition("-")[0]

@@ -1,0 +1,53 @@
+"""Small results in pandas: the same types from every engine, shares, and groups without a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from wegly_analytics.model.enums import NOT_INFORMED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import narwhals as nw
+
+
+def collect(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
+    """Bring a small result into pandas, in the same types from every engine."""
+    table = frame.collect("pyarrow").to_native()
+    # some engines sum to 32 bits or to decimals, and give instants in the time zone of their session
+    schema = pa.schema([field.with_type(_common_type(field.type)) for field in table.schema])
+    small: pd.DataFrame = table.cast(schema).to_pandas(date_as_object=False)
+    return small
+
+
+def _common_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        return pa.int64()
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return pa.timestamp("us", "UTC")
+    return kind
+
+
+def ratio(part: pd.Series[Any], whole: pd.Series[Any]) -> pd.Series[float]:
+    """Divide; missing where the denominator is 0."""
+    return part.astype(float) / whole.astype(float).where(whole != 0)
+
+
+def informed(table: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
+    """Name the group without a value; groups become objects, so that tables with and without such a group merge."""
+    for name in groups:
+        values = table[name].astype(object)
+        table[name] = values.where(table[name].notna(), NOT_INFORMED)
+    return table
+
+
+def comparable(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Give the sort key of a column whose values may mix numbers with "(not informed)": numbers first."""
+    if values.dtype != object:
+        return values
+    ranks = {v: n for n, v in enumerate(sorted(values.unique(), key=lambda v: (isinstance(v, str), v)))}
+    return values.map(ranks)
