@@ -187,7 +187,7 @@ def test_a_failed_tls_handshake_stops_a_run_with_the_cause(serve):
 
 
 def test_responses_that_all_time_out_stop_a_run(serve):
-    server = serve(faults=lambda id_: faults.Drip(1))
+    server = serve(faults=lambda id_: faults.Drip(0.3))
     api = client(server, timeout=0.05, attempts=1)
     with pytest.raises(ApiError, match=rf"all 2 requests to {server.url} failed; the last: no response .*; check the"):
         wa.fetch([1, 2], client=api, progress=False)
