@@ -5,7 +5,6 @@ import socket
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
-from time import monotonic
 
 import openpyxl
 import pytest
@@ -165,13 +164,12 @@ def impatient(base_url):
 
 @pytest.mark.parametrize("n", [1, 60, 2000])
 def test_a_closed_port_stops_a_run_of_any_size_at_the_first_request(n, closed, tmp_path):
-    begun = monotonic()
     with pytest.raises(UnreachableError, match=rf"cannot connect to {closed}: .*refused; check the address") as stopped:
         wa.fetch(range(1, n + 1), client=impatient(closed), archive=tmp_path / "raw", progress=False)
     assert stopped.value.__notes__ == [
         f"0 deals were received and are kept in {tmp_path / 'raw'}; run the same line again to resume"
     ]
-    assert monotonic() - begun < 2
+    assert [record.requested for record in Archive(tmp_path / "raw")] == ["1"]
 
 
 def test_an_unknown_name_stops_a_run_with_the_cause():
@@ -187,7 +185,7 @@ def test_a_failed_tls_handshake_stops_a_run_with_the_cause(serve):
 
 
 def test_responses_that_all_time_out_stop_a_run(serve):
-    server = serve(faults=lambda id_: faults.Drip(1))
+    server = serve(faults=lambda id_: faults.Drip(0.3))
     api = client(server, timeout=0.05, attempts=1)
     with pytest.raises(ApiError, match=rf"all 2 requests to {server.url} failed; the last: no response .*; check the"):
         wa.fetch([1, 2], client=api, progress=False)

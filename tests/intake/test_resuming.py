@@ -225,10 +225,13 @@ def test_ctrl_c_stops_within_two_seconds_and_says_how_to_resume(serve, tmp_path)
 
 def test_ctrl_c_without_archive_says_that_nothing_was_kept(serve):
     server = serve(faults=lambda id_: faults.Drip(20))
-    error, _ = interrupted_after(0.3, lambda: fetch([1, 2], client=client(server), progress=False))
+    api = client(server)
+    error, _ = interrupted_after(0.3, lambda: fetch([1, 2], client=api, progress=False))
     assert str(error).startswith(
         "stopped: 0 deals were received, and were not kept; with archive='data/raw' a run can be resumed"
     )
+    server.fault = lambda id_: None
+    assert api.deal(1).startswith(b"{"), "the client can be used again at once"
 
 
 def test_a_run_whose_requests_fail_stops_and_keeps_everything(serve, tmp_path):

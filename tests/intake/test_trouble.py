@@ -62,7 +62,7 @@ def test_faults_that_pass_leave_no_trace(serve):
     quick = faults.FAULTS | {"limited_date": faults.Dated(0.1)}
     plan = {str(code): faults.Times(quick[name], 1) for code, name in enumerate(names, start=21 - len(names))}
     server = serve(faults=plan)
-    snap = fetch(range(1, 61), client=client(server, attempts=4), progress=False)
+    snap = fetch(range(1, 61), client=client(server, attempts=4), progress=False, workers=16)
     assert len(server.requests) >= 60 + len(set(plan) - {"10", "20"}), "each fault happened"
     assert snap.completeness.missing == 0
     assert all(snap.tables[table].equals(undisturbed.tables[table]) for table in TABLES)

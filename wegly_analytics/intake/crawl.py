@@ -97,7 +97,6 @@ class Crawl:
         ArchiveError
             If a response cannot be kept.
         """
-        self.client.rate_limit.resume()
         under_way, most = 0, 1
         workers: list[Thread] = []
         try:
@@ -123,7 +122,7 @@ class Crawl:
         finally:  # also when the caller stops reading
             self._stopped.set()
             if under_way:
-                self.client.rate_limit.stop()
+                self.client.rate_limit.stop(workers)
             for _ in workers:
                 self._todo.put(None)
 

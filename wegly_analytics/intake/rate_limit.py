@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from threading import Event, Lock
-from typing import Final
+from threading import Condition, Lock, Thread, current_thread
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LEAST: Final = 1.0
 """Requests per second below which no 429 lowers the rate: a stricter server is obeyed by waiting as long as it says."""
@@ -61,7 +65,8 @@ class RateLimit:
         self._began: float | None = None
         self._pauses = 0
         self._lock = Lock()
-        self._stopped = Event()
+        self._changed = Condition()
+        self._stopped: WeakSet[Thread] = WeakSet()
         self.succeeded = 0
 
     def rate(self, now: float) -> float:
@@ -79,7 +84,7 @@ class RateLimit:
         Raises
         ------
         InterruptedError
-            If `stop` was called.
+            If this thread was stopped.
         """
         while True:
             with self._lock:
@@ -124,14 +129,13 @@ class RateLimit:
         self._refused_at, self._succeeded_then = now, self.succeeded
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but wake when `stop` is called, and raise `InterruptedError` then."""
-        if self._stopped.wait(seconds) if seconds > 0 else self._stopped.is_set():
-            raise InterruptedError("the run was stopped")
+        """Sleep, but wake when this thread is stopped, and raise `InterruptedError` then."""
+        with self._changed:
+            if self._changed.wait_for(lambda: current_thread() in self._stopped, timeout=max(seconds, 0.0)):
+                raise InterruptedError("the run was stopped")
 
-    def stop(self) -> None:
-        """Wake all waiting threads; no further request starts."""
-        self._stopped.set()
-
-    def resume(self) -> None:
-        """Allow requests again."""
-        self._stopped.clear()
+    def stop(self, threads: Iterable[Thread]) -> None:
+        """Wake threads that wait, and let none of them start a further request; other threads are not affected."""
+        with self._changed:
+            self._stopped.update(threads)
+            self._changed.notify_all()
