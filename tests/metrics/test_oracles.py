@@ -4,7 +4,7 @@ import duckdb
 import pandas as pd
 import pytest
 from hypothesis import given, settings
-from metrics.test_metrics import companies, snapshot
+from metrics.companies import companies, snapshot
 
 import wegly_analytics as wa
 from wegly_analytics import metrics
@@ -12,17 +12,19 @@ from wegly_analytics import metrics
 SCOPE = "(SELECT * FROM deals WHERE archived_at IS NULL AND status IN ('open', 'won', 'lost'))"
 GROUP = "coalesce(source, '(not informed)')"
 CLOSED_AT = "CASE status WHEN 'won' THEN won_at WHEN 'lost' THEN lost_at END"
+DATABASE = duckdb.connect()
 LOCAL = f"(({CLOSED_AT}) AT TIME ZONE 'America/Sao_Paulo')"
 
 
 def ask(snap, sql):
     """Run SQL on the snapshot's tables; `now` and `today` are its moment, and the day of it in São Paulo."""
-    with duckdb.connect() as db:
+    now = f"TIMESTAMPTZ '{snap.taken_at.isoformat()}'"
+    today = f"CAST({now} AT TIME ZONE 'America/Sao_Paulo' AS DATE)"
+    with DATABASE.cursor() as db:
         db.execute("SET TimeZone = 'UTC'")
         for name, table in snap.tables.items():
-            db.register(name, table)
-        now = f"TIMESTAMPTZ '{snap.taken_at.isoformat()}'"
-        today = f"CAST({now} AT TIME ZONE 'America/Sao_Paulo' AS DATE)"
+            if name in sql:
+                db.register(name, table)
         return db.sql(sql.replace("$now", now).replace("$today", today)).to_arrow_table().to_pandas()
 
 
@@ -48,7 +50,7 @@ def sample():
 def check(oracle, sample):
     """On the simulated company, and on small ones full of gaps and ties."""
     oracle(sample)
-    settings(max_examples=12)(given(company=companies())(lambda company: oracle(snapshot(company))))()
+    settings(max_examples=5)(given(company=companies(min_size=3))(lambda company: oracle(snapshot(company))))()
 
 
 DENOMINATORS = {
