@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from metrics.test_metrics import METRICS
+from metrics.companies import METRICS
 
 import wegly_analytics as wa
 from wegly_analytics import metrics

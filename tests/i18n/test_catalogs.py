@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from metrics.test_metrics import METRICS
+from metrics.companies import METRICS
 
 import wegly_analytics as wa
 from wegly_analytics.i18n import catalogs

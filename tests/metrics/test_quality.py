@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metrics.test_metrics import OnDuckDB, OnPandas, OnPolars, companies, on, same, snapshot
+from metrics.companies import OnDuckDB, OnPandas, OnPolars, companies, on, same, snapshot
 from strategies import deals
 
 from wegly_analytics.errors import EmptyScopeWarning, SettingError
@@ -139,7 +139,7 @@ def test_a_snapshot_may_be_rid_of_deals_that_contradict_themselves(snapshot_of):
 
 
 @given(company=companies())
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_quality_is_the_same_on_every_engine_and_in_every_order(company):
     snap = snapshot(company)
     for kind in (OnPolars, OnDuckDB, OnPandas):
@@ -148,7 +148,7 @@ def test_quality_is_the_same_on_every_engine_and_in_every_order(company):
 
 
 @given(company=st.lists(deals(), max_size=4, unique_by=lambda deal: deal["id"]))
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_quality_takes_anything_the_documentation_allows(company):
     snap = snapshot(company)
     table = quality(snap, archived=True)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metrics.test_metrics import OnDuckDB, OnPandas, OnPolars, on, same, snapshot
+from metrics.companies import OnDuckDB, OnPandas, OnPolars, on, same, snapshot
 
 import wegly_analytics as wa
 from wegly_analytics.errors import MissingColumnError, SettingError

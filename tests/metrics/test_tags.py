@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metrics.test_metrics import METRICS, OnDuckDB, OnPandas, OnPolars, companies, on, same, snapshot
+from metrics.companies import METRICS, OnDuckDB, OnPandas, OnPolars, companies, on, same, snapshot
 from metrics.test_win_rate import lost, still_open, won
 
 from wegly_analytics.errors import MissingColumnError
@@ -78,7 +78,7 @@ def test_a_misspelt_tag_is_named(snapshot_of):
 
 @every_metric
 @given(company=tagged_companies())
-@settings(max_examples=5)
+@settings(max_examples=2)
 def test_by_tag_a_metric_is_the_same_everywhere_and_says_how_many_deals_there_are(metric, company):
     snap = snapshot(company)
     table, whole = metric(snap, by="tag"), metric(snap)
@@ -89,7 +89,7 @@ def test_by_tag_a_metric_is_the_same_everywhere_and_says_how_many_deals_there_ar
 
 
 @given(company=companies())
-@settings(max_examples=10)
+@settings(max_examples=4)
 def test_where_every_deal_has_the_same_two_tags_each_is_the_whole(company):
     snap = snapshot([deal | tagged("x", "y") for deal in company])
     for metric in (win_rate, win_loss, velocity, loss_reasons, time_in_stage):

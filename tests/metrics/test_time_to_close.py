@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from metrics.test_metrics import OnDuckDB, OnPandas, OnPolars, on, same
+from metrics.companies import OnDuckDB, OnPandas, OnPolars, on, same
 from strategies import MOMENT
 
 import wegly_analytics as wa

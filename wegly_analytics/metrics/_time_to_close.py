@@ -10,10 +10,10 @@ import pandas as pd
 
 from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.results import comparable
-from wegly_analytics.metrics.selection import By
 from wegly_analytics.metrics.survival import COLUMNS, aalen_johansen
 
 if TYPE_CHECKING:
+    from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 DAY: Final = 86_400.0

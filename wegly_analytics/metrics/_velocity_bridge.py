@@ -12,7 +12,6 @@ from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics._velocity import LEVER_COLUMNS, LEVERS, levers, rule
 from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.periods import TZ, Every, local, next_start, period_starts
-from wegly_analytics.metrics.selection import By
 
 if TYPE_CHECKING:
     from datetime import date
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from wegly_analytics.metrics.intervals import Floats
+    from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _EXPONENTS: Final = np.array([1.0, 1.0, 1.0, -1.0])

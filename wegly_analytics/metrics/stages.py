@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import narwhals as nw
 import pandas as pd
 
-from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.results import collect
 from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
+    from wegly_analytics.metrics.cohort import Cohort
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from metrics.test_metrics import METRICS
+from metrics.companies import METRICS
 from metrics.test_win_rate import lost, still_open, won
 
 from wegly_analytics.metrics import (

@@ -7,7 +7,7 @@ all within 80 days of their creation.
 import numpy as np
 import pandas as pd
 import pytest
-from metrics.test_metrics import snapshot
+from metrics.companies import snapshot
 from strategies import MOMENT
 
 from wegly_analytics.metrics import time_to_close, win_rate

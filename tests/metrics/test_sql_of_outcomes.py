@@ -1,54 +1,15 @@
-"""Every reduction again, in SQL that was written by hand: the same figures, exactly."""
+"""Metrics of closed deals and of records again, in hand-written SQL: the same figures, exactly."""
 
-import duckdb
-import pandas as pd
 import pytest
-from hypothesis import given, settings
-from metrics.test_metrics import companies, snapshot
+from metrics.sql import CLOSED_AT, GROUP, LOCAL, SCOPE, agree, ask, check
 
 import wegly_analytics as wa
 from wegly_analytics import metrics
-
-SCOPE = "(SELECT * FROM deals WHERE archived_at IS NULL AND status IN ('open', 'won', 'lost'))"
-GROUP = "coalesce(source, '(not informed)')"
-CLOSED_AT = "CASE status WHEN 'won' THEN won_at WHEN 'lost' THEN lost_at END"
-LOCAL = f"(({CLOSED_AT}) AT TIME ZONE 'America/Sao_Paulo')"
-
-
-def ask(snap, sql):
-    """Run SQL on the snapshot's tables; `now` and `today` are its moment, and the day of it in São Paulo."""
-    with duckdb.connect() as db:
-        db.execute("SET TimeZone = 'UTC'")
-        for name, table in snap.tables.items():
-            db.register(name, table)
-        now = f"TIMESTAMPTZ '{snap.taken_at.isoformat()}'"
-        today = f"CAST({now} AT TIME ZONE 'America/Sao_Paulo' AS DATE)"
-        return db.sql(sql.replace("$now", now).replace("$today", today)).to_arrow_table().to_pandas()
-
-
-def agree(table, answer, keys, rtol=0.0, atol=0.0):
-    """The same rows, in any order, and the same figures in the columns that SQL answers."""
-    table, answer = (each.sort_values(keys, ignore_index=True) for each in (table, answer))
-    assert len(table) == len(answer)
-    for name in answer:
-        mine, theirs = table[name], answer[name]
-        if pd.api.types.is_numeric_dtype(theirs):
-            assert mine.astype(float).tolist() == pytest.approx(
-                theirs.astype(float).tolist(), rel=rtol, abs=atol, nan_ok=True
-            ), name
-        else:
-            assert mine.astype(str).tolist() == theirs.astype(str).tolist(), name
 
 
 @pytest.fixture(scope="module")
 def sample():
     return wa.sample()
-
-
-def check(oracle, sample):
-    """On the simulated company, and on small ones full of gaps and ties."""
-    oracle(sample)
-    settings(max_examples=12)(given(company=companies())(lambda company: oracle(snapshot(company))))()
 
 
 DENOMINATORS = {

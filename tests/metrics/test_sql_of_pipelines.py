@@ -1,7 +1,7 @@
-"""Proposals, discounts, funnel, value, coverage and forecast again, in SQL that was written by hand."""
+"""Proposals, discounts, funnel, value, coverage and forecast again, in hand-written SQL."""
 
 import pytest
-from metrics.test_oracles import GROUP, SCOPE, agree, ask, check
+from metrics.sql import GROUP, SCOPE, agree, ask, check
 
 import wegly_analytics as wa
 from wegly_analytics import metrics

@@ -8,7 +8,7 @@ from strategies import days_ago
 
 import wegly_analytics as wa
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics import coverage, pipeline_value
+from wegly_analytics.metrics import coverage
 
 OPEN, WON, LOST = 1, 2, 3
 STAGES = [{"id": f"s{n}", "name": name, "position": n} for n, name in enumerate(["New", "Offer", "Contract"])]
@@ -25,52 +25,6 @@ def deal(status, stage, value=100.0, been=(), **more):
         "pipeline_stages": STAGES,
         "stage_durations": [{"stage_id": s, "total_seconds": 60} for s in been],
     } | more
-
-
-def test_open_value_stands_by_stage_and_is_weighted_by_the_stages_own_history(snapshot_of):
-    deals = [
-        deal(WON, "s2", been=("s0", "s1")),
-        deal(LOST, "s0", been=("s0",)),
-        deal(OPEN, "s0", 1000.0),
-        deal(OPEN, "s0", None),
-        deal(OPEN, "s1", 500.0, been=("s0",)),
-    ]
-    table = pipeline_value(snapshot_of(*deals))
-    assert table["stage"].tolist() == ["New", "Offer", "Contract"]
-    assert table["deals"].tolist() == [2, 1, 0]
-    assert table["value"].tolist() == [1000, 500, 0]
-    assert table["no_value"].tolist() == [1, 0, 0]
-    assert table["closed"].tolist() == [2, 1, 0]
-    assert table["weighted"].fillna(-1).tolist() == [500, 500, -1], "no history is no chance of nought"
-    assert table.attrs["caveats"] == []
-
-
-def test_a_stage_without_history_is_said_and_so_are_deals_in_no_stage(snapshot_of):
-    table = pipeline_value(snapshot_of(deal(OPEN, "s2"), deal(OPEN, "gone")))
-    assert table["weighted"].isna().all()
-    assert table.attrs["excluded"] == {"in no stage of a pipeline": 1}
-    assert "they have no weight" in table.attrs["caveats"][0]
-
-
-def test_groups_share_the_history_of_the_stage(snapshot_of):
-    deals = [deal(WON, "s0", been=("s0",), deal_source={"name": "a"}), deal(LOST, "s0", been=("s0",))]
-    table = pipeline_value(snapshot_of(*deals, deal(OPEN, "s0", deal_source={"name": "b"})), by="source")
-    assert table[["source", "stage", "weighted"]].values.tolist()[0] == ["b", "New", 50.0]
-    assert table["source"].unique().tolist() == ["b"]
-
-
-def test_a_group_may_be_a_number_that_some_deals_lack(snapshot_of):
-    deals = [deal(OPEN, "s1", quality_rating=5), deal(OPEN, "s1"), deal(OPEN, "s0", quality_rating=3)]
-    table = pipeline_value(snapshot_of(*deals), by="quality_rating")
-    assert table["quality_rating"].drop_duplicates().tolist() == [3, 5, "(not informed)"]
-    assert table["stage"].tolist() == ["New", "Offer", "Contract"] * 3
-    assert table["deals"].tolist() == [1, 0, 0, 0, 1, 0, 0, 1, 0]
-
-
-def test_two_stages_of_one_name_are_two_stages(snapshot_of):
-    twice = [{"id": "s0", "name": "New", "position": 0}, {"id": "s1", "name": "New", "position": 1}]
-    deals = [deal(OPEN, stage, pipeline_stages=twice) for stage in ("s0", "s1", "s1")]
-    assert pipeline_value(snapshot_of(*deals))["deals"].tolist() == [1, 2]
 
 
 def expected(day, value=100.0, **more):
