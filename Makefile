@@ -18,10 +18,10 @@ demo: $(VENV)/.core  ## do the whole job on a simulated company: no token, no ne
 	@$(BIN)/wegly demo
 
 test: $(VENV)/.test  ## run the tests, with coverage
-	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=95
 
 test-lowest: $(LOWEST)/.test  ## run the tests on the lowest versions that pyproject.toml declares
-	@$(LOWEST)/bin/python -m pytest -n $(WORKERS) -W ignore::DeprecationWarning
+	@$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist loadgroup -W ignore::DeprecationWarning
 
 test-spark: $(VENV)/.test $(VENV)/.spark  ## run every metric on Spark; needs Java 17, installs pyspark (500 MB)
 	@$(BIN)/python -m pytest -m spark tests/engines

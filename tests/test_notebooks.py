@@ -17,7 +17,10 @@ SESSIONS = [
 ]
 RESET = "%reset -f"  # all names are gone, so each notebook needs its own imports
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of the code that runs kernels; those of the notebook are errors
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of the code that runs kernels; those of the notebook are errors
+    pytest.mark.xdist_group("notebooks"),  # one worker runs the kernel, once
+]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 
 import wegly_analytics as wa
 from wegly_analytics.cli.main import app
+from wegly_analytics.model.schema import Personal
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -37,3 +38,11 @@ def test_the_two_lines_come_first():
 @pytest.mark.parametrize("command", re.findall(r"^\| `wegly (\w+)", README, flags=re.MULTILINE))
 def test_the_commands_exist(command):
     assert command in {c.callback.__name__ for c in app.registered_commands}
+
+
+def test_the_readme_says_what_each_mode_does_with_personal_data():
+    words = {"hash": "pseudonyms", "drop": "emptied", "keep": "stay"}
+    modes = ("hash", "hash-all", "drop", "keep")
+    lines = [line for line in README.splitlines() if line.startswith("| **")]
+    rows = [[cell.strip() for cell in line.split("|")[2:-1]] for line in lines]
+    assert rows == [[words[each.treatment(mode)] for mode in modes] for each in Personal] + [["stay"] * 4]

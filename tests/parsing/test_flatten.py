@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import body, companies, deals
 
@@ -84,6 +84,7 @@ def test_one_bad_response_affects_no_other_deal(company, place, bad):
     assert flat.tables["deals"].equals(flatten(bodies).tables["deals"])
 
 
+@settings(max_examples=30)
 @given(deals())
 def test_pretty_printed_responses_give_the_same_tables(deal):
     pretty = json.dumps(deal, indent=2).replace("\n", "\r\n").encode()

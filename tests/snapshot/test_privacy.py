@@ -138,7 +138,7 @@ def test_a_manifest_with_an_unknown_mode_is_refused(snap, tmp_path):
     folder = snap.save(tmp_path)
     manifest = folder / "_manifest.json"
     manifest.write_text(manifest.read_text().replace('"mode": "hash"', '"mode": "hidden"'))
-    with pytest.raises(SnapshotError, match=r"_manifest\.json cannot be trusted"):
+    with pytest.raises(SnapshotError, match=r"_manifest\.json is damaged"):
         load(folder)
 
 
