@@ -13,7 +13,6 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.results import collect, comparable, informed
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import stage_times
-from wegly_analytics.metrics.survival import kaplan_meier, quantile
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -91,15 +90,7 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     times = times.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
     keys = ["stage_id", *groups]
     waiting = times.filter(nw.col("waits") == 1)
-    gone = _keyed(times.filter(nw.col("waits") == 0).group_by(*keys, "seconds").agg(n=nw.len()), keys)
-    limits = pd.DataFrame(
-        [
-            (*key, _limit(part["seconds"], part["n"], q))
-            for key, part in gone.groupby(keys, dropna=False, sort=False)
-            if part["n"].sum() >= LEAST
-        ],
-        columns=[*keys, "limit"],
-    ).astype(dict.fromkeys(keys, object) | {"limit": float})
+    limits = _limits(times.filter(nw.col("waits") == 0), keys, q)
     # only those above the least of all limits come home
     least = float(limits["limit"].min()) if len(limits) else np.inf
     found = _keyed(waiting.filter(nw.col("seconds") > least), keys)
@@ -131,5 +122,12 @@ def _keyed(frame: nw.LazyFrame[Any], keys: list[str]) -> pd.DataFrame:
     return informed(collect(frame).astype(dict.fromkeys(keys, object)), keys[1:])
 
 
-def _limit(seconds: pd.Series[Any], n: pd.Series[Any], q: float) -> float:
-    return float(quantile(kaplan_meier(seconds, np.ones(len(seconds)), n), q))
+def _limits(left: nw.LazyFrame[Any], keys: list[str], q: float) -> pd.DataFrame:
+    """Find the time within which at least the share `q` had left each stage that enough deals have left."""
+    gone = _keyed(left.group_by(*keys, "seconds").agg(n=nw.len()), keys)
+    rows = [
+        (*key, np.quantile(part["seconds"], q, weights=part["n"], method="inverted_cdf"))
+        for key, part in gone.groupby(keys, dropna=False, sort=False)
+        if part["n"].sum() >= LEAST
+    ]
+    return pd.DataFrame(rows, columns=[*keys, "limit"]).astype(dict.fromkeys(keys, object) | {"limit": float})

@@ -124,22 +124,10 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
     """
     if count not in ("open", "created", "closed"):
         raise SettingError(f"count={count!r} is none of 'open', 'created', 'closed'")
-    is_won = nw.col("won") == 1
     if every is not None:
         check_every(every)
     cohort = cohort.excluding({"closed without a closing date": (nw.col("open") == 0) & nw.col("closed_at").is_null()})
-    is_reversed = nw.col("closed_at") < nw.col("created_at")
-    frame = cohort.frame.with_columns(
-        one=nw.lit(1),
-        closed=nw.col("won") + nw.col("lost"),
-        ended=flag((nw.col("open") == 0) & (nw.col("closed_at") >= nw.col("created_at"))),
-        reversed=flag(is_reversed),
-        won_value=nw.when(is_won).then(nw.col("value")),
-        valued=flag(is_won & ~nw.col("value").is_null()),
-        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(cohort.days("created_at", "won_at")),
-        timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
-        hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
-    )
+    frame = _marked(cohort)
     summed = ["won", "closed", "ended", "won_value", "valued", "lasted", "timed", "hasty"]
     first_last = span(frame, "created_at", "closed_at")
     if every is None or first_last is None:
@@ -176,3 +164,20 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
     table["deals"] = table["deals"].astype("int64")
     table["velocity"] = ratio(table["deals"] * table["win_rate"] * table["value"], table["days"])
     return table, closing
+
+
+def _marked(cohort: Cohort) -> nw.LazyFrame[Any]:
+    """Mark which deals count for which lever."""
+    is_reversed = nw.col("closed_at") < nw.col("created_at")
+    is_won = nw.col("won") == 1
+    return cohort.frame.with_columns(
+        one=nw.lit(1),
+        closed=nw.col("won") + nw.col("lost"),
+        ended=flag((nw.col("open") == 0) & (nw.col("closed_at") >= nw.col("created_at"))),
+        reversed=flag(is_reversed),
+        won_value=nw.when(is_won).then(nw.col("value")),
+        valued=flag(is_won & ~nw.col("value").is_null()),
+        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(cohort.days("created_at", "won_at")),
+        timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
+        hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
+    )
