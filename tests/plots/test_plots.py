@@ -82,7 +82,7 @@ def test_where_there_is_nothing_the_chart_says_so(metric, company, table_of):
 def test_a_chart_says_rule_moment_and_completeness(metric, table_of):
     table = table_of(metric, "normal")
     text = footnote(draw(metric, table)).get_text().replace("\n", " ")
-    for part in ("archived deals left out", "as of Jul 1, 2026", "90 of 90 requested deals received"):
+    for part in ("archived deals excluded", "as of Jul 1, 2026", "90 of 90 requested deals received"):
         assert part in text
     text = footnote(draw(metric, table, lang="pt", ax=plt.figure().gca())).get_text().replace("\n", " ")
     for part in ("sem os arquivados", "em 1 de jul. de 2026", "vieram 90 de 90 negócios pedidos"):

@@ -63,8 +63,8 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     Notes
     -----
     The API's number for a proposal's status is not documented, so dates decide, in this order: the later of approval
-    and rejection; archived is withdrawn (also: replaced by a later version); past `valid_until` at the snapshot's
-    moment is expired; the rest is pending. A proposal counts as sent when it was created: when it left is not known.
+    and rejection; archived is withdrawn (also: replaced by a later version); past `valid_until` when the snapshot was
+    taken is expired; the rest is pending. A proposal counts as sent when it was created: when it was sent is not known.
     Priced is a proposal with a subtotal above 0 and a total; `attrs["excluded"]` counts the others. The interval is
     Wilson's, 95 %. `attrs["n"]` counts proposals.
 

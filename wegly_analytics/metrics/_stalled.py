@@ -23,7 +23,7 @@ LEAST: Final = 5
 _DAY: Final = 86_400.0
 """Seconds."""
 
-_TOLD: Final = ["title", "responsible", "stage", "value", "last_activity_at"]
+_SHOWN: Final = ["title", "responsible", "stage", "value", "last_activity_at"]
 """What the list says of a deal, as far as the snapshot has it."""
 
 
@@ -72,16 +72,16 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     """
     if not 0 < q < 1:
         raise SettingError(f"q={q!r} is not between 0 and 1")
-    cohort = Cohort.of("stalled", snap, by, archived, columns=("deal_id", "stage_id", *_TOLD))
+    cohort = Cohort.of("stalled", snap, by, archived, columns=("deal_id", "stage_id", *_SHOWN))
     groups = cohort.groups
     present = cohort.frame.collect_schema().names()
-    told = [name for name in _TOLD if name in present]
+    shown = [name for name in _SHOWN if name in present]
     own = cohort.frame.select(
         "deal",
         "deal_id",
         "open",
         "counts_once",
-        *told,
+        *shown,
         *groups,
         current=nw.col("stage_id"),
     )
@@ -91,7 +91,7 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     keys = ["stage_id", *groups]
     waiting = times.filter(nw.col("waits") == 1)
     limits = _limits(times.filter(nw.col("waits") == 0), keys, q)
-    # only those above the least of all limits come home
+    # only those above the smallest of all limits are collected
     least = float(limits["limit"].min()) if len(limits) else np.inf
     found = _keyed(waiting.filter(nw.col("seconds") > least), keys)
     counted = _keyed(waiting.group_by(*keys, "counts_once").agg(n=nw.len()), keys)
@@ -103,7 +103,7 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     table = found.merge(limits, how="inner", on=keys)
     table = table[table["seconds"] > table["limit"]]
     table = table.assign(days=table["seconds"] / _DAY, typical_days=table["limit"] / _DAY)
-    for name in _TOLD:
+    for name in _SHOWN:
         if name not in table:
             table[name] = pd.Series(index=table.index, dtype=float if name == "value" else object)
     table = table.astype({"value": float, "days": float, "typical_days": float})
@@ -111,14 +111,14 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
         for name in ranks[::-1]:  # the last one ranks first; groups may be of several types
             table = table.sort_values(name, ascending=ascending, kind="stable", key=comparable)
     columns = ["deal_id", "title", "responsible", "stage", "days", "typical_days", "value", "last_activity_at"]
-    grouped = {*cohort.names.values()} & {"deal_id", *_TOLD}  # in the list once, as a group
+    grouped = {*cohort.names.values()} & {"deal_id", *_SHOWN}  # in the list once, as a group
     columns = [*groups, *(name for name in columns if name not in grouped)]
     rule = ["open deals that are longer in their stage than the share q of those that left it"]
     return cohort.finish(table[columns], rule, judged, q=q)
 
 
 def _keyed(frame: nw.LazyFrame[Any], keys: list[str]) -> pd.DataFrame:
-    """Bring a small result home, its keys such that they meet those of another."""
+    """Collect a small result, with keys of the types that merge with those of another."""
     return informed(collect(frame).astype(dict.fromkeys(keys, object)), keys[1:])
 
 

@@ -43,7 +43,7 @@ def velocity(
     every
         ``"week"``, ``"month"``, ``"quarter"`` or ``"year"`` for one row per period; None for one row.
     count
-        Which deals the first lever counts: ``"open"`` at the snapshot's moment (with `every`: at the end of each
+        Which deals the first lever counts: ``"open"`` when the snapshot was taken (with `every`: at the end of each
         period), ``"created"`` or ``"closed"`` in the period.
     archived
         Whether archived deals count.
@@ -55,8 +55,8 @@ def velocity(
     pandas.DataFrame
         One row per period and group, without gaps: `period`, its first day, if `every` is given; the groups; the levers
         `deals`, `win_rate` (won ÷ (won + lost), share), `value` (average money of won deals that have a value) and
-        `days` (average from creation to winning); `velocity` (money per day). A lever that cannot be told is missing,
-        and so is the velocity.
+        `days` (average from creation to winning); `velocity` (money per day). A lever that cannot be computed is
+        missing, and so is the velocity.
 
     Raises
     ------
@@ -91,8 +91,8 @@ def velocity(
 
 
 def rule(every: Every | None, count: str) -> list[str]:
-    """Say how velocity is computed, in sentences of the catalogue."""
-    when = {"open": "open at each period's end" if every else "open at the snapshot's moment"}
+    """Say how velocity is computed, as messages of the catalog."""
+    when = {"open": "open at each period's end" if every else "open when the snapshot was taken"}
     return [
         "deals × win rate × average won value ÷ average days to win, money per day",
         f"deals = {when.get(count, f'{count} in the period')}",
