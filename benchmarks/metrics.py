@@ -44,10 +44,16 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 
 
 def copied(table: pa.Table, times: int) -> pa.Table:
-    """Repeat a table, with other ids of deals each time."""
-    at, ids = table.schema.get_field_index("deal_id"), table.column("deal_id")
-    field = table.schema.field(at)
-    parts = [table.set_column(at, field, pc.binary_join_element_wise(ids, f"{n:03}", "-")) for n in range(times)]
+    """Repeat a table, with other ids each time."""
+    ids = [name for name in ("deal_id", "requested") if name in table.schema.names]
+    parts = []
+    for n in range(times):
+        part = table
+        for name in ids:
+            at = table.schema.get_field_index(name)
+            renamed = pc.binary_join_element_wise(table.column(name), f"{n:03}", "-")
+            part = part.set_column(at, table.schema.field(at), renamed)
+        parts.append(part)
     return pa.concat_tables(parts).combine_chunks()
 
 
