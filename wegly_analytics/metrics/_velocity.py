@@ -139,8 +139,9 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
             table = table.assign(period=pd.Series(dtype="datetime64[us]")).iloc[:0]
     else:
         periods = Periods(every, *first_last, tz)
-        closing = frame.filter(nw.col("closed") == 1).with_columns(period=periods.number(nw.col("closed_at")))
-        creating = frame.filter(~nw.col("created_at").is_null())
+        closing = frame.select("closed_at", "counts_once", "reversed", *summed, *cohort.groups)
+        closing = closing.filter(nw.col("closed") == 1).with_columns(period=periods.number(nw.col("closed_at")))
+        creating = frame.select("created_at", "reversed", *cohort.groups).filter(~nw.col("created_at").is_null())
         creating = creating.with_columns(
             period=periods.number(nw.col("created_at")), created=nw.lit(1), opened=1 - nw.col("reversed")
         )
