@@ -121,7 +121,7 @@ def test_a_metric_says_what_was_computed_on_what(metric, snapshot_of):
     table = metric(snap)
     assert isinstance(table.index, pd.RangeIndex)
     attrs = table.attrs
-    assert attrs["rule"].endswith("archived deals left out")
+    assert attrs["rule"].endswith("archived deals excluded")
     assert attrs["excluded"]["archived"] == 1
     assert attrs["excluded"]["status unknown"] == 1
     assert attrs["completeness"]["requested"] == 3

@@ -44,7 +44,17 @@ def test_a_mistake_is_answered_with_the_place_and_the_remedy(call, error, messag
         call(wa.sample())
 
 
-def test_bands_made_by_pandas_are_groups():
+@pytest.mark.parametrize(
+    "bands",
+    [
+        lambda bands: bands,
+        lambda bands: bands.astype(pd.IntervalDtype()),
+        lambda bands: bands.astype("string"),
+    ],
+    ids=["categories", "intervals", "text"],
+)
+def test_bands_made_by_pandas_cut_are_groups(bands):
     snap = wa.sample()
-    bands = snap.assign(band=lambda deals: pd.cut(deals["value"], [0, 10_000, 1e12]).astype("string"))
-    assert set(metrics.win_rate(bands, by="band")["band"]) == {"(0.0, 10000.0]", "(10000.0, 1000000000000.0]", "(not informed)"}  # fmt: skip
+    snap = snap.assign(band=bands(pd.cut(snap.deals["value"], [0, 10_000, 1e12])))
+    names = {"(0.0, 10000.0]", "(10000.0, 1000000000000.0]", "(not informed)"}
+    assert set(metrics.win_rate(snap, by="band")["band"]) == names

@@ -28,7 +28,7 @@ def test_the_win_rate_is_won_of_won_and_lost(snapshot_of):
         "won": 1, "lost": 2, "open": 1, "n": 3, "rate": pytest.approx(1 / 3), "low": low[0], "high": high[0]
     }  # fmt: skip
     assert table.attrs["excluded"] == {"open": 1}
-    assert table.attrs["rule"].startswith("won ÷ (won + lost), by close moment")
+    assert table.attrs["rule"].startswith("won ÷ (won + lost), by closing time")
 
 
 def test_counting_the_created_gives_the_cohort_view(snapshot_of):

@@ -1,4 +1,4 @@
-"""How far a figure moves when the same word is defined as somebody else defines it."""
+"""How much a figure changes under the definitions of other vendors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CYCLES: Final = {
 
 
 def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.DataFrame:
-    """How far the win rate and the sales cycle move under the definitions of other vendors.
+    """How much the win rate and the sales cycle change under the definitions of other vendors.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     Win rates are those of `win_rate`, with Wilson's interval. Cycles are means over the deals whose dates or stage
     times are known, with 1.96 standard errors (missing below two deals): ours, as in `velocity`, from creation to
     winning; that of HubSpot's deal velocity, from creation to closing, lost deals too; and Pipedrive's, the time in all
-    stages divided by the number of deals, open deals too, stages that were deleted left out. None is wrong: two
+    stages divided by the number of deals, open deals too, deleted stages excluded. None is wrong: two
     dashboards that disagree have most likely chosen differently.
 
     Examples

@@ -22,10 +22,12 @@ from wegly_analytics.metrics.periods import (
     period_starts,
     unfinished,
 )
-from wegly_analytics.metrics.results import collect, comparable, ratio
+from wegly_analytics.metrics.results import comparable, ratio
 from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 YEAR: Final = 365
@@ -55,7 +57,7 @@ def coverage(
     every
         ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``.
     periods
-        How many periods, from the one that holds the snapshot's moment on.
+        How many periods, from the one in which the snapshot was taken.
     archived
         Whether archived deals count.
     tz
@@ -96,78 +98,79 @@ def coverage(
     check_every(every)
     cohort = Cohort.of("coverage", snap, by, archived, columns=("value", "expected_close", "won_at", "closed_at"))
     wanted = _targets(target, list(cohort.names.values()))
-    now = local(snap, tz)
-    starts = _starts(every, now, periods)
-    ends = list(starts[1:])
-    noon = pd.Timedelta(hours=12)  # of a day that may have no midnight
-    closing = Periods(every, (starts[0] + noon).tz_localize(tz), (starts[-2] + noon).tz_localize(tz), tz)
-
-    is_open = nw.col("open") == 1
-    due = nw.col("expected_close")
-    first, last = now.date(), ends[-1].date()
-    frame = cohort.frame.with_columns(
-        worthless=flag(is_open & nw.col("value").is_null()),
-        undated=flag(is_open & ~nw.col("value").is_null() & due.is_null()),
-        overdue=flag(is_open & ~nw.col("value").is_null() & (due < nw.lit(first))),
-    )
-    reasons = {
-        "open without value": "worthless",
-        "open without an expected close": "undated",
-        "open past its expected close": "overdue",
-    }
-    for reason, n in zip(reasons, cohort.once(frame, *reasons.values()).values(), strict=True):
-        cohort.note(reason, n)
-    expected = frame.filter(is_open, ~nw.col("value").is_null(), due >= nw.lit(first), due < nw.lit(last))
-    number = nw.sum_horizontal(nw.lit(0), *(flag(due >= nw.lit(end.date())) for end in ends[:-1]))
-    expected = expected.with_columns(period=number, awaited=nw.col("value"))
-    # a period begins with its first instant in the time zone, and the last one ends with the moment of the snapshot
-    begins = starts[0].tz_localize(tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC").to_pydatetime()
-    won_at = nw.col("won_at")
-    won = frame.filter(nw.col("won") == 1, won_at >= nw.lit(begins), won_at <= nw.lit(snap.taken_at))
-    won = won.with_columns(
-        period=closing.number(won_at), earned=nw.col("value"), unpriced=flag(nw.col("value").is_null())
-    )
-    cohort.note("won without value", cohort.once(won, "unpriced")["unpriced"])
-    since = snap.taken_at - timedelta(days=YEAR)
-    recent = frame.filter(nw.col("closed_at") > nw.lit(since), nw.col("closed_at") <= nw.lit(snap.taken_at))
-
-    recent = recent.filter(nw.col("value") >= 0).with_columns(
-        one=nw.lit(1), won_value=nw.col("value") * nw.col("won"), closed_value=nw.col("value")
-    )
-    rates = cohort.count(recent, "one", "won_value", "closed_value")
-    parts = [
-        cohort.count(expected, "awaited", keys=["period"]).rename(columns={"awaited": "open"}),
-        cohort.count(won, "earned", keys=["period"]).rename(columns={"earned": "booked"}),
-    ]
-    every_one = pd.DataFrame({"period": range(periods)})
-    if cohort.groups:
-        present = cohort.count(frame.with_columns(one=nw.lit(1)), "one")[cohort.groups]
-        present = _with_targets(present, target, list(cohort.names.values()))
-        every_one = present.merge(every_one, how="cross")
-    table = every_one
-    for part in parts:
+    starts = _starts(every, local(snap, tz), periods)
+    table = _rows(cohort, target, periods)
+    expected, n = _expected(cohort, local(snap, tz).date(), starts)
+    for part in (expected, _booked(cohort, every, starts, tz)):
         table = table.merge(part, how="left", on=["period", *cohort.groups])
+    rates = _recently_closed(cohort)
     table = table.merge(rates, how="left", on=cohort.groups) if cohort.groups else table.merge(rates, how="cross")
-    money = ["open", "booked", "one", "won_value", "closed_value"]
-    table[money] = table[money].astype(float).fillna(0.0)
+    sums = ["open", "booked", "n", "won_value", "closed_value"]
+    table[sums] = table[sums].astype(float).fillna(0.0)
     rows = table[cohort.groups].itertuples(index=False, name=None) if cohort.groups else [()] * len(table)
     table["target"] = [wanted(row[0] if len(row) == 1 else row) for row in rows]
     missing = table["target"] - table["booked"]
     table["coverage"] = ratio(table["open"], missing.where(missing > 0, 0.0))
-    table["n"] = table["one"].astype("int64")
+    table["n"] = table["n"].astype("int64")
     table["win_rate"] = ratio(table["won_value"], table["closed_value"])
     table["needed"] = 1 / table["win_rate"].where(table["win_rate"] > 0)
     table["period"] = starts[:-1][table["period"]]
     table = table.sort_values(["period", *cohort.groups], kind="stable", key=comparable)
     table["unfinished"] = unfinished(table["period"], every, snap, tz)
     figures = ["period", "target", "booked", "open", "coverage", "needed", "win_rate", "n", "unfinished"]
-    columns = [*cohort.groups, *figures]
     rule = [
         "open value expected in the period ÷ (target − booked)",
         "needed: 1 ÷ win rate by value of the last 365 days",
     ]
-    n = collect(expected.filter(nw.col("counts_once") == 1).select(nw.len().alias("n")))["n"].iloc[0]
-    return cohort.finish(table[columns], rule, n, every=every, tz=tz)
+    return cohort.finish(table[[*cohort.groups, *figures]], rule, n, every=every, tz=tz)
+
+
+def _expected(cohort: Cohort, today: date, starts: pd.DatetimeIndex) -> tuple[pd.DataFrame, float]:
+    """Add up the open deals that are expected to close in each period, and count them."""
+    due, no_value = nw.col("expected_close"), nw.col("value").is_null()
+    opened = cohort.on(cohort.frame.filter(nw.col("open") == 1)).excluding(
+        {
+            "open without value": no_value,
+            "open without an expected close": due.is_null(),
+            "open past its expected close": due < nw.lit(today),
+        }
+    )
+    frame = opened.frame.filter(due < nw.lit(starts[-1].date()))
+    number = nw.sum_horizontal(nw.lit(0), *(flag(due >= nw.lit(start.date())) for start in starts[1:-1]))
+    frame = frame.with_columns(period=number, one=nw.lit(1))
+    table = cohort.count(frame, "value", keys=["period"]).rename(columns={"value": "open"})
+    return table, cohort.once(frame, "one")["one"]
+
+
+def _booked(cohort: Cohort, every: Every, starts: pd.DatetimeIndex, tz: str) -> pd.DataFrame:
+    """Add up what was won in each period until the snapshot was taken."""
+    noon = pd.Timedelta(hours=12)  # of a day that may have no midnight
+    periods = Periods(every, (starts[0] + noon).tz_localize(tz), (starts[-2] + noon).tz_localize(tz), tz)
+    # a period begins with its first instant in the time zone
+    begins = starts[0].tz_localize(tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC").to_pydatetime()
+    won_at = nw.col("won_at")
+    won = cohort.frame.filter(nw.col("won") == 1, won_at >= nw.lit(begins), won_at <= nw.lit(cohort.snap.taken_at))
+    won = won.with_columns(period=periods.number(won_at), no_value=flag(nw.col("value").is_null()))
+    cohort.note("won without value", cohort.once(won, "no_value")["no_value"])
+    return cohort.count(won, "value", keys=["period"]).rename(columns={"value": "booked"})
+
+
+def _recently_closed(cohort: Cohort) -> pd.DataFrame:
+    """Count the deals closed with a value in the year before the snapshot, with their money."""
+    now, closed_at = cohort.snap.taken_at, nw.col("closed_at")
+    frame = cohort.frame.filter(closed_at > nw.lit(now - timedelta(days=YEAR)), closed_at <= nw.lit(now))
+    frame = frame.filter(nw.col("value") >= 0)
+    frame = frame.with_columns(n=nw.lit(1), won_value=nw.col("value") * nw.col("won"), closed_value=nw.col("value"))
+    return cohort.count(frame, "n", "won_value", "closed_value")
+
+
+def _rows(cohort: Cohort, target: float | Mapping[Any, float], periods: int) -> pd.DataFrame:
+    """Give every group every period, by number."""
+    numbers = pd.DataFrame({"period": range(periods)})
+    if not cohort.groups:
+        return numbers
+    present = cohort.count(cohort.frame, "counts_once")[cohort.groups]
+    return _with_targets(present, target, list(cohort.names.values())).merge(numbers, how="cross")
 
 
 def _starts(every: Every, now: pd.Timestamp, periods: int) -> pd.DatetimeIndex:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 import numpy as np
@@ -71,30 +71,15 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     if not bounds or bounds != sorted(set(bounds)) or not 0 <= bounds[0] <= bounds[-1] < 1:
         raise SettingError(f"edges={edges!r}: give ascending shares from 0 to below 1, such as (0, 0.1, 0.2)")
     cohort = Cohort.of("discounts", snap, by, archived)
-    offers = snap.keyed("proposals", "is_primary", "subtotal", "total")
-    offers = offers.with_columns(main=flag(nw.col("is_primary")), one=nw.lit(1))
-    totals = offers.group_by("deal").agg(mains=nw.col("main").sum(), ones=nw.col("one").sum())
-    offers = joined(offers, totals)
-    offers = offers.filter((nw.col("main") == 1) & (nw.col("mains") == 1) | (nw.col("ones") == 1))
-    offers = offers.select("deal", "subtotal", "total", "one")
-    closed = joined(cohort.frame.filter(nw.col("open") == 0), offers, how="left")
-    offered = ~nw.col("one").is_null()
-    is_priced = offered & IS_PRICED
-    is_dearer = is_priced & (DEPTH < -ROUNDING)
-    marked = closed.with_columns(
-        absent=flag(~offered),
-        priced=flag(is_priced),
-        unpriced=flag(offered) - flag(is_priced),
-        dearer=flag(is_dearer),
+    closed = joined(cohort.frame.filter(nw.col("open") == 0), _chosen_proposals(snap), how="left")
+    priced = cohort.on(closed).excluding(
+        {
+            "closed without a primary proposal": nw.col("one").is_null(),
+            "with a proposal without a price": ~(flag(IS_PRICED) == 1),  # a missing price, too
+            "dearer than the subtotal": DEPTH < -ROUNDING,
+        }
     )
-    reasons = {
-        "closed without a primary proposal": "absent",
-        "with a proposal without a price": "unpriced",
-        "dearer than the subtotal": "dearer",
-    }
-    for reason, n in zip(reasons, cohort.once(marked, *reasons.values()).values(), strict=True):
-        cohort.note(reason, n)
-    inside = marked.filter(nw.col("priced") == 1, nw.col("dearer") == 0)
+    inside = priced.frame
     bands = nw.sum_horizontal(*(flag(edge + ROUNDING < DEPTH) for edge in bounds))
     counted = cohort.count(inside.with_columns(band=bands), "won", "lost", keys=["band"])
     every = pd.DataFrame({"band": range(len(bounds) + 1)})
@@ -120,6 +105,16 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
         "Wilson interval, 95 %",
     ]
     return cohort.finish(table[columns].astype({"discount": object}), rule, once["won"] + once["lost"])
+
+
+def _chosen_proposals(snap: Snapshot) -> nw.LazyFrame[Any]:
+    """Give the primary proposal of each deal, or its only one."""
+    proposals = snap.keyed("proposals", "is_primary", "subtotal", "total")
+    proposals = proposals.with_columns(main=flag(nw.col("is_primary")), one=nw.lit(1))
+    totals = proposals.group_by("deal").agg(mains=nw.col("main").sum(), ones=nw.col("one").sum())
+    proposals = joined(proposals, totals)
+    proposals = proposals.filter((nw.col("main") == 1) & (nw.col("mains") == 1) | (nw.col("ones") == 1))
+    return proposals.select("deal", "subtotal", "total", "one")
 
 
 def _band(above: float, up_to: float) -> str:

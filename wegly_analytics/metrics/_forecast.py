@@ -1,4 +1,4 @@
-"""What the deals that are open now will bring in."""
+"""The money that open deals are expected to bring in."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def forecast(
     snap
         The snapshot.
     days
-        How far ahead, from the snapshot's moment.
+        How far ahead of the time of the snapshot.
     by
         One column of deals, or several.
     level
-        The share of worlds that the interval is to hold, between 0 and 1.
+        The share of simulated outcomes that the interval covers, between 0 and 1.
     draws
-        How many worlds are drawn for the interval.
+        How many outcomes are simulated for the interval.
     seed
-        Which ones; the same seed gives the same interval.
+        The seed of the simulation; the same seed gives the same interval.
     archived
         Whether archived deals count.
 
@@ -73,14 +73,14 @@ def forecast(
     Notes
     -----
     A deal of age a is won within h days with the chance (F(a + h) − F(a)) ÷ S(a): F is the share won by an age and S
-    the share still open, both by Aalen and Johansen's estimate over all deals in scope, of all groups together, in
-    whole days. So a deal that has been waiting for long gets the chance of those that waited as long. Beyond the oldest
-    age at which any deal ended nothing is known and no win is expected, which is cautious; `attrs["caveats"]` says so
-    where it concerns open deals. For the interval the history is resampled (each deal with a weight drawn from
-    Poisson's distribution: Efron's bootstrap, in one pass), and each open deal is then won or not by its chance; so
-    both are in it, what is not known of the past and what chance will do. Deals won at a value other than theirs now,
-    and deals made after the snapshot, are not in it. Deals without a value or a creation date are left out and counted
-    in `attrs["excluded"]`.
+    the share still open. Both are Aalen and Johansen's estimates over all deals in scope, all groups together, in whole
+    days. So an old open deal gets the chance of the deals that reached its age. Beyond the greatest age at which any
+    deal was closed no win is expected, which is cautious; `attrs["caveats"]` says so where it concerns open deals.
+
+    For the interval the history is resampled (each deal with a weight from Poisson's distribution: Efron's bootstrap,
+    in one pass), and each open deal is then won or not by its chance. So the interval covers both the uncertainty about
+    the past and chance. It does not cover deals won at another value than theirs now, and deals created after the
+    snapshot. Deals without a value or a creation date are excluded and counted in `attrs["excluded"]`.
 
     Examples
     --------
@@ -158,7 +158,7 @@ class _Curve:
 def _summed(
     cohort: Cohort, now: pd.DataFrame, curve: _Curve, days: float, level: float, draws: int, seed: int
 ) -> pd.DataFrame:
-    """Add up chances by group, and draw worlds for the interval."""
+    """Add up chances by group, and simulate outcomes for the interval."""
     columns = ["open", "value", "expected", "low", "high"]
     ages, place = np.unique(np.asarray(now["age"], dtype=float) / _DAY, return_inverse=True)
     values, count = np.asarray(now["value"], dtype=float), np.asarray(now["one"], dtype=int)

@@ -23,7 +23,7 @@ STAGE_RULES: Final = {
     "visited": "visited: has time in the stage, or is in it now",
     "strict": "strict: visited the stage and all before it",
 }
-"""What it means to get to a stage, in sentences of the catalogue."""
+"""What it means to get to a stage, as messages of the catalog."""
 
 
 def funnel(
@@ -41,7 +41,7 @@ def funnel(
     snap
         The snapshot.
     pipeline
-        The pipeline's name; may be left away where the deals in scope are in one pipeline only.
+        The pipeline's name; may be omitted where the deals in scope are in one pipeline only.
     rule
         ``"reached"``: at the stage or beyond it, by the furthest position a deal was in; ``"visited"``: has time in the
         stage, or is in it now; ``"strict"``: visited the stage and all before it.
@@ -72,8 +72,8 @@ def funnel(
     at every stage, because it went the whole way, also where stages were skipped or made later. The win rate of a stage
     is counted and never multiplied from stage to stage: open deals would count as lost at each step. Deals of the
     pipeline that are in none of its stages any more, and have no time in one, got to no stage; `attrs["excluded"]`
-    counts them. Stages are told apart by id: two of one name are two rows, and a renamed one goes by its most frequent
-    name.
+    counts them. Stages are distinguished by id: two of one name are two rows, and a renamed one goes by its
+    most frequent name.
 
     HubSpot's funnel reports offer strict and any order; Bitrix24 counts reached or passed. The interval is Wilson's,
     95 %.

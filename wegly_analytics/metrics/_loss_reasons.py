@@ -56,7 +56,7 @@ def loss_reasons(
     -----
     The denominator is all lost deals. Those without a reason stay in it, as "(not informed)": reasons are often
     optional, so how many were informed is itself a result. Open and won deals do not count. With
-    `every`, a lost deal without the moment of losing is in no period, and ``attrs["excluded"]`` says how many are not.
+    `every`, a lost deal without `lost_at` is in no period, and ``attrs["excluded"]`` says how many are not.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def loss_reasons(
     table["cumulative"] = table["share"].groupby(whole).cumsum()
     table["value_share"] = ratio(table["value"], table["value"].groupby(whole).transform("sum"))
     columns = ["loss_reason", "deals", "share", "valid_share", "cumulative", "value", "value_share"]
-    rule = ["lost deals by reason, most first", "the uninformed stay in the denominator"]
+    rule = ["lost deals by reason, most first", "deals without a reason stay in the denominator"]
     rule += ["by period of closing"] * bool(every)
     once = cohort.once(frame, "deals", "negative")
     cohort.note("with a negative value", once["negative"])

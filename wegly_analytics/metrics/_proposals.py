@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 import numpy as np
@@ -63,8 +63,8 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     Notes
     -----
     The API's number for a proposal's status is not documented, so dates decide, in this order: the later of approval
-    and rejection; archived is withdrawn (also: replaced by a later version); past `valid_until` at the snapshot's
-    moment is expired; the rest is pending. A proposal counts as sent when it was created: when it left is not known.
+    and rejection; archived is withdrawn (also: replaced by a later version); past `valid_until` when the snapshot was
+    taken is expired; the rest is pending. A proposal counts as sent when it was created: when it was sent is not known.
     Priced is a proposal with a subtotal above 0 and a total; `attrs["excluded"]` counts the others. The interval is
     Wilson's, 95 %. `attrs["n"]` counts proposals.
 
@@ -77,25 +77,7 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     """
     cohort = Cohort.of("proposals", snap, by, archived)
     own = cohort.frame.select("deal", "counts_once", *cohort.groups)
-    is_approved = ~nw.col("approved_at").is_null()
-    is_rejected = ~nw.col("rejected_at").is_null()
-    was_approved = is_approved & (~is_rejected | (nw.col("approved_at") >= nw.col("rejected_at")))
-    decided = is_approved | is_rejected
-    is_withdrawn = ~decided & ~nw.col("archived_at").is_null()
-    is_over = ~decided & nw.col("archived_at").is_null() & (nw.col("valid_until") < nw.lit(snap.taken_at))
-    offers = snap.keyed("proposals", *_DATES, "subtotal", "total").with_columns(
-        sent=nw.lit(1),
-        approved=flag(was_approved),
-        rejected=flag(decided & ~was_approved),
-        withdrawn=flag(is_withdrawn),
-        expired=flag(is_over),
-        priced=flag(IS_PRICED),
-        cheaper=flag(IS_PRICED & (DEPTH > ROUNDING)),
-        before=nw.when(IS_PRICED).then(nw.col("subtotal")),
-        after=nw.when(IS_PRICED).then(nw.col("total")),
-        age=cohort.microseconds("created_at", "approved_at"),
-        took_time=flag(was_approved & (nw.col("approved_at") >= nw.col("created_at"))),
-    )
+    offers = _outcomes(snap, cohort.microseconds("created_at", "approved_at"))
     counts = ["sent", "approved", "rejected", "withdrawn", "expired", "priced", "cheaper"]
     sums = [*counts, "before", "after"]
     offers = offers.select("deal", *sums, "age", "took_time").join(own, on="deal", how="inner")
@@ -127,6 +109,29 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     ]  # fmt: skip
     rule = ["proposals by their dates", "approved ÷ (approved + rejected + expired)", "Wilson interval, 95 %"]
     return cohort.finish(table[columns], rule, once["sent"])
+
+
+def _outcomes(snap: Snapshot, age: nw.Expr) -> nw.LazyFrame[Any]:
+    """Mark what became of each proposal, its price before and after discount, and its age at approval."""
+    is_approved = ~nw.col("approved_at").is_null()
+    is_rejected = ~nw.col("rejected_at").is_null()
+    was_approved = is_approved & (~is_rejected | (nw.col("approved_at") >= nw.col("rejected_at")))
+    decided = is_approved | is_rejected
+    is_withdrawn = ~decided & ~nw.col("archived_at").is_null()
+    is_over = ~decided & nw.col("archived_at").is_null() & (nw.col("valid_until") < nw.lit(snap.taken_at))
+    return snap.keyed("proposals", *_DATES, "subtotal", "total").with_columns(
+        sent=nw.lit(1),
+        approved=flag(was_approved),
+        rejected=flag(decided & ~was_approved),
+        withdrawn=flag(is_withdrawn),
+        expired=flag(is_over),
+        priced=flag(IS_PRICED),
+        cheaper=flag(IS_PRICED & (DEPTH > ROUNDING)),
+        before=nw.when(IS_PRICED).then(nw.col("subtotal")),
+        after=nw.when(IS_PRICED).then(nw.col("total")),
+        age=age,
+        took_time=flag(was_approved & (nw.col("approved_at") >= nw.col("created_at"))),
+    )
 
 
 def _medians(table: pd.DataFrame, taken: pd.DataFrame, groups: list[str]) -> list[float]:

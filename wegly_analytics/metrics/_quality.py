@@ -28,7 +28,7 @@ def quality(
     silent_days: int = SILENT_DAYS,
     archived: bool = False,
 ) -> pd.DataFrame:
-    """Which deals break which expectation of their record.
+    """Which deals break which rule for their records.
 
     Parameters
     ----------
@@ -37,16 +37,16 @@ def quality(
     rules
         One rule, several, ``"clean"`` for all contradictions, or None for all; see Notes.
     silent_days
-        How many days nothing may happen to an open deal.
+        After how many days without activity an open deal counts as silent.
     archived
-        Whether archived deals are looked at.
+        Whether archived deals are checked.
 
     Returns
     -------
     pandas.DataFrame
-        One row per broken expectation, rule by rule: `rule`; `deal_id`; `title`; `detail`, the columns in which to see
+        One row per broken rule and deal, rule by rule: `rule`; `deal_id`; `title`; `detail`, the columns that show
         it, instants in UTC. ``attrs["counts"]`` has the deals that break each rule, also where there are none; `n` is
-        the number of deals looked at, ``attrs["broken"]`` of those that break any.
+        the number of deals checked, ``attrs["broken"]`` of those that break any.
 
     Raises
     ------
@@ -60,8 +60,8 @@ def quality(
     ``proposals miscounted``, `n_proposals` against the rows of proposals, each version being one; ``value not
     positive``, below zero, or zero on a won deal. Gaps: ``won without value``; ``lost without reason``. Neglect: ``open
     past its expected close``, by the calendar of São Paulo; ``silent for too long``, by the last activity, or the
-    creation if there was none. What cannot be told for want of a value is not broken. Deals whose status is unknown
-    are left out.
+    creation if there was none. A rule that cannot be checked because a value is missing is not broken. Deals whose
+    status is unknown are excluded.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def quality(
     cohort = Cohort.of(
         "quality", snap, None, archived, columns=[*RULE_COLUMNS["deals"], "title", "lost_at", "archived_at"]
     )
-    looked_at = cohort.total("won", "lost", "open")
+    checked = cohort.total("won", "lost", "open")
 
     def tables(name: str) -> nw.LazyFrame[Any]:
         return cohort.frame if name == "deals" else snap.keyed(name, *RULE_COLUMNS[name])
@@ -98,9 +98,9 @@ def quality(
     columns = ["rule", "deal_id", "title", "detail"]
     table = pd.concat(parts)[columns].astype(object) if parts else pd.DataFrame(columns=columns, dtype=object)
     table = table.where(table.notna(), None)  # engines write a missing title in three ways
-    n = sum(looked_at.values())
+    n = sum(checked.values())
     about = {"counts": counts, "broken": len(found), "silent_days": silent_days}
-    return cohort.finish(table, ["expectations that a deal's record breaks"], n, **about)
+    return cohort.finish(table, ["rules that a deal's record breaks"], n, **about)
 
 
 def _written(values: pd.Series[Any]) -> list[str]:

@@ -13,7 +13,6 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.results import collect, comparable, informed
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import stage_times
-from wegly_analytics.metrics.survival import kaplan_meier, quantile
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -24,7 +23,7 @@ LEAST: Final = 5
 _DAY: Final = 86_400.0
 """Seconds."""
 
-_TOLD: Final = ["title", "responsible", "stage", "value", "last_activity_at"]
+_SHOWN: Final = ["title", "responsible", "stage", "value", "last_activity_at"]
 """What the list says of a deal, as far as the snapshot has it."""
 
 
@@ -73,16 +72,16 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     """
     if not 0 < q < 1:
         raise SettingError(f"q={q!r} is not between 0 and 1")
-    cohort = Cohort.of("stalled", snap, by, archived, columns=("deal_id", "stage_id", *_TOLD))
+    cohort = Cohort.of("stalled", snap, by, archived, columns=("deal_id", "stage_id", *_SHOWN))
     groups = cohort.groups
     present = cohort.frame.collect_schema().names()
-    told = [name for name in _TOLD if name in present]
+    shown = [name for name in _SHOWN if name in present]
     own = cohort.frame.select(
         "deal",
         "deal_id",
         "open",
         "counts_once",
-        *told,
+        *shown,
         *groups,
         current=nw.col("stage_id"),
     )
@@ -91,16 +90,8 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     times = times.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
     keys = ["stage_id", *groups]
     waiting = times.filter(nw.col("waits") == 1)
-    gone = _keyed(times.filter(nw.col("waits") == 0).group_by(*keys, "seconds").agg(n=nw.len()), keys)
-    limits = pd.DataFrame(
-        [
-            (*key, _limit(part["seconds"], part["n"], q))
-            for key, part in gone.groupby(keys, dropna=False, sort=False)
-            if part["n"].sum() >= LEAST
-        ],
-        columns=[*keys, "limit"],
-    ).astype(dict.fromkeys(keys, object) | {"limit": float})
-    # only those above the least of all limits come home
+    limits = _limits(times.filter(nw.col("waits") == 0), keys, q)
+    # only those above the smallest of all limits are collected
     least = float(limits["limit"].min()) if len(limits) else np.inf
     found = _keyed(waiting.filter(nw.col("seconds") > least), keys)
     counted = _keyed(waiting.group_by(*keys, "counts_once").agg(n=nw.len()), keys)
@@ -112,7 +103,7 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     table = found.merge(limits, how="inner", on=keys)
     table = table[table["seconds"] > table["limit"]]
     table = table.assign(days=table["seconds"] / _DAY, typical_days=table["limit"] / _DAY)
-    for name in _TOLD:
+    for name in _SHOWN:
         if name not in table:
             table[name] = pd.Series(index=table.index, dtype=float if name == "value" else object)
     table = table.astype({"value": float, "days": float, "typical_days": float})
@@ -120,16 +111,23 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
         for name in ranks[::-1]:  # the last one ranks first; groups may be of several types
             table = table.sort_values(name, ascending=ascending, kind="stable", key=comparable)
     columns = ["deal_id", "title", "responsible", "stage", "days", "typical_days", "value", "last_activity_at"]
-    grouped = {*cohort.names.values()} & {"deal_id", *_TOLD}  # in the list once, as a group
+    grouped = {*cohort.names.values()} & {"deal_id", *_SHOWN}  # in the list once, as a group
     columns = [*groups, *(name for name in columns if name not in grouped)]
     rule = ["open deals that are longer in their stage than the share q of those that left it"]
     return cohort.finish(table[columns], rule, judged, q=q)
 
 
 def _keyed(frame: nw.LazyFrame[Any], keys: list[str]) -> pd.DataFrame:
-    """Bring a small result home, its keys such that they meet those of another."""
+    """Collect a small result, with keys of the types that merge with those of another."""
     return informed(collect(frame).astype(dict.fromkeys(keys, object)), keys[1:])
 
 
-def _limit(seconds: pd.Series[Any], n: pd.Series[Any], q: float) -> float:
-    return float(quantile(kaplan_meier(seconds, np.ones(len(seconds)), n), q))
+def _limits(left: nw.LazyFrame[Any], keys: list[str], q: float) -> pd.DataFrame:
+    """Find the time within which at least the share `q` had left each stage that enough deals have left."""
+    gone = _keyed(left.group_by(*keys, "seconds").agg(n=nw.len()), keys)
+    rows = [
+        (*key, np.quantile(part["seconds"], q, weights=part["n"], method="inverted_cdf"))
+        for key, part in gone.groupby(keys, dropna=False, sort=False)
+        if part["n"].sum() >= LEAST
+    ]
+    return pd.DataFrame(rows, columns=[*keys, "limit"]).astype(dict.fromkeys(keys, object) | {"limit": float})

@@ -99,7 +99,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
         stages = stages.merge(table[groups].drop_duplicates(), how="cross")
     table = stages.merge(table, how="left", on=keys)
     counts = ["left", "timed", "still_in"]
-    table[counts] = table[counts].fillna(0).astype("int64")
+    table[counts] = table[counts].astype(float).fillna(0).astype("int64")
     running = times.filter(nw.col("still_in") == 1, nw.col("counts_once") == 1).group_by("deal").agg(n=nw.len())
     timed = collect(running.select(nw.len().alias("n")))["n"].iloc[0]
     cohort.note("without stage times", n["open"] - timed)

@@ -52,7 +52,7 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     at the age it has". So deals of all ages can be put together, and the youngest do not bias the shares, as they do in
     won ÷ closed (quick ends come first) and in won ÷ created (most have not ended yet). The denominator is all deals of
     the group. `days` are counted to the second. A re-opened deal is open since its creation. Closed deals without their
-    close moment, deals without a creation date, and those closed before it (open ones: created after the snapshot)
+    closing time, deals without a creation date, and those closed before it (open ones: created after the snapshot)
     cannot be placed, and `attrs["excluded"]` counts them.
 
     Examples

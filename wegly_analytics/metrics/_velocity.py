@@ -43,7 +43,7 @@ def velocity(
     every
         ``"week"``, ``"month"``, ``"quarter"`` or ``"year"`` for one row per period; None for one row.
     count
-        Which deals the first lever counts: ``"open"`` at the snapshot's moment (with `every`: at the end of each
+        Which deals the first lever counts: ``"open"`` when the snapshot was taken (with `every`: at the end of each
         period), ``"created"`` or ``"closed"`` in the period.
     archived
         Whether archived deals count.
@@ -55,8 +55,8 @@ def velocity(
     pandas.DataFrame
         One row per period and group, without gaps: `period`, its first day, if `every` is given; the groups; the levers
         `deals`, `win_rate` (won ÷ (won + lost), share), `value` (average money of won deals that have a value) and
-        `days` (average from creation to winning); `velocity` (money per day). A lever that cannot be told is missing,
-        and so is the velocity.
+        `days` (average from creation to winning); `velocity` (money per day). A lever that cannot be computed is
+        missing, and so is the velocity.
 
     Raises
     ------
@@ -91,8 +91,8 @@ def velocity(
 
 
 def rule(every: Every | None, count: str) -> list[str]:
-    """Say how velocity is computed, in sentences of the catalogue."""
-    when = {"open": "open at each period's end" if every else "open at the snapshot's moment"}
+    """Say how velocity is computed, as messages of the catalog."""
+    when = {"open": "open at each period's end" if every else "open when the snapshot was taken"}
     return [
         "deals × win rate × average won value ÷ average days to win, money per day",
         f"deals = {when.get(count, f'{count} in the period')}",
@@ -124,22 +124,10 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
     """
     if count not in ("open", "created", "closed"):
         raise SettingError(f"count={count!r} is none of 'open', 'created', 'closed'")
-    is_won = nw.col("won") == 1
     if every is not None:
         check_every(every)
     cohort = cohort.excluding({"closed without a closing date": (nw.col("open") == 0) & nw.col("closed_at").is_null()})
-    is_reversed = nw.col("closed_at") < nw.col("created_at")
-    frame = cohort.frame.with_columns(
-        one=nw.lit(1),
-        closed=nw.col("won") + nw.col("lost"),
-        ended=flag((nw.col("open") == 0) & (nw.col("closed_at") >= nw.col("created_at"))),
-        reversed=flag(is_reversed),
-        won_value=nw.when(is_won).then(nw.col("value")),
-        valued=flag(is_won & ~nw.col("value").is_null()),
-        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(cohort.days("created_at", "won_at")),
-        timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
-        hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
-    )
+    frame = _marked(cohort)
     summed = ["won", "closed", "ended", "won_value", "valued", "lasted", "timed", "hasty"]
     first_last = span(frame, "created_at", "closed_at")
     if every is None or first_last is None:
@@ -151,8 +139,9 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
             table = table.assign(period=pd.Series(dtype="datetime64[us]")).iloc[:0]
     else:
         periods = Periods(every, *first_last, tz)
-        closing = frame.filter(nw.col("closed") == 1).with_columns(period=periods.number(nw.col("closed_at")))
-        creating = frame.filter(~nw.col("created_at").is_null())
+        closing = frame.select("closed_at", "counts_once", "reversed", *summed, *cohort.groups)
+        closing = closing.filter(nw.col("closed") == 1).with_columns(period=periods.number(nw.col("closed_at")))
+        creating = frame.select("created_at", "reversed", *cohort.groups).filter(~nw.col("created_at").is_null())
         creating = creating.with_columns(
             period=periods.number(nw.col("created_at")), created=nw.lit(1), opened=1 - nw.col("reversed")
         )
@@ -176,3 +165,20 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
     table["deals"] = table["deals"].astype("int64")
     table["velocity"] = ratio(table["deals"] * table["win_rate"] * table["value"], table["days"])
     return table, closing
+
+
+def _marked(cohort: Cohort) -> nw.LazyFrame[Any]:
+    """Mark which deals count for which lever."""
+    is_reversed = nw.col("closed_at") < nw.col("created_at")
+    is_won = nw.col("won") == 1
+    return cohort.frame.with_columns(
+        one=nw.lit(1),
+        closed=nw.col("won") + nw.col("lost"),
+        ended=flag((nw.col("open") == 0) & (nw.col("closed_at") >= nw.col("created_at"))),
+        reversed=flag(is_reversed),
+        won_value=nw.when(is_won).then(nw.col("value")),
+        valued=flag(is_won & ~nw.col("value").is_null()),
+        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(cohort.days("created_at", "won_at")),
+        timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
+        hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
+    )

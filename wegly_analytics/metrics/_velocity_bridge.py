@@ -79,7 +79,7 @@ def velocity_bridge(
     periods have the change in equal parts. Where a lever is missing in a period (such as the average value of a month
     in which nothing was won), or changes its sign, all parts of the bridge are missing and a caveat says so.
 
-    Which deals are open, closed or left out is as in `velocity`; `n` are the deals closed in the two periods.
+    Which deals are open, closed or excluded is as in `velocity`; `n` are the deals closed in the two periods.
 
     Examples
     --------

@@ -53,8 +53,8 @@ def win_loss(
 
     Notes
     -----
-    A deal counts in the period of its close moment: `won_at` if it is won, `lost_at` if it is lost. One without that
-    moment is left out, and `attrs["excluded"]` says how many.
+    A deal counts in the period of its closing time: `won_at` if it is won, `lost_at` if it is lost. One without that
+    time is excluded, and `attrs["excluded"]` says how many.
 
     Examples
     --------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 RULES: Final = {
-    "closed": "won ÷ (won + lost), by close moment",
+    "closed": "won ÷ (won + lost), by closing time",
     "created": "won ÷ all created",
     "closed+stale": "won ÷ (won + lost + open past their expected close)",
 }
@@ -49,7 +49,7 @@ def win_rate(
         The denominator: ``"closed"``, won and lost; ``"created"``, all deals, also open ones (the cohort view);
         ``"closed+stale"``, won, lost, and open deals past their expected close, which count as lost.
     weight
-        ``"value"`` weighs each deal with its value; deals without a value, or with one below 0, drop out, and
+        ``"value"`` weighs each deal with its value; deals without a value, or with one below 0, are excluded, and
         `no_value` says how many.
     archived
         Whether archived deals count; if so, in numerator and denominator alike.

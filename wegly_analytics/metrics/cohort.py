@@ -232,7 +232,7 @@ class Cohort:
         table[present] = table[present].infer_objects()
         table = table.rename(columns=dict(self.names))
         several = ["a deal with several tags counts in each"] if self.overlapping else []
-        archived = "archived deals counted" if self.archived else "archived deals left out"
+        archived = "archived deals included" if self.archived else "archived deals excluded"
         attrs: dict[str, Any] = {
             "metric": self.metric,
             "rule": " · ".join((*rule, *several, archived)),

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
+import pandas as pd
 import pyarrow as pa
 
 from wegly_analytics.errors import MissingColumnError, SettingError
@@ -18,8 +19,6 @@ from wegly_analytics.snapshot.sources import WithDeals, with_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import pandas as pd
 
     from wegly_analytics.snapshot.sources import Source
 
@@ -121,7 +120,7 @@ def _stored_type(name: str, dtype: Any) -> tuple[Any, pa.DataType]:
 def _as_arrow(name: str, column: pd.Series[Any] | pa.ChunkedArray) -> pa.Array:
     """Convert an assigned column to one of the few types that every reader of Parquet knows."""
     try:
-        array = column if isinstance(column, pa.ChunkedArray) else pa.Array.from_pandas(column)
+        array = column if isinstance(column, pa.ChunkedArray) else pa.Array.from_pandas(_written(column))
     except pa.ArrowException as error:
         raise SettingError(f"column {name!r} cannot be stored: {error}") from error
     if isinstance(array, pa.ChunkedArray):
@@ -136,6 +135,14 @@ def _as_arrow(name: str, column: pd.Series[Any] | pa.ChunkedArray) -> pa.Array:
                     f"column {name!r} has type {declared}, not {array.type}: {error}; use another name"
                 ) from error
     raise SettingError(_UNKNOWN.format(name, array.type))
+
+
+def _written(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Write intervals, as `pandas.cut` makes them, as text: Arrow does not know them."""
+    categories = getattr(column.dtype, "categories", None)
+    if isinstance(getattr(categories, "dtype", None), pd.IntervalDtype):
+        return column.cat.rename_categories(str)
+    return column.map(str, na_action="ignore") if isinstance(column.dtype, pd.IntervalDtype) else column
 
 
 _STORED_AS: Final[dict[Callable[[pa.DataType], bool], pa.DataType | None]] = {
