@@ -1,20 +1,20 @@
-# Works with GNU make 3.81 and newer. `make help` lists what there is.
+# Works with GNU make 3.81 and newer. `make help` lists the targets.
 PYTHON ?= python3
 VENV ?= .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
-# lifelines asks for an older pandas than ours but computes the same with it, hence without dependencies
+# lifelines requires an older pandas but gives the same results with ours, so it is installed without dependencies
 ORACLES := lifelines autograd autograd-gamma formulaic interface-meta wrapt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-lowest test-spark lint format notebook dictionary catalog benchmark constraints clean
 
-help:  ## list what can be made
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.core  ## do the whole job on a simulated company: no token, no network
+demo: $(VENV)/.core  ## fetch, publish and draw a simulated company; no token
 	@$(BIN)/wegly demo
 
 test: $(VENV)/.test  ## run the tests, with coverage
@@ -26,14 +26,14 @@ test-lowest: $(LOWEST)/.test  ## run the tests on the lowest versions that pypro
 test-spark: $(VENV)/.test $(VENV)/.spark  ## run every metric on Spark; needs Java 17, installs pyspark (500 MB)
 	@$(BIN)/python -m pytest -m spark tests/engines
 
-lint: $(VENV)/.test $(VENV)/.lint  ## check style, types, floors and notebooks
+lint: $(VENV)/.test $(VENV)/.lint  ## check style, types, imports and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
-format: $(VENV)/.lint  ## lay out the code and strip the notebooks
+format: $(VENV)/.lint  ## format the code and strip the notebooks
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout notebooks/*.ipynb
@@ -50,11 +50,11 @@ catalog: $(VENV)/.core  ## extract the texts of the code into the gettext catalo
 	$(BIN)/pybabel extract --mapping pyproject.toml $(PO) --sort-output --no-location --output $(LOCALE)/wegly.pot wegly_analytics
 	$(BIN)/pybabel update $(PO) --no-fuzzy-matching --ignore-obsolete --domain wegly --input-file $(LOCALE)/wegly.pot --output-dir $(LOCALE)
 
-benchmark: $(VENV)/.test  ## measure flattener and intake beside what could be
+benchmark: $(VENV)/.test  ## compare the speed of flattener and intake with alternatives
 	$(BIN)/python benchmarks/flatten.py
 	$(BIN)/python benchmarks/intake.py
 
-# old releases meet newer versions of what they need, hence their deprecations are ignored
+# old releases run with newer dependencies, so their deprecation warnings are ignored
 $(LOWEST)/.test: $(BIN)/python pyproject.toml .ci/floors.py
 	@echo "Installing the lowest declared versions into $(LOWEST) …"
 	@$(BIN)/python -m venv $(LOWEST)
@@ -73,7 +73,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "wegly_analytics needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); echo "Python's venv is missing; README.md, 'Without make', has a line for that"; exit 1; }
+		{ rm -rf $(VENV); echo "Python's venv is missing; README.md, section Install, says how to get it"; exit 1; }
 
 $(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing wegly_analytics into $(VENV) …"
