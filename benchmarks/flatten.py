@@ -1,4 +1,4 @@
-"""How fast answers become tables, beside `json.loads` and `pandas.json_normalize` doing the same job.
+"""How fast responses become tables, beside `json.loads` and `pandas.json_normalize` doing the same job.
 
 Both sides get the same 20,000 deals of the simulated company as bytes, in turn, in one run; the ratio is what counts,
 for machines differ. Run ``make benchmark``.

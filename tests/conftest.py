@@ -1,4 +1,4 @@
-"""What many rooms' tests need."""
+"""What the tests of many folders need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pytest
 from hypothesis import HealthCheck, settings
 from server_side import serve
-from strategies import MOMENT, body
+from strategies import TAKEN_AT, body
 
 from wegly_analytics.intake.build import Response, SnapshotBuilder
 
@@ -35,13 +35,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory:
 
 @pytest.fixture(scope="session")
 def snapshot_of() -> Callable[..., Snapshot]:
-    """Make a snapshot of deals given as dictionaries, as if they had been fetched at `MOMENT`."""
+    """Make a snapshot of deals given as dictionaries, as if they had been fetched at `TAKEN_AT`."""
 
     def make(*deals: dict[str, Any]) -> Snapshot:
         builder = SnapshotBuilder()
         for position, deal in enumerate(deals):
             whole = {"id": f"deal-{position}", "code": position + 1} | deal
-            builder.add(position, Response(str(whole["code"]), "fetched", MOMENT, 200, body=body(whole)))
-        return builder.snapshot(MOMENT)
+            builder.add(position, Response(str(whole["code"]), "fetched", TAKEN_AT, 200, body=body(whole)))
+        return builder.snapshot(TAKEN_AT)
 
     return make

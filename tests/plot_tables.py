@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from strategies import MOMENT
+from strategies import TAKEN_AT
 
 from wegly_analytics import metrics
 
@@ -17,7 +17,7 @@ LONG = "Indicação de parceiros e integradores certificados da região Sul e Su
 
 def deal(n: int, status: int, source: str | None, **more: Any) -> dict[str, Any]:
     """A closed or open deal of 2026."""
-    created = pd.Timestamp(MOMENT) - pd.Timedelta(days=170 - n % 90)
+    created = pd.Timestamp(TAKEN_AT) - pd.Timedelta(days=170 - n % 90)
     closed = created + pd.Timedelta(days=20 + n % 60)
     stages = [{"id": "s1", "name": "Novo lead", "position": 0}, {"id": "s2", "name": LONG, "position": 1}]
     when = f"{closed:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for answers, derived from the declared tables."""
+"""Hypothesis strategies for responses, derived from the declared tables."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from wegly_analytics.model.tables import DOCUMENTED, TABLES
 LABELS = {column.path: column.labels for table in TABLES.values() for column in table.columns if column.labels}
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
-moments = st.datetimes(datetime(1990, 1, 1), datetime(2099, 1, 1)).map(
-    lambda moment: moment.isoformat(timespec="milliseconds") + "Z"
+instants = st.datetimes(datetime(1990, 1, 1), datetime(2099, 1, 1)).map(
+    lambda instant: instant.isoformat(timespec="milliseconds") + "Z"
 )
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.TEXT: texts,
     Kind.INTEGER: st.integers(-(2**63), 2**63 - 1),
     Kind.NUMBER: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53),
     Kind.FLAG: st.booleans(),
-    Kind.INSTANT: moments,
-    Kind.DAY: moments,
+    Kind.INSTANT: instants,
+    Kind.DAY: instants,
 }
 
 
@@ -44,7 +44,7 @@ def values(node: Node) -> st.SearchStrategy[Any]:
 
 
 def deals(**fixed: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """A whole answer, any part of it missing or null but its id."""
+    """A whole response; every part of it but its id may be missing or null."""
     fields = {name: values(below) for name, below in DOCUMENTED.fields.items() if name != "id"}
     optional = {name: strategy for name, strategy in fields.items() if name not in fixed}
     always = {"id": st.uuids().map(str), **{name: st.just(value) for name, value in fixed.items()}}
@@ -61,9 +61,9 @@ def body(deal: Any) -> bytes:
     return json.dumps(deal, ensure_ascii=False).encode()
 
 
-MOMENT = datetime(2026, 7, 1, 12, tzinfo=UTC)
+TAKEN_AT = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
 def days_ago(days: float) -> str:
-    """A moment before `MOMENT`, as the API writes it."""
-    return (MOMENT - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    """An instant before `TAKEN_AT`, as the API writes it."""
+    return (TAKEN_AT - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -24,8 +24,8 @@ def wegly(tmp_path, monkeypatch, capsys):
             monkeypatch.setenv("WEGLY_TOKEN", token)
         with pytest.raises(SystemExit) as caught:
             cli.main()
-        said = capsys.readouterr()
-        return caught.value.code or 0, said.out, said.err
+        printed = capsys.readouterr()
+        return caught.value.code or 0, printed.out, printed.err
 
     return run
 

@@ -236,9 +236,9 @@ def test_ctrl_c_is_exit_code_130_and_a_sentence(serve, tmp_path):
         begun = time.monotonic()
         assert process.wait(timeout=10) == 130
         assert time.monotonic() - begun < 2
-        said = process.stderr.read()
-    assert "kept in raw" in said
-    assert "Traceback" not in said
+        printed = process.stderr.read()
+    assert "kept in raw" in printed
+    assert "Traceback" not in printed
     assert TOKEN not in " ".join(command)
 
 

@@ -182,14 +182,14 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 archive = Archive(sys.argv[1])
 import random
-said = []
+errors = []
 for n in range(400):
     try:
         archive.write(Record(str(n), 200, datetime.now(UTC), random.Random(n).randbytes(200)))
     except ArchiveError as error:
-        said.append((n, str(error)))
+        errors.append((n, str(error)))
 archive.close()
-print(said[0], said[-1], sep="\\n")
+print(errors[0], errors[-1], sep="\\n")
 """
 
 

@@ -244,7 +244,7 @@ def jwt(**claims):
 
 
 @pytest.mark.parametrize(
-    ("token", "said"),
+    ("token", "expected"),
     [
         (jwt(exp=1767225600), r"the token expired on 2026-01-01 at 00:00 UTC; make a new one"),
         (jwt(exp=9e9), r"the token was refused, although it does not expire before 2255-03-14"),
@@ -255,8 +255,8 @@ def jwt(**claims):
         ("plain", "the token was refused as unknown or expired"),
     ],
 )
-def test_the_error_of_a_refused_token_says_when_it_expired(serve, token, said):
-    with pytest.raises(AuthError, match=said) as caught:
+def test_the_error_of_a_refused_token_says_when_it_expired(serve, token, expected):
+    with pytest.raises(AuthError, match=expected) as caught:
         client(serve(), token=token).deal(1)
     shown = "".join(traceback.format_exception(caught.value))
     assert token not in shown

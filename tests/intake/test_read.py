@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
-from strategies import MOMENT, body
+from strategies import TAKEN_AT, body
 
 from wegly_analytics.errors import DriftWarning, IncompleteWarning, SettingError
 from wegly_analytics.intake.read import read
@@ -32,11 +32,11 @@ def saved(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.ndjson", "a.jsonl.gz", "a.ndjson.zst", "a.json", "a.json.gz"])
 def test_saved_responses_are_read_without_network(saved, name):
-    snap = read(saved / name, taken_at=MOMENT)
+    snap = read(saved / name, taken_at=TAKEN_AT)
     assert snap.deals["title"].tolist()[0] == "Ação"
     assert snap.tags["deal_id"].tolist() == ["b"]
     assert snap.ledger["requested"].tolist() == [f"{name}:1", f"{name}:2"]
-    assert snap.taken_at == MOMENT
+    assert snap.taken_at == TAKEN_AT
 
 
 def test_several_files_are_one_snapshot(saved):

@@ -153,10 +153,10 @@ def test_the_token_is_nowhere_but_in_its_header(serve, tmp_path, caplog):
     server.fault = lambda id_: faults.Status(401)
     with pytest.raises(AuthError) as refused:
         fetch(range(11, 21), client=api, archive=tmp_path / "raw", progress=False)
-    said = "".join(traceback.format_exception(refused.value)) + caplog.text + repr(api) + repr(snap)
-    said += "".join(str(warning.message) for warning in caught) + snap.ledger.to_csv()
+    texts = "".join(traceback.format_exception(refused.value)) + caplog.text + repr(api) + repr(snap)
+    texts += "".join(str(warning.message) for warning in caught) + snap.ledger.to_csv()
     assert snap.completeness.fetched == 6, "the token was sent and accepted"
-    assert SECRET not in said
+    assert SECRET not in texts
     assert not any(SECRET.encode() in content for content in everything(tmp_path))
 
 

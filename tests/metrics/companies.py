@@ -6,7 +6,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import strategies as st
-from strategies import MOMENT, body
+from strategies import TAKEN_AT, body
 
 from wegly_analytics import metrics
 from wegly_analytics.intake.build import Response, SnapshotBuilder
@@ -52,11 +52,11 @@ money = st.none() | st.integers(0, 1000)
 
 @st.composite
 def companies(draw, min_size=0, max_size=25):
-    """Deals with few names, so that groups and ties are common, and dates around the moment."""
+    """Deals with few names, so that groups and ties are common, and dates around the time of the snapshot."""
     company = []
     stages = [{"id": f"s{n}", "name": f"Stage {n}", "position": n} for n in range(3)]
     for n in range(draw(st.integers(min_size, max_size))):
-        day = st.none() | st.integers(0, 900).map(lambda d: pd.Timestamp(MOMENT) - pd.Timedelta(days=d))
+        day = st.none() | st.integers(0, 900).map(lambda d: pd.Timestamp(TAKEN_AT) - pd.Timedelta(days=d))
         created, won, lost, expected, archived = (draw(day) for _ in range(5))
         company.append(
             {
@@ -101,8 +101,8 @@ def plain(deal):
 def snapshot(company):
     builder = SnapshotBuilder()
     for place, deal in enumerate(company):
-        builder.add(place, Response(str(place + 1), "fetched", MOMENT, 200, body=body(plain(deal)), check_id=False))
-    return builder.snapshot(MOMENT)
+        builder.add(place, Response(str(place + 1), "fetched", TAKEN_AT, 200, body=body(plain(deal)), check_id=False))
+    return builder.snapshot(TAKEN_AT)
 
 
 class Elsewhere(Snapshot):

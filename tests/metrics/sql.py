@@ -13,8 +13,8 @@ DATABASE = duckdb.connect()
 LOCAL = f"(({CLOSED_AT}) AT TIME ZONE 'America/Sao_Paulo')"
 
 
-def ask(snap, sql):
-    """Run SQL on the snapshot's tables; `now` and `today` are its moment, and the day of it in São Paulo."""
+def query(snap, sql):
+    """Run SQL on the snapshot's tables; `now` and `today` are its time, and the day in São Paulo."""
     now = f"TIMESTAMPTZ '{snap.taken_at.isoformat()}'"
     today = f"CAST({now} AT TIME ZONE 'America/Sao_Paulo' AS DATE)"
     with DATABASE.cursor() as db:
@@ -25,12 +25,12 @@ def ask(snap, sql):
         return db.sql(sql.replace("$now", now).replace("$today", today)).to_arrow_table().to_pandas()
 
 
-def agree(table, answer, keys, rtol=0.0, atol=0.0):
-    """The same rows, in any order, and the same figures in the columns that SQL answers."""
-    table, answer = (each.sort_values(keys, ignore_index=True) for each in (table, answer))
-    assert len(table) == len(answer)
-    for name in answer:
-        mine, theirs = table[name], answer[name]
+def agree(table, expected, keys, rtol=0.0, atol=0.0):
+    """The same rows, in any order, and the same figures in the columns that SQL returns."""
+    table, expected = (each.sort_values(keys, ignore_index=True) for each in (table, expected))
+    assert len(table) == len(expected)
+    for name in expected:
+        mine, theirs = table[name], expected[name]
         if pd.api.types.is_numeric_dtype(theirs):
             assert mine.astype(float).tolist() == pytest.approx(
                 theirs.astype(float).tolist(), rel=rtol, abs=atol, nan_ok=True

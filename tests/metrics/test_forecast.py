@@ -3,7 +3,7 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from strategies import MOMENT, days_ago
+from strategies import TAKEN_AT, days_ago
 
 import wegly_analytics as wa
 from wegly_analytics.errors import SettingError
@@ -91,8 +91,8 @@ def test_what_cannot_be_used_is_refused(snapshot_of, options):
 HORIZON = 60
 
 
-def world(rng, n=400):
-    """A company whose deals are won at a steady pace and lost at another, seen now; and what it wins soon after."""
+def simulated(rng, n=400):
+    """A snapshot of a simulated company with constant rates, and the value that it wins afterwards."""
     created = rng.uniform(-720, 0, n)
     to_win, to_lose = rng.exponential(150, n) + 5, rng.gamma(2.0, 40, n)
     lasts = np.minimum(to_win, to_lose)
@@ -102,8 +102,8 @@ def world(rng, n=400):
     status = np.where(closed > 0, "open", np.where(is_won, "won", "lost"))
     truth = value[(closed > 0) & (closed <= HORIZON) & is_won].sum()
 
-    def moments(days, mask):
-        at = [MOMENT + timedelta(days=float(d)) if m else None for d, m in zip(days, mask, strict=True)]
+    def instants(days, mask):
+        at = [TAKEN_AT + timedelta(days=float(d)) if m else None for d, m in zip(days, mask, strict=True)]
         return pa.array(at, pa.timestamp("us", "UTC"))
 
     ids = [f"d{n}" for n in range(n)]
@@ -111,24 +111,24 @@ def world(rng, n=400):
         "deal_id": pa.array(ids),
         "status": pa.array(status),
         "value": pa.array(value),
-        "created_at": moments(created, np.full(n, True)),
-        "won_at": moments(closed, status == "won"),
-        "lost_at": moments(closed, status == "lost"),
+        "created_at": instants(created, np.full(n, True)),
+        "won_at": instants(closed, status == "won"),
+        "lost_at": instants(closed, status == "lost"),
     }
     schema = TABLES["deals"].schema
     deals = pa.table([columns.get(f.name, pa.nulls(n, f.type)).cast(f.type) for f in schema], schema=schema)
     tables = {name: table.schema.empty_table() for name, table in TABLES.items()} | {"deals": deals}
     tables["ledger"] = LEDGER.schema.empty_table()
-    return Snapshot(tables, MOMENT, MOMENT), truth
+    return Snapshot(tables, TAKEN_AT, TAKEN_AT), truth
 
 
-def test_the_interval_holds_the_truth_in_as_many_worlds_as_it_says():
-    """Of 150 worlds between 70 and 90 % lie within an interval of 80 %, and on average it is neither high nor low."""
-    held, expected, won = 0, 0.0, 0.0
+def test_the_interval_contains_the_truth_as_often_as_its_level():
+    """Between 70 and 90 % of 150 simulations lie within an interval of 80 %, and the expected value is not biased."""
+    covered, expected, won = 0, 0.0, 0.0
     for seed in range(150):
-        snap, truth = world(np.random.default_rng(seed))
+        snap, truth = simulated(np.random.default_rng(seed))
         row = forecast(snap, days=HORIZON, draws=100).iloc[0]
-        held += row["low"] <= truth <= row["high"]
+        covered += row["low"] <= truth <= row["high"]
         expected, won = expected + row["expected"], won + truth
-    assert 105 <= held <= 135, held
+    assert 105 <= covered <= 135, covered
     assert expected / won == pytest.approx(1, abs=0.05)

@@ -32,7 +32,7 @@ def snap(snapshot_of):
         deal(LOST, "s0", "s1", "s2"),
         deal(LOST, "s0", "s2", "s1"),  # went back
         deal(OPEN, "s0", now="s1"),  # has just come there: no time yet
-        deal(OPEN, "s2"),  # came in sideways
+        deal(OPEN, "s2"),  # entered at a later stage
     )
 
 

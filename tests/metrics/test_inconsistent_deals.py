@@ -1,4 +1,4 @@
-"""Deals as they should not be, and what every metric makes of them."""
+"""Deals with contradictory data, and how every metric counts them."""
 
 import numpy as np
 import pandas as pd
@@ -102,9 +102,9 @@ ONE_O_CLOCK = ["2017-10-15", "2018-11-04"]
 def test_a_day_that_began_at_one_o_clock_does_not_shift_a_deal(sunday, snapshot_of):
     """Midnight was 03:00 UTC before the clocks went forward, and 02:00 UTC after."""
     day = pd.Timestamp(sunday, tz="UTC")
-    moments = [day + pd.Timedelta(hours=3, seconds=-1), day + pd.Timedelta(hours=3)]
-    snap = snapshot_of(*(won(created_at="2017-01-01T12:00:00Z", won_date=f"{m:%Y-%m-%dT%H:%M:%SZ}") for m in moments))
-    local = [m.tz_convert("America/Sao_Paulo") for m in moments]
+    instants = [day + pd.Timedelta(hours=3, seconds=-1), day + pd.Timedelta(hours=3)]
+    snap = snapshot_of(*(won(created_at="2017-01-01T12:00:00Z", won_date=f"{m:%Y-%m-%dT%H:%M:%SZ}") for m in instants))
+    local = [m.tz_convert("America/Sao_Paulo") for m in instants]
     assert [m.day for m in local] == [day.day - 1, day.day], "a second lies between two days"
     table = win_loss(snap, every="week")
     assert table["won"].tolist() == [2], "Sunday ends the week"

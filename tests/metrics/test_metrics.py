@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics.companies import METRICS, OnDuckDB, OnPandas, OnPolars, companies, every_metric, on, same, snapshot
-from strategies import MOMENT, deals
+from strategies import TAKEN_AT, deals
 
 import wegly_analytics as wa
 from wegly_analytics import metrics
@@ -105,7 +105,7 @@ def test_a_metric_takes_anything_the_documentation_allows(metric, company):
 def test_nothing_gives_an_empty_typed_table_that_explains_itself(metric):
     table = metric(snapshot([]), by="source")
     full = metric(
-        snapshot([{"id": "a", "status": 2, "won_date": MOMENT.isoformat(), "created_at": MOMENT.isoformat()}]),
+        snapshot([{"id": "a", "status": 2, "won_date": TAKEN_AT.isoformat(), "created_at": TAKEN_AT.isoformat()}]),
         by="source",
     )
     assert len(table) == 0

@@ -16,12 +16,12 @@ def offer(**more):
     return {"is_primary": True, "subtotal": 100.0, "total": 100.0, "created_at": days_ago(30)} | more
 
 
-def closed(status, *offers):
-    return {"status": status, "proposals": list(offers)}
+def closed(status, *rows):
+    return {"status": status, "proposals": list(rows)}
 
 
 def test_dates_decide_what_became_of_a_proposal_never_its_number(snapshot_of):
-    offers = [
+    rows = [
         offer(approved_at=days_ago(10), status=4),
         offer(rejected_at=days_ago(10), status=3),
         offer(approved_at=days_ago(5), rejected_at=days_ago(10)),
@@ -32,7 +32,7 @@ def test_dates_decide_what_became_of_a_proposal_never_its_number(snapshot_of):
         offer(valid_until=days_ago(-1)),
         offer(),
     ]
-    row = proposals(snapshot_of({"status": OPEN, "proposals": offers}, {"status": OPEN})).iloc[0]
+    row = proposals(snapshot_of({"status": OPEN, "proposals": rows}, {"status": OPEN})).iloc[0]
     counts = row[["deals", "with_proposal", "sent", "approved", "rejected", "withdrawn", "expired", "pending"]]
     assert counts.tolist() == [2, 1, 9, 3, 2, 1, 1, 2]
     assert row["approval_rate"] == 3 / 6
@@ -41,8 +41,8 @@ def test_dates_decide_what_became_of_a_proposal_never_its_number(snapshot_of):
 
 
 def test_discounts_of_proposals_are_shares_of_money(snapshot_of):
-    offers = [offer(subtotal=300.0, total=240.0), offer(), offer(subtotal=None), offer(subtotal=0.0, total=0.0)]
-    table = proposals(snapshot_of({"status": OPEN, "proposals": offers}))
+    rows = [offer(subtotal=300.0, total=240.0), offer(), offer(subtotal=None), offer(subtotal=0.0, total=0.0)]
+    table = proposals(snapshot_of({"status": OPEN, "proposals": rows}))
     assert table["discounted"].tolist() == [0.5]
     assert table["discount"].tolist() == [pytest.approx(0.15)]
     assert table.attrs["excluded"] == {"proposals without a price": 2}

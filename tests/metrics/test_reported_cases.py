@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from strategies import MOMENT
+from strategies import TAKEN_AT
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics import (
@@ -23,7 +23,7 @@ OPEN, WON, LOST = 1, 2, 3
 
 
 def ago(days: float) -> str:
-    return (MOMENT - timedelta(days=days)).isoformat()
+    return (TAKEN_AT - timedelta(days=days)).isoformat()
 
 
 def deal(status: int, value: float | None = 100.0, **more: object) -> dict[str, object]:
@@ -93,8 +93,8 @@ def test_a_stage_with_0_seconds_was_not_visited_in_any_metric(snapshot_of):
 
 
 def test_the_median_of_two_approvals_is_between_them(snapshot_of):
-    offers = [{"id": f"o{days}", "created_at": ago(50), "approved_at": ago(50 - days)} for days in (2, 10)]
-    assert proposals(snapshot_of(deal(OPEN, proposals=offers)))["days_to_approval"].item() == pytest.approx(6)
+    rows = [{"id": f"o{days}", "created_at": ago(50), "approved_at": ago(50 - days)} for days in (2, 10)]
+    assert proposals(snapshot_of(deal(OPEN, proposals=rows)))["days_to_approval"].item() == pytest.approx(6)
 
 
 @pytest.mark.parametrize("metric", [win_loss, velocity])
@@ -128,7 +128,7 @@ def test_a_negative_value_has_no_share_of_lost_value(snapshot_of):
 
 
 def test_coverage_takes_no_deal_that_is_overdue_within_the_period(snapshot_of):
-    yesterday, tomorrow = (f"{MOMENT + timedelta(days=n):%Y-%m-%d}T00:00:00Z" for n in (-2, 2))
+    yesterday, tomorrow = (f"{TAKEN_AT + timedelta(days=n):%Y-%m-%d}T00:00:00Z" for n in (-2, 2))
     snap = snapshot_of(
         deal(OPEN, 40.0, expected_close_date=yesterday),
         deal(OPEN, 60.0, expected_close_date=tomorrow),
@@ -141,6 +141,6 @@ def test_coverage_takes_no_deal_that_is_overdue_within_the_period(snapshot_of):
 
 
 def test_the_time_of_a_snapshot_decides_what_is_unfinished(snapshot_of):
-    assert datetime(2026, 7, 1, 12, tzinfo=UTC) == MOMENT
+    assert datetime(2026, 7, 1, 12, tzinfo=UTC) == TAKEN_AT
     snap = snapshot_of(deal(WON, won_date="2026-06-30T12:00:00Z"), deal(WON, won_date="2026-07-01T11:00:00Z"))
     assert win_loss(snap)["unfinished"].tolist() == [False, True]

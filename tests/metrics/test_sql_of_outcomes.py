@@ -1,7 +1,7 @@
 """Metrics of closed deals and of records again, in hand-written SQL: the same figures, exactly."""
 
 import pytest
-from metrics.sql import CLOSED_AT, GROUP, LOCAL, SCOPE, agree, ask, check
+from metrics.sql import CLOSED_AT, GROUP, LOCAL, SCOPE, agree, check, query
 
 import wegly_analytics as wa
 from wegly_analytics import metrics
@@ -25,7 +25,7 @@ def test_win_rate(count, sample):
         SELECT {GROUP} AS source, count(*) FILTER (status = 'won') AS won, count(*) FILTER (status = 'lost') AS lost,
             count(*) FILTER ({DENOMINATORS[count]}) AS n, won / nullif(n, 0) AS rate
         FROM {SCOPE} GROUP BY ALL"""
-    check(lambda snap: agree(metrics.win_rate(snap, by="source", count=count), ask(snap, sql), ["source"]), sample)
+    check(lambda snap: agree(metrics.win_rate(snap, by="source", count=count), query(snap, sql), ["source"]), sample)
 
 
 def test_win_rate_by_value(sample):
@@ -37,7 +37,7 @@ def test_win_rate_by_value(sample):
             AS no_value
         FROM {SCOPE} GROUP BY ALL"""
     table = lambda snap: metrics.win_rate(snap, by="source", weight="value")  # noqa: E731
-    check(lambda snap: agree(table(snap), ask(snap, sql), ["source"], rtol=1e-12, atol=1e-9), sample)
+    check(lambda snap: agree(table(snap), query(snap, sql), ["source"], rtol=1e-12, atol=1e-9), sample)
 
 
 def test_win_rate_by_tag(sample):
@@ -46,7 +46,7 @@ def test_win_rate_by_tag(sample):
         SELECT coalesce(tag, '(not informed)') AS tag, count(*) FILTER (status = 'won') AS won,
             count(*) FILTER (status = 'lost') AS lost, count(*) FILTER (status = 'open') AS open
         FROM {SCOPE} LEFT JOIN tagged USING (deal_id) GROUP BY ALL"""
-    agree(metrics.win_rate(sample, by="tag"), ask(sample, sql), ["tag"])
+    agree(metrics.win_rate(sample, by="tag"), query(sample, sql), ["tag"])
 
 
 @pytest.mark.parametrize("every", ["week", "month", "quarter", "year"])
@@ -60,7 +60,7 @@ def test_win_loss(every, sample):
             coalesce(sum(value) FILTER (status = 'won'), 0) AS won_value,
             coalesce(sum(value) FILTER (status = 'lost'), 0) AS lost_value, won / nullif(won + lost, 0) AS rate
         FROM periods LEFT JOIN closed USING (period) GROUP BY ALL"""
-    check(lambda snap: agree(metrics.win_loss(snap, every=every), ask(snap, sql), ["period"], rtol=1e-12), sample)
+    check(lambda snap: agree(metrics.win_loss(snap, every=every), query(snap, sql), ["period"], rtol=1e-12), sample)
 
 
 def test_loss_reasons(sample):
@@ -77,7 +77,7 @@ def test_loss_reasons(sample):
             value / nullif(sum(value) OVER (PARTITION BY source), 0) AS value_share
         FROM lost"""
     table = lambda snap: metrics.loss_reasons(snap, by="source")  # noqa: E731
-    check(lambda snap: agree(table(snap), ask(snap, sql), ["source", "loss_reason"], rtol=1e-12), sample)
+    check(lambda snap: agree(table(snap), query(snap, sql), ["source", "loss_reason"], rtol=1e-12), sample)
 
 
 def test_loss_reasons_by_month(sample):
@@ -93,7 +93,7 @@ def test_loss_reasons_by_month(sample):
                 USING (period, loss_reason) GROUP BY ALL)
         SELECT *, deals / nullif(sum(deals) OVER (PARTITION BY period), 0) AS share FROM counted"""
     table = lambda snap: metrics.loss_reasons(snap, every="month")  # noqa: E731
-    check(lambda snap: agree(table(snap), ask(snap, sql), ["period", "loss_reason"], rtol=1e-12), sample)
+    check(lambda snap: agree(table(snap), query(snap, sql), ["period", "loss_reason"], rtol=1e-12), sample)
 
 
 LEVERS = """
@@ -109,7 +109,7 @@ def test_velocity(sample):
             FROM {SCOPE} WHERE status = 'open' OR ({CLOSED_AT}) IS NOT NULL GROUP BY ALL)
         SELECT *, deals * win_rate * value / nullif(days, 0) AS velocity FROM levers"""
     table = lambda snap: metrics.velocity(snap, by="source")  # noqa: E731
-    check(lambda snap: agree(table(snap), ask(snap, sql), ["source"], rtol=1e-9), sample)
+    check(lambda snap: agree(table(snap), query(snap, sql), ["source"], rtol=1e-9), sample)
 
 
 def test_velocity_by_month(sample):
@@ -129,7 +129,7 @@ def test_velocity_by_month(sample):
             (SELECT count(*) FROM known WHERE created_at < {end}
                 AND (status = 'open' OR created_at <= closed_at AND closed_at >= {end})) AS deals
         FROM periods LEFT JOIN levers USING (period)"""
-    check(lambda snap: agree(metrics.velocity(snap, every="month"), ask(snap, sql), ["period"], rtol=1e-9), sample)
+    check(lambda snap: agree(metrics.velocity(snap, every="month"), query(snap, sql), ["period"], rtol=1e-9), sample)
 
 
 BROKEN = {
@@ -154,7 +154,7 @@ def test_quality(sample):
     sql = " UNION ALL ".join(
         f"SELECT '{rule}' AS rule, deal_id, title FROM {SCOPE} d WHERE {broken}" for rule, broken in BROKEN.items()
     )
-    check(lambda snap: agree(metrics.quality(snap, silent_days=45), ask(snap, sql), ["rule", "deal_id"]), sample)
+    check(lambda snap: agree(metrics.quality(snap, silent_days=45), query(snap, sql), ["rule", "deal_id"]), sample)
 
 
 def test_compare_rules(sample):
@@ -181,7 +181,7 @@ def test_compare_rules(sample):
     def oracle(snap):
         table = metrics.compare_rules(snap, by="source")
         table["place"] = table.groupby("source", sort=False).cumcount()
-        agree(table, ask(snap, sql), ["source", "place"], rtol=1e-9, atol=1e-9)
+        agree(table, query(snap, sql), ["source", "place"], rtol=1e-9, atol=1e-9)
 
     check(oracle, sample)
 
@@ -194,14 +194,14 @@ def test_time_to_close(sample):
                 epoch_us(CASE status WHEN 'open' THEN $now ELSE {CLOSED_AT} END) - epoch_us(created_at) AS age
             FROM {SCOPE}),
         whole AS (SELECT source, status, age // 1000000 AS seconds FROM ages WHERE age >= 0),
-        moments AS (
+        ends AS (
             SELECT DISTINCT source, seconds FROM whole WHERE status <> 'open' UNION SELECT source, 0 FROM whole)
-        SELECT source, moments.seconds / 86400 AS days, count(*) AS at_risk,
-            count(*) FILTER (status = 'won' AND whole.seconds = moments.seconds) AS won,
-            count(*) FILTER (status = 'lost' AND whole.seconds = moments.seconds) AS lost
-        FROM moments JOIN whole USING (source) WHERE whole.seconds >= moments.seconds
-        GROUP BY source, moments.seconds"""
-    check(lambda s: agree(metrics.time_to_close(s, by="source"), ask(s, sql), ["source", "days"], rtol=1e-12), sample)
+        SELECT source, ends.seconds / 86400 AS days, count(*) AS at_risk,
+            count(*) FILTER (status = 'won' AND whole.seconds = ends.seconds) AS won,
+            count(*) FILTER (status = 'lost' AND whole.seconds = ends.seconds) AS lost
+        FROM ends JOIN whole USING (source) WHERE whole.seconds >= ends.seconds
+        GROUP BY source, ends.seconds"""
+    check(lambda s: agree(metrics.time_to_close(s, by="source"), query(s, sql), ["source", "days"], rtol=1e-12), sample)
 
 
 def test_stalled(sample):
@@ -217,4 +217,4 @@ def test_stalled(sample):
         SELECT source, deal_id, value, seconds / 86400 AS days, mark / 86400 AS typical_days
         FROM times JOIN marks USING (source, stage_id) WHERE waits AND seconds > mark"""
     table = lambda snap: metrics.stalled(snap, by="source", q=0.75)  # noqa: E731
-    check(lambda snap: agree(table(snap), ask(snap, sql), ["deal_id"], rtol=1e-12), sample)
+    check(lambda snap: agree(table(snap), query(snap, sql), ["deal_id"], rtol=1e-12), sample)

@@ -1,7 +1,7 @@
 """Proposals, discounts, funnel, value, coverage and forecast again, in hand-written SQL."""
 
 import pytest
-from metrics.sql import GROUP, SCOPE, agree, ask, check
+from metrics.sql import GROUP, SCOPE, agree, check, query
 
 import wegly_analytics as wa
 from wegly_analytics import metrics
@@ -17,7 +17,7 @@ def test_proposals(sample):
     approved = "(p.approved_at IS NOT NULL AND (p.rejected_at IS NULL OR p.approved_at >= p.rejected_at))"
 
     def oracle(snap):
-        answer = ask(
+        expected = query(
             snap,
             f"""
             SELECT {GROUP} AS source, count(DISTINCT d.deal_id) AS deals, count(DISTINCT p.deal_id) AS with_proposal,
@@ -32,7 +32,7 @@ def test_proposals(sample):
             FROM {SCOPE} d LEFT JOIN proposals p USING (deal_id) GROUP BY 1
             """,
         )
-        agree(metrics.proposals(snap, by="source"), answer, ["source"], atol=1e-4)
+        agree(metrics.proposals(snap, by="source"), expected, ["source"], atol=1e-4)
 
     check(oracle, sample)
 
@@ -41,7 +41,7 @@ def test_discounts(sample):
     depth = "1 - p.total / p.subtotal"
 
     def oracle(snap):
-        answer = ask(
+        expected = query(
             snap,
             f"""
             WITH chosen AS (
@@ -57,14 +57,14 @@ def test_discounts(sample):
             """,
         )
         table = metrics.discounts(snap, edges=(0, 0.1))
-        agree(table[table["n"] > 0].assign(band=table.index[table["n"] > 0]), answer, ["band"])
+        agree(table[table["n"] > 0].assign(band=table.index[table["n"] > 0]), expected, ["band"])
 
     check(oracle, sample)
 
 
 def test_pipeline_value(sample):
     def oracle(snap):
-        answer = ask(
+        expected = query(
             snap,
             f"""
             WITH listed AS (
@@ -86,7 +86,7 @@ def test_pipeline_value(sample):
             """,
         )
         keys = ["closed", "deals", "no_value", "value"]
-        agree(metrics.pipeline_value(snap), answer, keys, rtol=1e-9)
+        agree(metrics.pipeline_value(snap), expected, keys, rtol=1e-9)
 
     check(oracle, sample)
 
@@ -100,7 +100,7 @@ def test_coverage(sample):
     recent = f"({won} OR {lost})"
 
     def oracle(snap):
-        answer = ask(
+        expected = query(
             snap,
             f"""
             SELECT {GROUP} AS source,
@@ -114,7 +114,7 @@ def test_coverage(sample):
             FROM {SCOPE} GROUP BY 1
             """,
         )
-        agree(metrics.coverage(snap, target=10_000, by="source"), answer, ["source"], rtol=1e-9)
+        agree(metrics.coverage(snap, target=10_000, by="source"), expected, ["source"], rtol=1e-9)
 
     check(oracle, sample)
 
@@ -129,7 +129,7 @@ def test_funnel(sample, rule):
 
     def oracle(snap):
         snap = snap.where(pipeline="Vendas") if "Vendas" in set(snap.deals["pipeline"].dropna()) else snap
-        answer = ask(
+        expected = query(
             snap,
             f"""
             WITH stages AS (
@@ -149,20 +149,20 @@ def test_funnel(sample, rule):
             FROM {SCOPE} d CROSS JOIN stages s LEFT JOIN paths USING (deal_id) GROUP BY 1
             """,
         )
-        agree(metrics.funnel(snap, rule=rule), answer, ["position"])
+        agree(metrics.funnel(snap, rule=rule), expected, ["position"])
 
     check(oracle, sample)
 
 
 def test_forecast_of_what_is_open(sample):
     def oracle(snap):
-        answer = ask(
+        expected = query(
             snap,
             f"""
             SELECT {GROUP} AS source, count(*) AS open, sum(value) AS value FROM {SCOPE}
             WHERE status = 'open' AND value IS NOT NULL AND created_at <= $now GROUP BY 1
             """,
         )
-        agree(metrics.forecast(snap, by="source", draws=2), answer, ["source"], rtol=1e-9)
+        agree(metrics.forecast(snap, by="source", draws=2), expected, ["source"], rtol=1e-9)
 
     check(oracle, sample)

@@ -1,6 +1,6 @@
-"""In the newest quarter most deals have not ended yet: which figure tells its win rate all the same?
+"""In the newest quarter most deals have not ended yet: which figure estimates its win rate without bias?
 
-In these worlds every deal is won with the same chance, whatever its quarter; won deals end sooner than lost ones, and
+In these simulations every deal has the same win probability in every quarter; won deals end sooner than lost ones, and
 all within 80 days of their creation.
 """
 
@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from metrics.companies import snapshot
-from strategies import MOMENT
+from strategies import TAKEN_AT
 
 from wegly_analytics.metrics import time_to_close, win_rate
 from wegly_analytics.metrics.survival import aalen_johansen
 
 TRUTH = 0.3
 QUARTER = 91.0
-WORLDS = 300
+SIMULATIONS = 300
 
 
 def newest_quarter(rng, n):
@@ -26,11 +26,11 @@ def newest_quarter(rng, n):
 
 
 @pytest.fixture(scope="module")
-def worlds():
-    """What each figure says in many worlds."""
+def simulations():
+    """Each figure in many simulations."""
     rng = np.random.default_rng(20260701)
     rows = []
-    for _ in range(WORLDS):
+    for _ in range(SIMULATIONS):
         age, ending, takes = newest_quarter(rng, 300)
         seen = np.where(takes <= age, ending, 0)
         last = aalen_johansen(np.minimum(age, takes), seen, np.ones(len(age))).iloc[-1]
@@ -39,34 +39,34 @@ def worlds():
                 "closed only": (seen == 1).sum() / (seen > 0).sum(),
                 "cohort": (seen == 1).mean(),
                 "curve": last["p_won"],
-                "held": last["p_won_low"] <= TRUTH <= last["p_won_high"],
+                "covered": last["p_won_low"] <= TRUTH <= last["p_won_high"],
                 "width": last["p_won_high"] - last["p_won_low"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def test_the_curve_is_unbiased(worlds):
-    error = worlds["curve"].std() / np.sqrt(WORLDS)
-    assert abs(worlds["curve"].mean() - TRUTH) < 3 * error
+def test_the_curve_is_unbiased(simulations):
+    error = simulations["curve"].std() / np.sqrt(SIMULATIONS)
+    assert abs(simulations["curve"].mean() - TRUTH) < 3 * error
     assert error < 0.004, "or this test could not fail"
 
 
-def test_its_stated_error_is_its_error(worlds):
-    assert 0.91 <= worlds["held"].mean() <= 0.98, "of 300 intervals of 95 %"
-    assert worlds["width"].mean() == pytest.approx(2 * 1.96 * worlds["curve"].std(), rel=0.12)
+def test_its_stated_error_is_its_error(simulations):
+    assert 0.91 <= simulations["covered"].mean() <= 0.98, "of 300 intervals of 95 %"
+    assert simulations["width"].mean() == pytest.approx(2 * 1.96 * simulations["curve"].std(), rel=0.12)
 
 
-def test_the_other_two_are_not(worlds):
-    assert worlds["closed only"].mean() > TRUTH + 0.05, "the quick ends came first, and quick ends are won"
-    assert worlds["cohort"].mean() < TRUTH - 0.10, "most deals are too young to be won"
+def test_the_other_two_are_not(simulations):
+    assert simulations["closed only"].mean() > TRUTH + 0.05, "most deals that end early are won"
+    assert simulations["cohort"].mean() < TRUTH - 0.10, "most deals are too young to be won"
 
 
 def test_the_metrics_say_the_same_of_one_large_quarter():
     age, ending, takes = newest_quarter(np.random.default_rng(4), 3000)
     company = []
     for n, (old, how, days) in enumerate(zip(age, ending, takes, strict=True)):
-        created = pd.Timestamp(MOMENT) - pd.Timedelta(days=old)
+        created = pd.Timestamp(TAKEN_AT) - pd.Timedelta(days=old)
         over = days <= old
         date = created + pd.Timedelta(days=days) if over else None
         company.append(

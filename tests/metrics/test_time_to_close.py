@@ -1,17 +1,17 @@
 import pandas as pd
 import pytest
 from metrics.companies import OnDuckDB, OnPandas, OnPolars, on, same
-from strategies import MOMENT
+from strategies import TAKEN_AT
 
 import wegly_analytics as wa
 from wegly_analytics.metrics import time_to_close
 from wegly_analytics.metrics.survival import SHARES
 
-MOMENT = pd.Timestamp(MOMENT)
+TAKEN_AT = pd.Timestamp(TAKEN_AT)
 
 
 def at(days_ago):
-    return f"{MOMENT - pd.Timedelta(days=days_ago):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{TAKEN_AT - pd.Timedelta(days=days_ago):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def won(age, **more):
@@ -30,7 +30,7 @@ def figures(table, *columns):
     return table[list(columns)].to_numpy().tolist()
 
 
-def test_an_open_deal_counts_until_the_moment_of_the_snapshot(snapshot_of):
+def test_an_open_deal_counts_until_the_snapshot_was_taken(snapshot_of):
     table = time_to_close(snapshot_of(won(10), lost(20), still_open(15), won(30)))
     assert figures(table, "days", "at_risk", "won", "lost") == [
         [0, 4, 0, 0], [10, 4, 1, 0], [20, 2, 0, 1], [30, 1, 1, 0]
@@ -89,7 +89,7 @@ def test_a_tagged_deal_is_in_the_curve_of_each_tag_and_counts_once(snapshot_of):
     assert table.attrs["n"] == 2
 
 
-def test_a_deal_closed_the_moment_it_was_created_counts_on_day_0(snapshot_of):
+def test_a_deal_closed_at_its_creation_time_counts_on_day_0(snapshot_of):
     table = time_to_close(snapshot_of(won(0), lost(4)))
     assert figures(table, "days", "at_risk", "won", "p_won") == [[0, 2, 1, 0.5], [4, 1, 0, 0.5]]
 
@@ -127,7 +127,7 @@ def test_the_curve_of_a_group_is_that_of_its_deals_alone():
 
 @pytest.mark.parametrize("kind", [OnPolars, OnDuckDB, OnPandas])
 def test_parts_of_a_second_are_dropped_on_every_engine(kind, snapshot_of):
-    created = f"{MOMENT - pd.Timedelta(days=2):%Y-%m-%dT%H:%M:%S}"
+    created = f"{TAKEN_AT - pd.Timedelta(days=2):%Y-%m-%dT%H:%M:%S}"
     deals = [
         {"status": 1 + n % 3, "created_at": f"{created}.{part}Z", "won_date": at(1), "lost_date": at(1)}
         for n, part in enumerate(["000001", "4", "5", "6", "999999", "0"] * 2)

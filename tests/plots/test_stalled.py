@@ -6,7 +6,7 @@ import pytest
 from wegly_analytics import plots
 
 
-def listing(n, **more):
+def stalled_table(n, **more):
     table = pd.DataFrame(
         {
             "deal_id": [f"deal-{k}" for k in range(n)],
@@ -28,7 +28,7 @@ def texts(ax):
 
 
 def test_a_bar_shows_the_days_in_stage_and_a_mark_the_typical_days():
-    ax = plots.stalled(listing(3))
+    ax = plots.stalled(stalled_table(3))
     assert [bar.get_width() for bar in ax.patches] == [100, 99, 98]
     assert {mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches} == {"#3d8fc9"}
     assert [marks.get_segments()[0][0][0] for marks in ax.collections] == [30, 30, 30]
@@ -39,7 +39,7 @@ def test_a_bar_shows_the_days_in_stage_and_a_mark_the_typical_days():
 
 
 def test_the_twenty_most_valuable_deals_are_drawn_and_the_title_has_the_number_of_all():
-    ax = plots.stalled(listing(57))
+    ax = plots.stalled(stalled_table(57))
     assert len(ax.patches) == 20
     assert ax.get_title(loc="left") == "Stalled deals (n=57)"
     assert any(text.endswith("· the 20 most valuable") for text in texts(ax))
@@ -47,13 +47,13 @@ def test_the_twenty_most_valuable_deals_are_drawn_and_the_title_has_the_number_o
 
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
 def test_a_deal_without_title_has_its_id_and_a_missing_value_is_named(missing):
-    ax = plots.stalled(listing(1, title=missing, value=float("nan"), stage=missing))
+    ax = plots.stalled(stalled_table(1, title=missing, value=float("nan"), stage=missing))
     assert [t.get_text() for t in ax.get_yticklabels()] == ["deal-0"]
     assert "100 d · without value" in texts(ax)
 
 
 def test_with_groups_the_group_is_written_beside_the_bar():
-    table = listing(2, source=["web", "(not informed)"])
+    table = stalled_table(2, source=["web", "(not informed)"])
     table.attrs["by"] = ["source"]
     ax = plots.stalled(table, lang="pt", ax=plt.figure().gca())
     assert ax.get_title(loc="left") == "Negócios parados, por origem (n=2)"
@@ -62,7 +62,7 @@ def test_with_groups_the_group_is_written_beside_the_bar():
 
 
 def test_a_deal_with_two_tags_counts_once_in_the_title():
-    table = listing(1)
+    table = stalled_table(1)
     twice = pd.concat([table.assign(tag="a"), table.assign(tag="b")], ignore_index=True)
     twice.attrs = {"by": ["tag"]}
     ax = plots.stalled(twice)

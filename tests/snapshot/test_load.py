@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import MOMENT, body, companies
+from strategies import TAKEN_AT, body, companies
 
 from wegly_analytics.errors import DamagedWarning, SnapshotError
 from wegly_analytics.intake.build import Response, SnapshotBuilder
@@ -43,10 +43,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::wegly_analytics.errors.DriftWar
 @given(companies(max_size=4), st.integers(0, 3))
 @settings(max_examples=8)
 def test_what_is_loaded_is_what_was_saved(tmp_path_factory, company, unreadable):
-    assembly = SnapshotBuilder()
+    builder = SnapshotBuilder()
     for place, deal in enumerate([*company, *[None] * unreadable]):
-        assembly.add(place, Response(str(place + 1), "fetched", MOMENT, 200, body=body(deal), check_id=False))
-    snap = assembly.snapshot(MOMENT).assign(extra=None).where(lambda d: d["deal_id"] != "")
+        builder.add(place, Response(str(place + 1), "fetched", TAKEN_AT, 200, body=body(deal), check_id=False))
+    snap = builder.snapshot(TAKEN_AT).assign(extra=None).where(lambda d: d["deal_id"] != "")
     root = tmp_path_factory.mktemp("root")
     path = snap.save(root, personal="keep", allow_incomplete=True)
     assert load(path) == load(root, at=path.name.removeprefix("snapshot=")) == snap

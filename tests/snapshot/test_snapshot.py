@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import MOMENT, body, companies
+from strategies import TAKEN_AT, body, companies
 
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError, SnapshotError
 from wegly_analytics.intake.build import Response, SnapshotBuilder
@@ -72,7 +72,7 @@ def test_a_column_set_on_a_frame_is_lost_and_pandas_says_so(snap):
 
 def test_a_snapshot_cannot_be_changed(snap):
     with pytest.raises(FrozenInstanceError):
-        snap.taken_at = MOMENT
+        snap.taken_at = TAKEN_AT
     with pytest.raises(AttributeError):
         snap.deals = pd.DataFrame()
     with pytest.raises(TypeError, match="unhashable"):
@@ -249,7 +249,7 @@ def test_snapshots_are_equal_when_all_they_hold_is(snap, snapshot_of):
     assert snap == snapshot_of(*DEALS)
     assert snap != snapshot_of(*DEALS[:2])
     assert snap != snap.where(source="web")
-    assert snap != replace(snap, taken_at=MOMENT + dt.timedelta(1))
+    assert snap != replace(snap, taken_at=TAKEN_AT + dt.timedelta(1))
     assert snap != "a snapshot"
 
 
@@ -259,10 +259,10 @@ def test_the_repr_says_when_and_how_complete(snap):
 
 
 def test_the_card_says_when_how_many_and_how_complete(snapshot_of):
-    assembly = SnapshotBuilder()
-    assembly.add(0, Response("1", "fetched", MOMENT, 200, body=body({"id": "a", "deal_source": {"name": "<b>"}})))
-    assembly.add(1, Response("2", "not_found", MOMENT, 404, "gap"))
-    html = assembly.snapshot(MOMENT).where(source="<b>")._repr_html_()
+    builder = SnapshotBuilder()
+    builder.add(0, Response("1", "fetched", TAKEN_AT, 200, body=body({"id": "a", "deal_source": {"name": "<b>"}})))
+    builder.add(1, Response("2", "not_found", TAKEN_AT, 404, "gap"))
+    html = builder.snapshot(TAKEN_AT).where(source="<b>")._repr_html_()
     for piece in (
         "1 deal\n",
         "Filter: source = &lt;b&gt;",
@@ -273,7 +273,7 @@ def test_the_card_says_when_how_many_and_how_complete(snapshot_of):
     ):
         assert piece in html
     assert "other than 404" not in html
-    assert "width" not in SnapshotBuilder().snapshot(MOMENT)._repr_html_()
+    assert "width" not in SnapshotBuilder().snapshot(TAKEN_AT)._repr_html_()
 
 
 def test_completeness_counts_every_outcome():
@@ -294,21 +294,21 @@ outcomes = st.sampled_from(["fetched", "not_found", "forbidden", "failed", "unre
 @given(companies(max_size=4), st.lists(outcomes, max_size=10), st.randoms(use_true_random=False))
 @settings(max_examples=20)
 def test_requested_is_always_the_rows_of_the_ledger(company, kinds, random):
-    answers = []
+    responses = []
     for place, kind in enumerate(kinds):
         if kind in ("fetched", "rubbish"):
             found = body(random.choice(company)) if company and kind == "fetched" else b"{"
-            answers.append(Response(str(place + 1), "fetched", MOMENT, 200, body=found, check_id=False))
+            responses.append(Response(str(place + 1), "fetched", TAKEN_AT, 200, body=found, check_id=False))
         else:
-            answers.append(Response(str(place + 1), kind, MOMENT, 404, "no"))
-    order = list(range(len(answers)))
+            responses.append(Response(str(place + 1), kind, TAKEN_AT, 404, "no"))
+    order = list(range(len(responses)))
     random.shuffle(order)
-    assembly = SnapshotBuilder()
+    builder = SnapshotBuilder()
     for place in order:
-        assembly.add(place, answers[place])
+        builder.add(place, responses[place])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        snap = assembly.snapshot(MOMENT)
+        snap = builder.snapshot(TAKEN_AT)
     assert snap.ledger["requested"].tolist() == [str(n + 1) for n in range(len(kinds))]
     counts = snap.completeness
     assert counts.requested == len(kinds) == counts.received + counts.missing + counts.not_found

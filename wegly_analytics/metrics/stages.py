@@ -34,8 +34,8 @@ def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
     A stage that was renamed goes by its most frequent name.
     """
     named = cohort.frame.filter(nw.col("counts_once") == 1).select("deal", "pipeline")
-    listing = joined(snap.keyed("pipeline_stages", "stage_id", "stage", "position"), named)
-    listed = collect(listing.group_by("pipeline", "stage_id", "stage", "position").agg(n=nw.len()))
+    rows = joined(snap.keyed("pipeline_stages", "stage_id", "stage", "position"), named)
+    listed = collect(rows.group_by("pipeline", "stage_id", "stage", "position").agg(n=nw.len()))
     listed["size"] = listed.groupby("pipeline", dropna=False)["n"].transform("max")
     listed = _most_frequent(listed, ["position", "stage", "pipeline"])
     listed = listed.sort_values(["size", "pipeline", "position"], ascending=[False, True, True], kind="stable")

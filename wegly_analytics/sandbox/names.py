@@ -21,7 +21,7 @@ BRANDS: Final = (
     *("Litoral Norte", "Mantiqueira", "Nova Era", "Ouro Fino", "Pedra Azul", "Serra do Mar", "Três Irmãos"),
 )
 FORMS: Final = ("Ltda.", "S.A.", "ME", "EIRELI", "e Filhos Ltda.")
-OFFERS: Final = (
+PRODUCTS: Final = (
     *("Licença anual", "Implantação completa", "Plano Profissional", "Expansão de usuários", "Migração de sistema"),
     *("Treinamento da equipe", "Contrato de suporte"),
 )

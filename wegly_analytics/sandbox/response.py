@@ -85,7 +85,7 @@ class ResponseBuilder:
 
     def _describe(self, draw: Random) -> _Description:
         customer = f"{draw.choice(names.TRADES)} {draw.choice(names.BRANDS)} {draw.choice(names.FORMS)}"
-        offer = draw.choice(names.OFFERS)
+        offer = draw.choice(names.PRODUCTS)
         temperature, rating = draw.randrange(1, 3), draw.randrange(1, 6)
         is_explained = draw.random() < self._truth.frequencies.described
         explanation = draw.choice(names.EXPLANATIONS)
