@@ -1,7 +1,7 @@
 """Deals from the Wegly CRM as trustworthy tables, metrics and charts.
 
-Ids go into an intake and a snapshot comes out; a snapshot goes into a metric and a table comes out; the table goes into
-the plot of the same name. ``wegly_analytics/README.md`` is the map of the rooms.
+`fetch` takes ids and returns a snapshot; a metric takes a snapshot and returns a table; the plot of the same name draws
+that table. ``wegly_analytics/README.md`` describes the folders.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ __all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:
-    """Load a name when it is first used, so that importing the package costs next to nothing."""
+    """Load a name when it is first used, so that importing the package is fast."""
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if not _PUBLIC[name]:

@@ -1,1 +1,1 @@
-"""Ids go in, a snapshot comes out: client, rate limit, crawl, archive, refresh."""
+"""From ids to a snapshot: client, rate limit, crawl, archive, refresh."""

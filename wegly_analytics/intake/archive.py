@@ -1,10 +1,10 @@
-"""Responses as received, on disk: what an archive holds need not be requested again.
+"""Responses as received, on disk: what is in an archive need not be requested again.
 
 An archive is a folder of segments, one for each run: newline-delimited JSON, compressed with gzip, private to the user.
-Each line is one record: the id requested, the HTTP status, the time, and the body byte by byte. A record is handed to
-the system as soon as it is made, so a process that is killed loses nothing it had recorded; once a second the disk is
-synced, too. A record that was cut off when its process was killed is skipped, and its id requested again. Segments are
-never changed; only `erase` rewrites them.
+Each line is one record: the id requested, the HTTP status, the time, and the body byte by byte. A record is written as
+soon as it exists, so a killed process loses at most the last one; once a second the file is also synced to the disk. A
+record that was cut off when its process was killed is skipped, and its id requested again. Segments are never changed;
+only `erase` rewrites them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Archive:
     Parameters
     ----------
     folder
-        The folder; made when the first record is written.
+        The folder; created when the first record is written.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Checks of what the functions of the intake are given; each error names the argument and the remedy."""
+"""Checks of the arguments of intake functions; each error names the argument and the remedy."""
 
 from __future__ import annotations
 

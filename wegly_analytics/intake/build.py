@@ -1,7 +1,7 @@
 """Responses become one snapshot.
 
-A block of responses is flattened as soon as it is full, so that bodies do not fill the memory. At the end the rows are
-sorted in the order requested. So the same responses make the same snapshot, however many threads received them, and
+A block of responses is flattened as soon as it is full, so that bodies do not use up the memory. At the end the rows
+are sorted in the order requested. So the same responses give the same snapshot, however many threads received them, and
 whether they come from the network or from an archive.
 """
 
@@ -69,7 +69,7 @@ class Response:
 
 @dataclass
 class SnapshotBuilder:
-    """Collects responses and makes a snapshot of them."""
+    """Collects responses and builds a snapshot from them."""
 
     _pending: list[tuple[int, Response]] = field(default_factory=list)
     _ledger: dict[int, dict[str, object]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a refresh has brought: the difference between two snapshots of the same deals."""
+"""The result of a refresh: the difference between two snapshots of the same deals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RUNNING: Final = "stage_durations"
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What a refresh requested, and what came of it.
+    """What a refresh requested, and the outcomes.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Changes:
 
     @classmethod
     def between(cls, before: Snapshot, after: Snapshot) -> Changes:
-        """Compare a snapshot with what `refresh` made of it."""
+        """Compare a snapshot with the result of `refresh`."""
         then = {row["requested"]: row for row in _rows(before)}
         rows = _rows(after)
         requested = {

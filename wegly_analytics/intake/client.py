@@ -1,11 +1,11 @@
 """One deal over HTTP: the body as received, not parsed.
 
 The client requests the one documented endpoint. It keeps the token out of reprs, messages and redirects, holds all
-threads together to one rate (`RateLimit`), and tries again where that can help.
+threads together to one rate (`RateLimit`), and retries where a retry may succeed.
 
 urllib3's `Retry` counts the attempts, computes the backoff and reads Retry-After. It is not mounted on the session:
-there it would sleep out of reach of the rate limit and of Ctrl-C, and would retry neither a body that breaks off nor an
-error page with status 200.
+there its waits would ignore the rate limit and Ctrl-C, and it would retry neither an incomplete body nor an error page
+with status 200.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Client:
     Parameters
     ----------
     token
-        The token made in Wegly's settings. If not given, it is taken from WEGLY_TOKEN, in the environment or in a
+        The token created in Wegly's settings. If not given, it is taken from WEGLY_TOKEN, in the environment or in a
         ``.env`` file, or from the system's keyring.
     base_url
         The address of the API; by default from WEGLY_BASE_URL, or Wegly's own address. Plain http is allowed on this
@@ -68,16 +68,16 @@ class Client:
         The token's allowed domain, if it has one, such as ``"https://crm.example.com"``; by default from WEGLY_ORIGIN.
         It is sent as Origin and Referer.
     timeout
-        Seconds to wait for a connection, for the first byte, and for the rest.
+        Seconds to wait for the connection, for the first byte, and for the rest of the response, each.
     attempts
-        How often one deal is requested at most. A 429 does not count while other requests succeed.
+        The maximum number of requests for one deal. A 429 does not count while other requests succeed.
     per_second
         Requests per second, all threads together; None for no limit. The API documents no limit, so the default is low.
         After a 429 the rate is lower, and rises slowly.
     session
         A `requests.Session` to use, for proxies or certificates.
     backoff
-        Seconds before the second attempt, where the API names none; doubled before each further one.
+        Seconds before the second attempt, if the response has no Retry-After; doubled for each further attempt.
 
     Raises
     ------

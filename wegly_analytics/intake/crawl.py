@@ -107,7 +107,7 @@ class Crawl:
                 if not under_way:
                     break
                 if len(workers) < min(under_way, self.workers):
-                    # daemons: a response that is still awaited must not keep a process that wants to end
+                    # daemons: a pending response must not keep the process from ending
                     workers.append(Thread(target=self._work, name="wegly", daemon=True))
                     workers[-1].start()
                     continue

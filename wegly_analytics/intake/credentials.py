@@ -19,7 +19,7 @@ class Credentials:
     Parameters
     ----------
     token
-        The token made in Wegly's settings.
+        The token created in Wegly's settings.
 
     Raises
     ------

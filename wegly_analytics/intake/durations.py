@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: ``"30d"``, ``"12h"``."""
+"""Durations as text: ``"30d"``, ``"12h"``."""
 
 from __future__ import annotations
 

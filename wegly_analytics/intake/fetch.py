@@ -1,4 +1,4 @@
-"""Ids go in, a snapshot comes out."""
+"""Deals over HTTP become a snapshot."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def fetch(
         Codes or UUIDs: a list, a range, a column of a DataFrame, a text such as ``"1-500"``, the name of a file of
         ids; or a `walk`. An id given twice is requested once.
     client
-        What sends the requests; by default ``Client()``, which takes the token from WEGLY_TOKEN.
+        The client that sends the requests; by default ``Client()``, which takes the token from WEGLY_TOKEN.
     archive
-        A folder that keeps every response as received, such as ``"data/raw"``. What it holds is not requested again. So
-        a run that was stopped or killed resumes when the same line is run again.
+        A folder that stores every response as received, such as ``"data/raw"``. A deal or a 404 in it is not requested
+        again, so a run that was stopped or killed resumes when the same line is run again.
     workers
-        Requests under way at once. The client's `per_second` holds for all of them together.
+        The number of concurrent requests. The client's `per_second` applies to all of them together.
     progress
-        Whether to show a bar in a terminal or a notebook, and elsewhere a line a minute.
+        Whether to show a progress bar in a terminal or a notebook, and one line per minute elsewhere.
     max_age
         How old an archived response may be, such as ``"1d"`` or ``"12h"``; older ones are requested again. None accepts
         any age, and warns if one is older than a day.
@@ -70,8 +70,8 @@ def fetch(
     UnreachableError
         If the server cannot be reached.
     ApiError
-        If more than `max_failures` of the requests fail, all fail without a response or with a server error, the server
-        requests a wait of more than ten minutes, or every id is a 404.
+        If more than `max_failures` of the requests fail, if none gets a response or all get a server error, if the
+        server requests a wait of more than ten minutes, or if every id is a 404.
     ArchiveError
         If the archive cannot be written.
     StoppedError

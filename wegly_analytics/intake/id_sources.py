@@ -1,4 +1,4 @@
-"""Ids from what people have at hand: lists, texts, and columns of CSV, Parquet and Excel files."""
+"""Ids from lists, texts, and columns of CSV, Parquet and Excel files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rate of requests for all threads, which learns what the server allows."""
+"""One rate of requests for all threads, adapted to what the server allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LEAST: Final = 1.0
-"""Requests per second below which no 429 lowers the rate: a stricter server is obeyed by waiting as long as it says."""
+"""Requests per second below which no 429 lowers the rate: a stricter server requests waits, which are obeyed."""
 
 _SHORTEST: Final = 0.05
 """Seconds that a measured interval has at least, so that no rate is computed from an instant."""

@@ -36,21 +36,21 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
         One or several of: an archive that `fetch` has written; files of JSON (one deal, or a list of deals) or
         newline-delimited JSON (``.ndjson``, ``.jsonl``), plain or compressed (``.gz``, ``.zst``).
     taken_at
-        When the responses in files were received, with a time zone. Metrics take it for "now". By default the time at
-        which the newest file was written. An archive holds the times itself.
+        When the responses in files were received, with a time zone. Metrics use it as "now". By default the time at
+        which the newest file was written. An archive contains the times.
 
     Returns
     -------
     Snapshot
         One ledger row for every id in the archive, and for every response in the files. Of several versions of a deal
-        the newest is kept. Where an archive's newest record of an id is a failure, an earlier deal or 404 counts.
+        the newest is kept. If the newest record of an id in an archive is a failure, an earlier deal or 404 is used.
 
     Raises
     ------
     SettingError
         If an argument cannot be used, or a file cannot be read at all. A response that cannot be read is a ledger row.
     ArchiveError
-        If a folder holds no archive, or cannot be read.
+        If a folder is not an archive, or cannot be read.
 
     Warns
     -----

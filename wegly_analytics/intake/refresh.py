@@ -1,4 +1,4 @@
-"""What may have changed since a snapshot was taken is requested again; the rest is carried."""
+"""Request again what may have changed since a snapshot was taken, and carry the rest."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def refresh(
     """Bring a snapshot up to date with few requests: request what may have changed, and carry the rest.
 
     Requested again are open deals, deals that were closed or updated recently, ids that failed, and codes above the
-    highest known one. A deal that gets a 404 for the first time is kept and marked; it is removed only when a later
-    refresh gets a 404 again. A deal whose request fails is kept as it was.
+    highest known one. A deal that gets a 404 for the first time is kept and marked; it is removed only if the next
+    request gets a 404, too. A deal whose request fails is kept as it was.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def refresh(
     client, workers, progress, max_failures
         As for `fetch`.
     archive
-        As for `fetch`; responses younger than the snapshot are those of a refresh that was stopped, and are used.
+        As for `fetch`; responses newer than the snapshot come from a refresh that was stopped, and are used.
     recent
         How long before the time of the snapshot a deal must have been closed or updated to be requested again, such as
         ``"30d"``.
@@ -67,14 +67,15 @@ def refresh(
     Returns
     -------
     Snapshot
-        As many ledger rows as before, and one for each new code. What was not requested has outcome ``"carried"`` and
-        keeps the time at which it was received. `missed_at` says when the request of a kept deal last failed.
+        The ledger has the rows of `snap`, and one for each further code requested. What was not requested has outcome
+        ``"carried"`` and keeps the time at which it was received. `missed_at` says when the request of a kept deal last
+        failed.
 
     Raises
     ------
     SettingError
-        If the snapshot was filtered by `where`, if its pseudonyms were made with a secret that is not here, or if an
-        argument cannot be used.
+        If the snapshot was filtered by `where`, if its pseudonyms were created with a secret that this computer does
+        not have, or if an argument cannot be used.
     AuthError, OriginError, UnreachableError, ApiError, ArchiveError, StoppedError
         As for `fetch`.
 

@@ -26,7 +26,7 @@ def status_error(
     origin
         The origin that was sent.
     refusal
-        Says why a token was refused at a 401.
+        Returns the reason why a token was refused with a 401.
 
     Examples
     --------

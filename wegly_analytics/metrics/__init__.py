@@ -1,8 +1,9 @@
-"""The questions: ``metric(snap, *, by=None, ...)`` gives a tidy table that explains itself.
+"""The metrics: ``metric(snap, *, by=None, ...)`` returns a tidy DataFrame.
 
-One row per group (and period), the groups as ordinary columns, a plain index. ``table.attrs`` has the `rule`, the
+One row per group (and period), the groups as ordinary columns, a default index. ``table.attrs`` has the `rule`, the
 number of deals it was computed on (`n`), which deals were `excluded` and why, `caveats`, the `filters` and
-`completeness` of the snapshot, and when it was taken (`taken_at`). Every table goes into the plot of the same name.
+`completeness` of the snapshot, and when it was taken (`taken_at`). The plot of the same name draws the table;
+`compare_rules` and `quality` have no plot. `quality` takes no `by`.
 """
 
 from __future__ import annotations

@@ -64,10 +64,10 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     Notes
     -----
     Win rates are those of `win_rate`, with Wilson's interval. Cycles are means over the deals whose dates or stage
-    times are known, with 1.96 standard errors (missing below two deals): ours, as in `velocity`, from creation to
-    winning; that of HubSpot's deal velocity, from creation to closing, lost deals too; and Pipedrive's, the time in all
-    stages divided by the number of deals, open deals too, deleted stages excluded. None is wrong: two
-    dashboards that disagree have most likely chosen differently.
+    times are known, with 1.96 standard errors (missing below two deals): the default, as in `velocity`, from creation
+    to winning; that of HubSpot's deal velocity, from creation to closing, lost deals too; and Pipedrive's, the time in
+    all stages divided by the number of deals, open deals too, deleted stages excluded. All of them are valid: if two
+    dashboards disagree, they probably use different definitions.
 
     Examples
     --------

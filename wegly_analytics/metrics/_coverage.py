@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 YEAR: Final = 365
-"""Days before the snapshot from which the win rate is taken that says how much coverage is needed."""
+"""The length in days of the period before the snapshot whose win rate gives the coverage needed."""
 
 
 def coverage(
@@ -44,7 +44,7 @@ def coverage(
     archived: bool = False,
     tz: str = TZ,
 ) -> pd.DataFrame:
-    """Tell whether the pipeline is large enough for what is still to be won in a period.
+    """Compare the open pipeline with what is still to be won in a period.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def coverage(
     every
         ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``.
     periods
-        How many periods, from the one in which the snapshot was taken.
+        The number of periods, starting with the one in which the snapshot was taken.
     archived
         Whether archived deals count.
     tz
@@ -68,15 +68,15 @@ def coverage(
     pandas.DataFrame
         One row per group and period, also for a group that has a target but no deal: the groups; `period`, its first
         day; `target`; `booked`, won in it so far; `open`, the value of open deals that are expected to close in it (all
-        money); `coverage`, open ÷ (target − booked), times; `needed`, 1 ÷ win rate, times; `win_rate` (by
-        value) and `n`, the closed deals it rests on; `unfinished`, whether the period was not over at the snapshot.
+        money); `coverage`, open ÷ (target − booked), times; `needed`, 1 ÷ win rate, times; `win_rate` (by value) and
+        `n`, the closed deals it is computed on; `unfinished`, whether the period was not over at the snapshot.
 
     Raises
     ------
     MissingColumnError
         If deals has no column `by`.
     SettingError
-        If the target is no number above 0, `every` is unknown, or `periods` is below 1.
+        If the target is not a number above 0, `every` is unknown, or `periods` is below 1.
 
     Notes
     -----
@@ -195,7 +195,7 @@ def _with_targets(present: pd.DataFrame, target: float | Mapping[Any, float], na
 
 
 def _targets(target: float | Mapping[Any, float], groups: list[str]) -> Any:
-    """Make sure that targets are money, and find the one of a group; missing where nothing says what it is."""
+    """Make sure that targets are money, and return the one of a group; missing if it has none."""
     if isinstance(target, Mapping) and not groups:
         raise SettingError("target is a mapping from group to money, but there are no groups: pass by=")
     amounts: list[object] = list(target.values()) if isinstance(target, Mapping) else [target]

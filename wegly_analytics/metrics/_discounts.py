@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 EDGES: Final = (0.0, 0.05, 0.10, 0.20, 0.30)
-"""Where bands of discounts begin, unless said otherwise."""
+"""The default lower bounds of the bands."""
 
 
 def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, archived: bool = False) -> pd.DataFrame:
-    """Compare how often deals are won, by how deep the discount of their proposal was.
+    """Win rate of closed deals by the discount of their proposal.
 
     Parameters
     ----------
@@ -35,15 +35,16 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     by
         One column of deals, or several.
     edges
-        Where bands begin, ascending shares from 0 to 1: no discount up to the first, then a band above each.
+        The lower bounds of the bands, ascending shares from 0 to 1. Discounts up to the first one form a band of their
+        own.
     archived
         Whether archived deals count.
 
     Returns
     -------
     pandas.DataFrame
-        One row per group and band, the bands in order, also those without deals: the groups; `discount`, the band in
-        words; `above` and `up_to`, its bounds (shares of the price, 0 to 1; `up_to` belongs to it); `won`, `lost` and
+        One row per group and band, the bands in order, also those without deals: the groups; `discount`, the band as
+        text; `above` and `up_to`, its bounds (shares of the price, 0 to 1; `up_to` belongs to it); `won`, `lost` and
         `n` (closed deals); `rate` with `low` and `high` (shares, 0 to 1).
 
     Raises
@@ -55,10 +56,10 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
 
     Notes
     -----
-    Only closed deals that had a proposal are here, so the rates are higher than a win rate of all deals, and they show
-    what goes together, not what causes what: a discount may be given to those who hesitate. The discount is 1 − total ÷
-    subtotal of the primary proposal, or of the only one. Closed deals without one, without a price, or dearer than
-    their subtotal are in no band; `attrs["excluded"]` counts them. The interval is Wilson's, 95 %.
+    Only closed deals that had a proposal are counted, so the rates are higher than the win rate of all deals. They show
+    a correlation, not a cause: a discount may be given to customers who hesitate. The discount is 1 − total ÷
+    subtotal of the primary proposal, or of the only one. Closed deals without one, without a price, or with a
+    total above the subtotal are in no band; `attrs["excluded"]` counts them. The interval is Wilson's, 95 %.
 
     Examples
     --------

@@ -38,20 +38,20 @@ def forecast(
     seed: int = 0,
     archived: bool = False,
 ) -> pd.DataFrame:
-    """Forecast the money that the deals that are open now will have brought in so many days from now.
+    """Forecast the value that the open deals will win within a number of days.
 
     Parameters
     ----------
     snap
         The snapshot.
     days
-        How far ahead of the time of the snapshot.
+        The horizon in days, from the time of the snapshot.
     by
         One column of deals, or several.
     level
         The share of simulated outcomes that the interval covers, between 0 and 1.
     draws
-        How many outcomes are simulated for the interval.
+        The number of outcomes simulated for the interval.
     seed
         The seed of the simulation; the same seed gives the same interval.
     archived
@@ -60,8 +60,8 @@ def forecast(
     Returns
     -------
     pandas.DataFrame
-        One row per group, most money first: the groups; `open`, deals with a value that are open; `value`, theirs
-        together; `expected`, what is expected to be won of it within the time, with `low` and `high` (all money).
+        One row per group, most money first: the groups; `open`, open deals with a value; `value`, their sum;
+        `expected`, the part of it that is expected to be won within `days`, with `low` and `high` (all money).
 
     Raises
     ------
@@ -72,15 +72,16 @@ def forecast(
 
     Notes
     -----
-    A deal of age a is won within h days with the chance (F(a + h) − F(a)) ÷ S(a): F is the share won by an age and S
-    the share still open. Both are Aalen and Johansen's estimates over all deals in scope, all groups together, in whole
-    days. So an old open deal gets the chance of the deals that reached its age. Beyond the greatest age at which any
-    deal was closed no win is expected, which is cautious; `attrs["caveats"]` says so where it concerns open deals.
+    A deal of age a is won within h days with the probability (F(a + h) − F(a)) ÷ S(a): F is the share won by an age and
+    S the share still open. Both are Aalen and Johansen's estimates over all deals in scope, all groups together, in
+    whole days. So an old open deal gets the probability of the deals that reached its age. Beyond the greatest age at
+    which any deal was closed no win is expected, which is conservative; `attrs["caveats"]` states this if it concerns
+    open deals.
 
     For the interval the history is resampled (each deal with a weight from Poisson's distribution: Efron's bootstrap,
-    in one pass), and each open deal is then won or not by its chance. So the interval covers both the uncertainty about
-    the past and chance. It does not cover deals won at another value than theirs now, and deals created after the
-    snapshot. Deals without a value or a creation date are excluded and counted in `attrs["excluded"]`.
+    in one pass), and each open deal is then won or not with its probability. So the interval covers both the
+    uncertainty of the estimate and chance. It does not cover a later change of a deal's value, or deals created after
+    the snapshot. Deals without a value or a creation date are excluded and counted in `attrs["excluded"]`.
 
     Examples
     --------
@@ -127,7 +128,7 @@ def forecast(
 
 
 class _Curve:
-    """The history of deals by age in whole days, to be weighted anew for each draw."""
+    """The history of deals by age in whole days, to be weighted again for each draw."""
 
     def __init__(self, age: pd.Series[Any], ending: pd.Series[Any], n: pd.Series[Any]) -> None:
         ages = (np.asarray(age, dtype=float) // _DAY).astype(int)

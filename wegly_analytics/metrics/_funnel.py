@@ -34,7 +34,7 @@ def funnel(
     by: By = None,
     archived: bool = False,
 ) -> pd.DataFrame:
-    """How many deals get to each stage of a pipeline, and how many of those are won in the end.
+    """How many deals reach each stage of a pipeline, and how many of these are won.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def funnel(
     pipeline
         The pipeline's name; may be omitted where the deals in scope are in one pipeline only.
     rule
-        ``"reached"``: at the stage or beyond it, by the furthest position a deal was in; ``"visited"``: has time in the
+        ``"reached"``: at the stage or beyond it, by the furthest position of a deal; ``"visited"``: has time in the
         stage, or is in it now; ``"strict"``: visited the stage and all before it.
     by
         One column of deals, or several.
@@ -54,8 +54,8 @@ def funnel(
     -------
     pandas.DataFrame
         One row per group and stage, in the order of the pipeline: the groups; `stage`; `position`; `reached`, deals
-        that got there; `of_first` and `of_previous`, these as shares of the deals that got to the first stage and to
-        the one before (0 to 1; the first has none before it); `won` and `lost`, those of them that were; `win_rate`,
+        that reached it; `of_first` and `of_previous`, these as shares of the deals that reached the first stage and
+        the previous one (0 to 1; missing for the first); `won` and `lost`, how many of them were; `win_rate`,
         won ÷ (won + lost) of them, with `low` and `high` (shares, 0 to 1).
 
     Raises
@@ -67,13 +67,13 @@ def funnel(
 
     Notes
     -----
-    The API has neither entries nor exits of stages, only the time in each, so nothing is known of the order of visits,
-    and with ``"visited"`` a later stage may have more deals than an earlier one. With ``"reached"`` a won deal counts
-    at every stage, because it went the whole way, also where stages were skipped or made later. The win rate of a stage
-    is counted and never multiplied from stage to stage: open deals would count as lost at each step. Deals of the
-    pipeline that are in none of its stages any more, and have no time in one, got to no stage; `attrs["excluded"]`
-    counts them. Stages are distinguished by id: two of one name are two rows, and a renamed one goes by its
-    most frequent name.
+    The API has neither entries nor exits of stages, only the time in each, so the order of visits is unknown, and with
+    ``"visited"`` a later stage may have more deals than an earlier one. With ``"reached"`` a won deal counts at every
+    stage, because it passed the whole pipeline, even if stages were skipped or added later. The win rate of a stage is
+    counted, not multiplied from stage to stage: open deals would count as lost at each step. Deals of the pipeline that
+    are no longer in any of its stages, and have no time in one, reached no stage; `attrs["excluded"]` counts them.
+    Stages are distinguished by id: two stages of the same name are two rows, and a renamed one has its most frequent
+    name.
 
     HubSpot's funnel reports offer strict and any order; Bitrix24 counts reached or passed. The interval is Wilson's,
     95 %.

@@ -40,23 +40,23 @@ def loss_reasons(
     -------
     pandas.DataFrame
         One row per group and reason: with `every` first `period`, its first day, without gaps, and every reason of the
-        group in each, also with 0 deals; the groups; `loss_reason`; `deals` lost for it; `share` of all lost deals;
-        `valid_share` of those with a reason (missing for "(not informed)"); `cumulative`, the shares added up from the
-        top; `value` (money, of the deals that have a value of 0 or more) and `value_share` of the value of all lost
-        deals; with `every` also `unfinished`, whether the period was not over when the snapshot was taken.
+        group in each, also with 0 deals; the groups; `loss_reason`; `deals` lost for this reason; `share` of all lost
+        deals; `valid_share` of those with a reason (missing for "(not informed)"); `cumulative`, the shares added up
+        from the top; `value` (money, of the deals that have a value of 0 or more) and `value_share` of the value of all
+        lost deals; with `every` also `unfinished`, whether the period was not over when the snapshot was taken.
 
     Raises
     ------
     MissingColumnError
         If deals has no column `by`.
     SettingError
-        If `every` is unknown or makes more than 1,200 periods.
+        If `every` is unknown, or there would be more than 1,200 periods.
 
     Notes
     -----
     The denominator is all lost deals. Those without a reason stay in it, as "(not informed)": reasons are often
-    optional, so how many were informed is itself a result. Open and won deals do not count. With
-    `every`, a lost deal without `lost_at` is in no period, and ``attrs["excluded"]`` says how many are not.
+    optional, so the number of deals that have one is itself a result. Open and won deals do not count. With
+    `every`, a lost deal without `lost_at` is in no period; ``attrs["excluded"]`` counts them.
 
     Examples
     --------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.DataFrame:
-    """Add up what the open deals in each stage are worth, also weighted by how often deals of the stage are won.
+    """Value of the open deals in each stage, also weighted by the stage's win rate.
 
     Parameters
     ----------
@@ -34,10 +34,10 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     -------
     pandas.DataFrame
         One row per group and stage, in the order of the pipelines: the groups; `pipeline`; `stage`; `position`, its
-        place in the pipeline; `deals`, open ones in it; `value`, theirs together (money); `weighted`, the value times
+        place in the pipeline; `deals`, open ones in it; `value`, their sum (money); `weighted`, the value times
         the win rate (money; missing where no closed deal was ever in the stage); `no_value`, open deals without a
-        value; `win_rate`, won ÷ (won + lost) of the closed deals that were in the stage, and `closed`, how many these
-        are.
+        value; `win_rate`, won ÷ (won + lost) of the closed deals that were in the stage, and `closed`, the number of
+        these.
 
     Raises
     ------
@@ -47,9 +47,9 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     Notes
     -----
     The API sends no probability, so the weight is the stage's own history in this snapshot, of all groups together;
-    `attrs["rule"]` says so. A deal was in a stage if it has time in it. A deal without a value adds nothing to `value`
-    and is counted in `no_value` instead of being taken for worth nothing. An open deal in no stage of any pipeline
-    stands in no row; `attrs["excluded"]` counts those.
+    `attrs["rule"]` states this. A deal was in a stage if it has time in it. A deal without a value adds nothing to
+    `value` and is counted in `no_value`. An open deal in no stage of any pipeline is in no row; `attrs["excluded"]`
+    counts those.
 
     Examples
     --------

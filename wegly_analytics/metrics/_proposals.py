@@ -1,4 +1,4 @@
-"""What becomes of proposals, and what a discount does for winning."""
+"""The outcomes of proposals, their discounts, and the time to approval."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ IS_PRICED: Final = (nw.col("subtotal") > 0) & (nw.col("total") >= 0)
 
 
 def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.DataFrame:
-    """Count what became of the proposals that deals were sent.
+    """Count the outcomes of proposals.
 
     Parameters
     ----------
@@ -50,10 +50,10 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     pandas.DataFrame
         One row per group, most proposals first: the groups; `deals`; `with_proposal`, deals that have one; `sent`,
         proposals; of these `approved`, `rejected`, `withdrawn`, `expired` and `pending`, which add up to `sent`;
-        `approval_rate` with `low` and `high`, approved ÷ all that are decided (approved, rejected or expired; shares, 0
+        `approval_rate` with `low` and `high`, approved ÷ (approved + rejected + expired) (shares, 0
         to 1); `versions`, the average number of proposals of a deal that has one; `days_to_approval`, the median days
-        from creating to approving a proposal; `discounted`, the share of priced proposals that are cheaper than their
-        subtotal; `discount`, by how much all priced proposals together are (share of money).
+        from creation to approval of a proposal; `discounted`, the share of priced proposals that are cheaper than their
+        subtotal; `discount`, 1 − total ÷ subtotal of all priced proposals together.
 
     Raises
     ------
@@ -64,9 +64,9 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     -----
     The API's number for a proposal's status is not documented, so dates decide, in this order: the later of approval
     and rejection; archived is withdrawn (also: replaced by a later version); past `valid_until` when the snapshot was
-    taken is expired; the rest is pending. A proposal counts as sent when it was created: when it was sent is not known.
-    Priced is a proposal with a subtotal above 0 and a total; `attrs["excluded"]` counts the others. The interval is
-    Wilson's, 95 %. `attrs["n"]` counts proposals.
+    taken is expired; the rest is pending. Every proposal counts as sent, because the API does not show when one is
+    sent. Priced is a proposal with a subtotal above 0 and a total; `attrs["excluded"]` counts the others. The interval
+    is Wilson's, 95 %. `attrs["n"]` counts proposals.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
 
 
 def _outcomes(snap: Snapshot, age: nw.Expr) -> nw.LazyFrame[Any]:
-    """Mark what became of each proposal, its price before and after discount, and its age at approval."""
+    """Mark the outcome of each proposal, its price before and after discount, and its age at approval."""
     is_approved = ~nw.col("approved_at").is_null()
     is_rejected = ~nw.col("rejected_at").is_null()
     was_approved = is_approved & (~is_rejected | (nw.col("approved_at") >= nw.col("rejected_at")))

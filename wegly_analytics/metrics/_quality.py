@@ -1,4 +1,4 @@
-"""What is wrong with the records themselves."""
+"""Contradictions and gaps in the records of deals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def quality(
     silent_days: int = SILENT_DAYS,
     archived: bool = False,
 ) -> pd.DataFrame:
-    """Which deals break which rule for their records.
+    """Which deals break which data quality rule.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def quality(
     rules
         One rule, several, ``"clean"`` for all contradictions, or None for all; see Notes.
     silent_days
-        After how many days without activity an open deal counts as silent.
+        The number of days without activity after which an open deal counts as silent.
     archived
         Whether archived deals are checked.
 
@@ -45,8 +45,8 @@ def quality(
     -------
     pandas.DataFrame
         One row per broken rule and deal, rule by rule: `rule`; `deal_id`; `title`; `detail`, the columns that show
-        it, instants in UTC. ``attrs["counts"]`` has the deals that break each rule, also where there are none; `n` is
-        the number of deals checked, ``attrs["broken"]`` of those that break any.
+        it, instants in UTC. ``attrs["counts"]`` has the number of deals that break each rule, 0 included; `n` is the
+        number of deals checked, and ``attrs["broken"]`` of those that break any rule.
 
     Raises
     ------

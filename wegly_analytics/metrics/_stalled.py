@@ -1,4 +1,4 @@
-"""Which open deals have been waiting for too long where they are."""
+"""Open deals that have been in their stage for too long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DAY: Final = 86_400.0
 """Seconds."""
 
 _SHOWN: Final = ["title", "responsible", "stage", "value", "last_activity_at"]
-"""What the list says of a deal, as far as the snapshot has it."""
+"""The columns of a deal in the table, if the snapshot has them."""
 
 
 def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = False) -> pd.DataFrame:
@@ -35,9 +35,9 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     snap
         The snapshot.
     by
-        One column of deals, or several: what is long is then said by the deals of the group alone.
+        One column of deals, or several; each group is then compared with its own deals.
     q
-        What "most" is: the share of the deals that left a stage, between 0 and 1.
+        What "most" means: the share of the deals that left a stage, between 0 and 1.
     archived
         Whether archived deals count.
 
@@ -46,7 +46,7 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     pandas.DataFrame
         One row per deal, the most valuable first, those without a value last: the groups; `deal_id`, `title`,
         `responsible`, `stage`; `days` in this stage so far; `typical_days`, by which the share `q` of those that left
-        the stage had left it; `value` (money); `last_activity_at`. What was dropped from the snapshot is missing.
+        the stage had left it; `value` (money); `last_activity_at`. Columns dropped from the snapshot are missing.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     Notes
     -----
     A deal has left a stage if it is won, lost, or open in another one; visits to a stage are added up by the API.
-    `typical_days` is the least time within which at least the share `q` had left (the inverse of the empirical
-    distribution; the open deals are compared with it and are not in it). A deal in a stage that fewer than five deals
-    have left is not judged, nor is one without a time in its stage; `attrs["excluded"]` counts both, and `attrs["n"]`
-    the deals that were judged.
+    `typical_days` is the shortest time within which at least the share `q` had left (the inverse of the empirical
+    distribution, which does not include the open deals). A deal in a stage that fewer than five deals
+    have left is excluded, and so is one without a time in its stage; `attrs["excluded"]` counts both, and `attrs["n"]`
+    the deals that were compared.
 
     Examples
     --------

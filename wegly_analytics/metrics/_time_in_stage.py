@@ -38,8 +38,8 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     pandas.DataFrame
         One row per group and stage, in the order of the pipelines: the groups; `pipeline`; `stage`; `position`, its
         place in the pipeline (missing where the pipeline no longer has it); `left`, deals that have left it;
-        `still_in`, open deals that are in it now; `p25`, `p50`, `p75` (days by which that share has left; missing if so
-        many have not left yet); `mean_left` (average days of those that left).
+        `still_in`, open deals that are in it now; `p25`, `p50`, `p75` (days by which that share has left; missing if
+        fewer have left yet); `mean_left` (average days of those that left).
 
     Raises
     ------
@@ -48,9 +48,9 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
 
     Notes
     -----
-    Kaplan and Meier's estimate: the time of an open deal in its current stage counts as "at least so long". Visits to a
+    Kaplan and Meier's estimate: the time of an open deal in its current stage is censored. Visits to a
     stage are added up by the API. A won or lost deal has left its last stage. Open deals for whose current stage the
-    API gives no time stand in `still_in` but not in the quartiles, and `attrs["excluded"]` counts them.
+    API gives no time are in `still_in` but not in the quartiles, and `attrs["excluded"]` counts them.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How long deals take to be won or lost, without waiting for the last of them."""
+"""How long deals take to be won or lost, with open deals as censored observations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     -------
     pandas.DataFrame
         One row per group and day on which a deal of it ended, after one for day 0; the largest group first: the groups;
-        `days` since creation; `at_risk`, deals that were watched at least so long and had not ended before; `won` and
+        `days` since creation; `at_risk`, deals that were observed up to this day and had not ended before; `won` and
         `lost`, deals that ended on that day; `p_won`, `p_lost` and `p_open`, the shares won and lost by then and open
         after it (0 to 1, together 1), each with `_low` and `_high` (95 %). A group of open deals only has the row of
         day 0 alone.
@@ -48,12 +48,12 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
 
     Notes
     -----
-    Winning and losing are competing ends: Aalen and Johansen's estimate (1978), where an open deal counts as "not ended
-    at the age it has". So deals of all ages can be put together, and the youngest do not bias the shares, as they do in
-    won ÷ closed (quick ends come first) and in won ÷ created (most have not ended yet). The denominator is all deals of
-    the group. `days` are counted to the second. A re-opened deal is open since its creation. Closed deals without their
-    closing time, deals without a creation date, and those closed before it (open ones: created after the snapshot)
-    cannot be placed, and `attrs["excluded"]` counts them.
+    Winning and losing are competing risks: the Aalen-Johansen estimator (1978), where an open deal is censored at its
+    current age. So deals of all ages can be combined, and the youngest do not bias the shares, as they do in won ÷
+    closed (deals that end early are closed first) and in won ÷ created (most have not ended yet). The denominator is
+    all deals of the group. `days` are counted to the second. A re-opened deal counts as open since its creation. Closed
+    deals without their closing time, deals without a creation date, and those closed before it (open ones: created
+    after the snapshot) are excluded, and `attrs["excluded"]` counts them.
 
     Examples
     --------

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 LEVERS: Final = ["deals", "win_rate", "value", "days"]
-"""What velocity is made of; `days` divides."""
+"""The factors of velocity; `days` is the divisor."""
 
 LEVER_COLUMNS: Final = ["value", "created_at", "won_at", "closed_at"]
 """The columns of deals that levers need."""
@@ -32,7 +32,7 @@ def velocity(
     archived: bool = False,
     tz: str = TZ,
 ) -> pd.DataFrame:
-    """How much money the pipeline makes a day: deals × win rate × average won value ÷ average days to win.
+    """Money that the pipeline brings in per day: deals × win rate × average won value ÷ average days to win.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
     Returns
     -------
     pandas.DataFrame
-        The levers and the velocity, beside the counts they are made of.
+        The levers and the velocity, beside the counts they are computed from.
     narwhals.LazyFrame
         The closed deals among others, with a flag `closed`; with periods only those that are in one, and `period`, its
         number.

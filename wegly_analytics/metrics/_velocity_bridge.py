@@ -37,7 +37,7 @@ def velocity_bridge(
     archived: bool = False,
     tz: str = TZ,
 ) -> pd.DataFrame:
-    """How much each lever did to the velocity between two periods: the parts add up to the whole change.
+    """Split the change of velocity between two periods among its levers; the parts add up to the whole change.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def velocity_bridge(
     -------
     pandas.DataFrame
         Four rows per group: the groups; `lever`: ``"deals"``, ``"win_rate"``, ``"value"``, ``"days"``; `from` and `to`,
-        the lever in either period (cohort, share, money, days); `part` (money per day), what it did to the velocity.
+        the lever in either period (cohort, share, money, days); `part` (money per day), its contribution to the change.
         Empty where there are not two periods to compare. `attrs` has `start` and `end`, the first days of the periods.
 
     Raises
@@ -69,15 +69,15 @@ def velocity_bridge(
     MissingColumnError
         If deals has no column `by`.
     SettingError
-        If `every` or `count` is unknown, or `start` and `end` are no two periods, one after the other, with deals.
+        If `every` or `count` is unknown, or `start` and `end` are not two periods with deals, the earlier one first.
 
     Notes
     -----
     The additive logarithmic mean Divisia index (Ang 2005): a part is the logarithmic mean of both velocities times the
-    logarithm of the lever's ratio; `days` divides, so that fewer days give a gain. No residual is left, and the order
-    of the levers does not matter. Where a velocity is zero the limit is taken: the levers that are zero in one of the
-    periods have the change in equal parts. Where a lever is missing in a period (such as the average value of a month
-    in which nothing was won), or changes its sign, all parts of the bridge are missing and a caveat says so.
+    logarithm of the lever's ratio; `days` is the divisor, so fewer days give a gain. No residual is left, and the order
+    of the levers does not matter. Where a velocity is zero the limit is taken: the change is divided equally among the
+    levers that are zero in one of the periods. Where a lever is missing in a period (such as the average value of a
+    month in which nothing was won), or changes its sign, all parts of the bridge are missing and a caveat states this.
 
     Which deals are open, closed or excluded is as in `velocity`; `n` are the deals closed in the two periods.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def win_loss(
     snap: Snapshot, *, by: By = None, every: Every = "month", archived: bool = False, tz: str = TZ
 ) -> pd.DataFrame:
-    """Deals won and lost in each month.
+    """Deals won and lost in each period.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def win_loss(
     Returns
     -------
     pandas.DataFrame
-        One row per period, and group, oldest first, without gaps: `period`, its first day; the groups; `won`, `lost`
+        One row per period and group, oldest first, without gaps: `period`, its first day; the groups; `won`, `lost`
         (deals); `won_value`, `lost_value` (money, of the deals that have a value); `rate`, won ÷ (won + lost), with
         `low` and `high` (Wilson, 95 %; missing where nothing was closed); `unfinished`, whether the period was not over
         when the snapshot was taken.
@@ -49,12 +49,12 @@ def win_loss(
     MissingColumnError
         If deals has no column `by`.
     SettingError
-        If `every` is unknown or makes more than 1,200 periods.
+        If `every` is unknown, or there would be more than 1,200 periods.
 
     Notes
     -----
     A deal counts in the period of its closing time: `won_at` if it is won, `lost_at` if it is lost. One without that
-    time is excluded, and `attrs["excluded"]` says how many.
+    time is excluded, and `attrs["excluded"]` counts them.
 
     Examples
     --------

@@ -37,7 +37,7 @@ def win_rate(
     weight: Literal["value"] | None = None,
     archived: bool = False,
 ) -> pd.DataFrame:
-    """Of the deals that ended, how many were won.
+    """Share of closed deals that were won.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ def win_rate(
         The denominator: ``"closed"``, won and lost; ``"created"``, all deals, also open ones (the cohort view);
         ``"closed+stale"``, won, lost, and open deals past their expected close, which count as lost.
     weight
-        ``"value"`` weighs each deal with its value; deals without a value, or with one below 0, are excluded, and
-        `no_value` says how many.
+        ``"value"`` weights each deal by its value; deals without a value, or with one below 0, are excluded, and
+        `no_value` is their share.
     archived
-        Whether archived deals count; if so, in numerator and denominator alike.
+        Whether archived deals count; if so, in numerator and denominator.
 
     Returns
     -------

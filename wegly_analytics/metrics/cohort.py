@@ -1,6 +1,6 @@
-"""What all metrics share: which deals count, their groups, and how a result explains itself.
+"""What all metrics share: which deals count, their groups, and the attrs of a result.
 
-A metric first reduces a lazy frame to a small table, on whatever engine the snapshot is (`Cohort.count`); narwhals
+A metric first reduces a lazy frame to a small table, on the engine of the snapshot (`Cohort.count`); narwhals
 expressions there stay elementary: flags and masked values first, then sums by group. Then it does its arithmetic on the
 small pandas result.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cohort:
-    """The deals that a metric is computed on, and the account of those that it excludes. Made by `Cohort.of`.
+    """The deals that a metric is computed on, and the counts of those that it excludes. Created by `Cohort.of`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals for shares, and quartiles of times that are not over yet."""
+"""Uncertainty: intervals for shares, and quartiles of censored durations."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def local(snap: Snapshot, tz: str) -> pd.Timestamp:
 
 
 def unfinished(starts: pd.Series[Any], every: Every, snap: Snapshot, tz: str) -> pd.Series[bool]:
-    """Tell for each period, given its first day, whether it was not over when the snapshot was taken."""
+    """Return for each period, given its first day, whether it was not over when the snapshot was taken."""
     now = local(snap, tz)
     return starts.map(lambda start: next_start(start, every) > now).astype(bool)
 

@@ -61,7 +61,7 @@ def group_names(snap: Snapshot, by: By, without: Sequence[str]) -> dict[str, str
 
 
 def is_overlapping(snap: Snapshot, names: Mapping[str, str]) -> bool:
-    """Tell whether a deal may be in several groups: by tag, unless deals have a column of that name."""
+    """Whether a deal may be in several groups: by tag, unless deals have a column of that name."""
     return TAG in names.values() and TAG not in _present(snap)
 
 

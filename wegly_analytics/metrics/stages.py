@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 STAGE_COLUMNS: Final = ("pipeline", "stage_id", "stage")
-"""The columns of deals that tell where a deal is."""
+"""The columns of deals for the stage a deal is in."""
 
 
 _COLUMNS: Final = ["stage_id", "stage", "position", "pipeline"]
@@ -31,7 +31,7 @@ def stage_times(snap: Snapshot) -> nw.LazyFrame[Any]:
 def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
     """Give every stage that the pipelines of the deals have, the largest pipeline first, each in its order.
 
-    A stage that was renamed goes by its most frequent name.
+    A stage that was renamed has its most frequent name.
     """
     named = cohort.frame.filter(nw.col("counts_once") == 1).select("deal", "pipeline")
     rows = joined(snap.keyed("pipeline_stages", "stage_id", "stage", "position"), named)

@@ -1,4 +1,4 @@
-"""What becomes of deals as they grow older: won and lost as competing ends, of which each deal meets at most one."""
+"""Shares of deals won and lost by age: competing risks, of which each deal meets at most one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 SHARES: Final = ["p_won", "p_lost", "p_open"]
-"""What a curve says of each day; they add up to 1."""
+"""The shares of a curve at each day; they add up to 1."""
 
 COLUMNS: Final = ["days", "at_risk", "won", "lost", *SHARES, *(f"{p}_{end}" for p in SHARES for end in ("low", "high"))]
 """What `aalen_johansen` returns."""
@@ -23,7 +23,7 @@ _NOUGHT: Final = 1e-12
 
 
 def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataFrame:
-    """Estimate which share is won, lost and still open by each age, when some are too young to tell.
+    """Estimate the shares won, lost and still open by each age, with open deals as censored observations.
 
     Parameters
     ----------

@@ -39,13 +39,13 @@ class Between:
 
 
 def between(low: Any, high: Any) -> Between:
-    """Make a closed interval for a filter: both ends belong to it.
+    """Return a closed interval for a filter: both ends are included.
 
     Parameters
     ----------
     low, high
         Two numbers; or two days, months, quarters or years (``"2026-03-31"``, ``"2026-03"``, ``"2026-Q1"``,
-        ``"2026"``, or a `datetime.date`), and the whole of the last one belongs to the interval; or two instants. Days
+        ``"2026"``, or a `datetime.date`), where the last one is included to its end; or two instants. Days
         are days in São Paulo. None leaves one side open.
 
     Returns

@@ -32,7 +32,7 @@ _COLUMNS: Final = [
 
 
 def snapshots(root: str | Path) -> pd.DataFrame:
-    """List the snapshots under a folder, oldest first.
+    """List the snapshots under a folder, the earliest `taken_at` first.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def snapshots(root: str | Path) -> pd.DataFrame:
 
 
 def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
-    """Load a snapshot: the one published last, or the last one taken by some time.
+    """Load a snapshot: the one published last, or the last one taken up to a given time.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
         The folder of snapshots, or the folder of one snapshot.
     at
         An instant (a text without a time zone is UTC; a day means its end), or the name of a snapshot as `snapshots`
-        lists it. None is the one that was published last. A snapshot that `Snapshot.where` filtered before it was saved
+        lists it. If None, the one published last. A snapshot that was filtered by `Snapshot.where` before it was saved
         is loaded only by its name or its own folder.
 
     Returns
@@ -99,6 +99,11 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     ------
     SnapshotError
         If there is none, or it is damaged, or was written by a newer version.
+
+    Warns
+    -----
+    DamagedWarning
+        If a manifest under `root` is damaged; that snapshot is skipped.
 
     Examples
     --------
@@ -128,8 +133,8 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
     Returns
     -------
     Snapshot
-        Its tables are queries of the engine: a metric reads only its columns. Write expressions instead of functions,
-        which need the deals in memory.
+        Its tables are queries of the engine; a metric reads only the columns it needs. In `where` and `assign`, use
+        expressions: functions need the deals in memory.
 
     Raises
     ------
@@ -137,6 +142,11 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
         If there is no such engine, or it is not installed.
     SnapshotError
         If there is no snapshot, or it is damaged, or was written by a newer version.
+
+    Warns
+    -----
+    DamagedWarning
+        As for `load`.
 
     Examples
     --------

@@ -108,7 +108,8 @@ class Snapshot:
     def frame(self, name: str, columns: Sequence[str] | None = None) -> nw.LazyFrame[Any]:
         """Return a table as a narwhals lazy frame, the form that metrics use.
 
-        Keep a reference to the snapshot while you use it: older versions of DuckDB close their connection without one.
+        Keep a reference to the snapshot while you use the frame: older versions of DuckDB close their connection
+        without one.
 
         Parameters
         ----------
@@ -135,7 +136,7 @@ class Snapshot:
         return list(self._source.schema(name).names)
 
     def keyed(self, name: str, *columns: str, **named: str) -> nw.LazyFrame[Any]:
-        """Return columns of a table, some under new names, and `deal`, the key that joins it to the others."""
+        """Return columns of a table, some renamed, and `deal`, the key that joins it to the other tables."""
         self._source.require(name)
         return self._source.keyed(name, *columns, **named)
 
@@ -145,7 +146,7 @@ class Snapshot:
         quality: str | Sequence[str] | None = None,
         **columns: object,
     ) -> Snapshot:
-        """Keep some deals, and the rows of all tables that belong to them. It works on every source.
+        """Keep some deals, and the rows of all tables that belong to them.
 
         Parameters
         ----------
@@ -164,7 +165,7 @@ class Snapshot:
         Returns
         -------
         Snapshot
-            The deals that meet all conditions. The ledger keeps every row, so that completeness stays known; its
+            The deals that meet all conditions. The ledger keeps every row, so that completeness does not change;
             `in_scope` is false for the deals that were excluded. `filters` lists the conditions.
 
         Raises
@@ -245,15 +246,15 @@ class Snapshot:
         Parameters
         ----------
         root
-            The folder of snapshots, such as ``"data/snapshots"``; made if it does not exist.
+            The folder of snapshots, such as ``"data/snapshots"``; created if it does not exist.
         personal
-            How personal data is treated; it cannot be undone. ``"hash"``: customers' names, contacts and ids become
-            pseudonyms, made with a secret that is stored outside the data; free text such as titles and notes is
-            dropped. ``"hash-all"``: staff become pseudonyms, too. ``"drop"``: all personal columns are emptied.
+            How personal data is treated; this cannot be undone. ``"hash"``: customers' names, contacts and ids become
+            pseudonyms, created with a secret that is stored outside the data; free text such as titles and notes is
+            emptied. ``"hash-all"``: staff become pseudonyms, too. ``"drop"``: all personal columns are emptied.
         columns
             Treatments of single text columns, such as ``{"deals.title": "keep"}``.
         allow_incomplete
-            Publish although more than 5 % of the deals requested are missing for a reason other than 404.
+            Publish even if more than 5 % of the deals requested are missing for a reason other than 404.
 
         Returns
         -------
@@ -275,7 +276,7 @@ class Snapshot:
         return publish(self, root, personal, columns, deals=schema, allow_incomplete=allow_incomplete)
 
     def as_pandas(self, name: str) -> pd.DataFrame:
-        """Return the pandas frame that every copy of a table is made from; it must not be changed."""
+        """Return the shared pandas frame of a table, without a copy; do not change it."""
         self._source.require(name)
         if name not in self._frames:
             self._frames[name] = pandas_frame(self._source.table(name))
