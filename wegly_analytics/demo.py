@@ -1,4 +1,4 @@
-"""The whole job on a simulated company: HTTP, tables, snapshot, metrics, charts, and a short report of it."""
+"""All steps on a simulated company: fetch over HTTP, snapshot, metrics, charts, and a short report."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(root: Path, charts: Path, *, now: Callable[[], datetime], lang: str, pro
     charts
         The folder of the charts.
     now
-        Returns the current time; the simulated company is asked for its deals at that time.
+        Returns the current time; the simulated company responds with its deals at that time.
     lang
         Language of the charts, ``"en"`` or ``"pt"``.
     progress

@@ -1,5 +1,5 @@
-"""The `wegly` command: one file per family of commands. Each is thin; the work is done elsewhere.
+"""The `wegly` command: one file per family of commands. They contain only what a command line needs.
 
-Nothing heavy is imported before a command needs it, so that `wegly --help` and shell completion start at once: names of
-`wegly_analytics` itself are loaded at their first use, and all others are imported inside the commands.
+Slow imports are deferred, so that `wegly --help` and shell completion start fast: names of `wegly_analytics` itself are
+loaded at their first use, and all others are imported inside the commands.
 """

@@ -1,4 +1,4 @@
-"""Checks of what was typed, before any work: each raises with a sentence that says what to write instead."""
+"""Checks of arguments and options, before any work: each raises an error that names a valid value."""
 
 from __future__ import annotations
 

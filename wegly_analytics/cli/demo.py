@@ -1,4 +1,4 @@
-"""The command that shows everything on a simulated company."""
+"""The command that runs all steps on a simulated company."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command tells the shell that called it."""
+"""The exit codes of the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing what a command has made, and the summary of it."""
+"""Publishing the snapshot of a command, and its summary."""
 
 from __future__ import annotations
 

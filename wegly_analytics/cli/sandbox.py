@@ -1,4 +1,4 @@
-"""The command that runs a local server in Wegly's place."""
+"""The command that runs a local server instead of Wegly."""
 
 from __future__ import annotations
 

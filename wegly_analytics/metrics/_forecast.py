@@ -1,4 +1,4 @@
-"""The money that open deals are expected to bring in."""
+"""The value that open deals are expected to win."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far deals get in a pipeline, and how often they are won from there."""
+"""How many deals reach each stage of a pipeline."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a deal is: the declared tables, their columns, enums and ids."""
+"""The data model: the declared tables, their columns, enums and ids."""

@@ -1,4 +1,4 @@
-"""Ids of deals: a UUID or a positive whole number, and the texts in which people write them."""
+"""Ids of deals: a UUID or a positive whole number, and the texts that are accepted for them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a table is: columns that know their path in a response.
+"""Tables and columns: each column is declared with its path in a response.
 
 A `Column` is declared with its absolute path in the API's response, such as
-``participants[].person.contacts[].value``. Everything else is derived from those declarations: the schema for the JSON
+``participants[].person.contacts[].value``. Everything else is derived from these declarations: the schema for the JSON
 reader and the tree that responses are compared with (`tree`), the Arrow and Parquet schema (`Table.schema`), what each
 privacy mode does with a column (`Personal`), and the data dictionary (`dictionary`).
 """

@@ -3,12 +3,12 @@
 The responses of a batch are joined into newline-delimited JSON and read at once by `pyarrow.json`, with the schema
 derived from the declarations. The lists inside are flattened with Arrow kernels. No Python object is created per deal.
 
-Two precautions make this safe. The first field of each line is the number of the response in the batch, so a response
-with two objects, or half of one, is never mistaken for its neighbour. And a response without braces never reaches the
-reader, which ends the process with a segmentation fault when its first value is ``null``.
+The first field of each line is the number of the response in the batch, so a response with two objects, or half of one,
+is never confused with the next one. A response without braces is not given to the reader, because the reader ends the
+process with a segmentation fault if the first value is ``null``.
 
-A batch that the reader refuses is halved until the cause is a single response. That one is given to `repair`, which
-repairs it or reports what is wrong.
+A batch that cannot be read is halved until the invalid response is alone. `repair` then repairs it or reports what is
+wrong.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Repair of a single response, or the exact place where it is wrong.
+"""Repair of a single response, or an error with the exact path.
 
-The bulk reader is fast, but it only accepts or refuses. `repair` compares one response with the declared tree. It
-repairs what loses no information (``"12"`` in place of 12, ``12.0``, an empty text in place of a date) and otherwise
-raises an error with path, expected and found.
+The bulk reader is fast, but reports no paths. `repair` compares one response with the declared tree. It repairs what
+can be repaired without loss (``"12"`` in place of 12, ``12.0``, an empty text in place of a date) and otherwise raises
+an error with path, expected and found.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The charts: each plot draws the table that the metric of the same name returns.
 
 ``plot(table, *, ax=None, lang="en", currency="BRL", footnote=True, **kwargs)`` draws a table and returns the Axes. It
-never changes the table and never shows the figure. Without `ax` it makes its own figure, as tall as the rows need.
+never changes the table and never shows the figure. Without `ax` it creates a figure, as tall as the rows need.
 Keywords are passed to matplotlib for the main marks, as in ``plots.win_rate(table, color="black")``. `set_style` and
 `style` set the style of this package, `alt_text` describes a chart in words, `save` writes it to a file.
 """

@@ -35,7 +35,7 @@ def coverage(
     table
         The table that `metrics.coverage` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency

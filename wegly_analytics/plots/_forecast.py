@@ -1,4 +1,4 @@
-"""The money that open deals are expected to bring."""
+"""The value that open deals are expected to win."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def forecast(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw the money that open deals are expected to bring, with its interval.
+    """Draw the value that open deals are expected to win, with its interval.
 
     Parameters
     ----------
     table
         The table that `metrics.forecast` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
@@ -44,7 +44,7 @@ def forecast(
     Returns
     -------
     matplotlib.axes.Axes
-        One row per group: a dot at the expected money, a line from `low` to `high`, and beside it these figures and the
+        One row per group: a dot at the expected value, a line from `low` to `high`, and beside it these figures and the
         number of open deals. Fewer than ten deals are hollow.
 
     Raises

@@ -1,4 +1,4 @@
-"""How far deals get in the pipeline."""
+"""How many deals reach each stage of the pipeline."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def funnel(
     table
         The table that `metrics.funnel` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency

@@ -42,7 +42,7 @@ def loss_reasons(
     table
         The table that `metrics.loss_reasons` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency

@@ -28,14 +28,14 @@ def pipeline_value(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw the value of the open deals in each stage, and the part of it that history lets expect.
+    """Draw the value of the open deals in each stage, and the value weighted by past win rates.
 
     Parameters
     ----------
     table
         The table that `metrics.pipeline_value` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
@@ -48,7 +48,7 @@ def pipeline_value(
     Returns
     -------
     matplotlib.axes.Axes
-        For each stage a pale bar of the value with a full one of the weighted value in it, and both in words with the
+        For each stage a pale bar of the value with a full one of the weighted value in it, and both as text with the
         number of deals. The weighted value is hollow where the win rate rests on fewer than ten closed deals. Stages
         without open deals are not shown where there are groups.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _STATES: Final = {"approved": WON, "rejected": LOST, "expired": GROUPS[1], "withdrawn": QUIET, "pending": OPEN}
 _ROOM: Final = 0.06
-"""The smallest share of a bar that has room for a percentage."""
+"""The smallest share of a bar that is labelled with its percentage."""
 
 
 def proposals(
@@ -37,7 +37,7 @@ def proposals(
     table
         The table that `metrics.proposals` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency

@@ -1,4 +1,4 @@
-"""A chart as a file, without a change to open figures."""
+"""Save a chart as a file; open figures do not change."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def save(
     plot
         The plot, such as ``plots.win_rate``.
     table
-        What the metric of the same name returns.
+        The table that the metric of the same name returns.
     path
-        The file; its ending says the format, such as ``.png``, ``.svg`` or ``.pdf``.
+        The file; its suffix is the format, such as ``.png``, ``.svg`` or ``.pdf``.
     lang
         ``"en"`` or ``"pt"``.
     theme
@@ -49,7 +49,7 @@ def save(
     size
         Width and height in inches; 10 inches wide and as tall as the rows need, if not given.
     **options
-        What else the plot takes, such as ``kind="heat"``, ``currency="USD"`` or ``footnote=False``.
+        Further arguments of the plot, such as ``kind="heat"``, ``currency="USD"`` or ``footnote=False``.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def save(
     Raises
     ------
     SettingError
-        If the plot, the file or the size cannot be used, or the plot refuses the table.
+        If the plot, the file or the size cannot be used, or the table is not valid for the plot.
     """
     if not callable(plot):
         raise SettingError(f"plots.save takes the plot itself, not {plot!r}: plots.save(plots.win_rate, table, path)")

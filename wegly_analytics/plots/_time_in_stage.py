@@ -36,7 +36,7 @@ def time_in_stage(
     table
         The table that `metrics.time_in_stage` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency

@@ -44,7 +44,7 @@ def time_to_close(
     table
         The table that `metrics.time_to_close` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
@@ -58,8 +58,8 @@ def time_to_close(
     -------
     matplotlib.axes.Axes
         Steps for won and lost with their intervals as bands, dotted where fewer than ten deals are at risk; below the
-        days, the number at risk. A table with groups is drawn as the won curves of the six largest ones;
-        `alt_text` names the others.
+        days, the number at risk. For a table with groups, only the curves of won deals are drawn, of the six largest
+        groups; `alt_text` names the others.
 
     Raises
     ------

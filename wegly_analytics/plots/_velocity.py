@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wegly_analytics.plots.chart import Chart
 
 _MOST_WITH_LEVERS: Final = 12
-"""The number of rows up to which there is room for the levers."""
+"""The number of rows up to which the levers are shown."""
 
 _LINES: Final = frozenset({"alpha", "linestyle", "linewidth", "zorder"})
 """Keywords that lines have in common with bars."""
@@ -34,14 +34,14 @@ def velocity(
     footnote: bool = True,
     **kwargs: Any,
 ) -> Axes:
-    """Draw the money that the pipeline makes per day, with its four levers.
+    """Draw the money that the pipeline brings in per day, with its four levers.
 
     Parameters
     ----------
     table
         The table that `metrics.velocity` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency
@@ -55,7 +55,7 @@ def velocity(
     -------
     matplotlib.axes.Axes
         With periods a line (one for each group), a gap where a lever is missing, the unfinished period hollow, and the
-        levers of the last finished period in words; without periods a bar for each group, labelled with its levers.
+        levers of the last finished period as text; without periods a bar for each group, labelled with its levers.
 
     Raises
     ------

@@ -48,7 +48,7 @@ def velocity_bridge(
     table
         The table that `metrics.velocity_bridge` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wegly_analytics.plots.chart import Chart
 
 _NUMBERED = 40
-"""The number of periods up to which there is room for a number at each bar."""
+"""The number of periods up to which each bar is labelled with its number."""
 
 
 def win_loss(
@@ -39,7 +39,7 @@ def win_loss(
     table
         The table that `metrics.win_loss` returns; it may be merged, concatenated or read back from a file.
     ax
-        The axes to draw in; without it, the plot makes its own figure.
+        The axes to draw in; if None, the plot creates a figure.
     lang
         ``"en"`` or ``"pt"``.
     currency

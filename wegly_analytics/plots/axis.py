@@ -69,7 +69,7 @@ def rows(chart: Chart, labels: Sequence[str], lines: int = 1) -> float:
 
 
 def periods(chart: Chart, starts: pd.Series[Any]) -> float:
-    """Name as many periods on the x axis as there is room for, and return the font size."""
+    """Name as many periods on the x axis as fit, and return the font size."""
     ax = chart.ax
     width = ax.get_window_extent().width * 72 / chart.figure.dpi * 10 / chart.base
     step = max(1, -(-len(starts) // max(int(min(width / 26, 12)), 3)))
@@ -108,6 +108,6 @@ def legend(chart: Chart, handles: Sequence[Artist | Container], labels: Sequence
 
 
 def reach(values: pd.Series[Any] | float, room: float) -> float:
-    """Give the end of an axis that begins at 0 and has room for the values and the labels beside them."""
+    """Return the end of an axis that begins at 0 and has space for the values and the labels beside them."""
     most = float(np.nanmax(values))
     return most * room if most > 0 else 1.0

@@ -30,13 +30,13 @@ SMALL: Final = 10
 """Samples of fewer deals are drawn hollow."""
 
 WIDTH: Final = 8.0
-"""The width in inches of a figure that a plot makes, if matplotlib's default was not changed."""
+"""The width in inches of a figure that a plot creates, if matplotlib's default was not changed."""
 
 _NARROW: Final = 320.0
 """The width of a panel, in points, below which it has a smaller font."""
 
 _GROWING: Final[WeakSet[Figure]] = WeakSet()
-"""Figures that a plot has made, and may make taller."""
+"""Figures that a plot has created, and may make taller."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Chart:
         return texts.percent(share, self.lang)
 
     def money(self, value: float) -> str:
-        """Format money with three digits; the API does not tell its currency."""
+        """Format money with three digits; the API does not state the currency."""
         return texts.short_money(float(value), self.lang, self.currency)
 
     def count(self, n: float) -> str:
@@ -179,7 +179,7 @@ class Chart:
         (self.ax.xaxis if axis == "x" else self.ax.yaxis).set_major_formatter(FuncFormatter(write))
 
     def unfinished(self, table: pd.DataFrame | None = None) -> np.ndarray:
-        """Tell which periods were not over when the snapshot was taken."""
+        """Return which periods were not over when the snapshot was taken."""
         table = self.table if table is None else table
         if "unfinished" in table.columns:
             return table["unfinished"].to_numpy(dtype=bool)
@@ -242,7 +242,7 @@ def own_axes(size: tuple[float, float] | None = None, figure: Figure | None = No
 
 
 def grows(figure: Figure) -> bool:
-    """Tell whether a plot may make a figure taller."""
+    """Whether a plot may make a figure taller."""
     return figure in _GROWING
 
 

@@ -25,7 +25,7 @@ _MOST_COLUMNS: Final = 10
 """The number of columns; further groups share the last one."""
 
 _MOST_NUMBERS: Final = (13, 16)
-"""The numbers of columns and rows up to which there is room for numbers in the cells."""
+"""The numbers of columns and rows up to which cells show numbers."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Grid:
 
     @property
     def has_room(self) -> bool:
-        """Whether there is room for numbers in the cells."""
+        """Whether the cells show numbers."""
         lines, columns = len(self.deals), len(self.whole[0])
         return columns <= _MOST_NUMBERS[0] and lines <= _MOST_NUMBERS[1]
 

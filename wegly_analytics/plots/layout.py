@@ -1,4 +1,4 @@
-"""The last step of every chart: title, footnote and description, and room for all texts."""
+"""The last step of every chart: title, footnote and description, and space for all texts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def finish(chart: Chart, title: str, reading: str = "", subtitle: str = "") -> A
     sentences = chart.sentences()
     description = " ".join(part for part in (f"{title}.", reading, *(f"{line}." for line in sentences)) if part)
     _write_footnote(chart, sentences, description)
-    for _ in range(2):  # smaller texts leave more room for the axes, which moves the rest
+    for _ in range(2):  # smaller texts leave more space for the axes, which moves the rest
         lay_out(figure)
         for each in figure.axes:  # one panel of a grid moves the others
             if _found_footnote(each) is not None:
@@ -135,7 +135,7 @@ def _found_footnote(ax: Axes) -> Annotation | None:
 def _write_footnote(chart: Chart, sentences: list[str], description: str) -> None:
     """Write the footnote below everything, as wide as the panel.
 
-    A blank text as tall as the footnote reserves its room in the layout, and stores the description. The footnote
+    A blank text as tall as the footnote reserves its space in the layout, and stores the description. The footnote
     itself belongs to the figure: in the axes, the layout would narrow them to its width.
     """
     ax, width = chart.ax, panel(chart.ax)[1]
@@ -160,7 +160,7 @@ def _write_footnote(chart: Chart, sentences: list[str], description: str) -> Non
 
 
 def _fit(ax: Axes) -> None:
-    """Make room within the axes for the texts beside marks, and shrink names of rows that would overlap."""
+    """Make space within the axes for the texts beside marks, and shrink names of rows that would overlap."""
     figure = root_figure(ax)
     box, (low, high) = ax.get_window_extent(), ax.get_xlim()
     for text in ax.texts:

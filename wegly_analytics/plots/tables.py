@@ -1,8 +1,8 @@
-"""The tables that plots take: which columns each metric has, and which columns are therefore groups.
+"""The tables that plots accept: the columns of each metric; all other columns are groups.
 
 A table may come straight from a metric, or be merged, concatenated or read back from a file. So nothing here relies on
-``attrs``: a column that is not declared as the metric's own is a group, and a table that cannot be read that way is
-refused with the reason.
+``attrs``: a column that is not declared as the metric's own is a group. A table that cannot be interpreted in this way
+raises an error with the reason.
 """
 
 from __future__ import annotations

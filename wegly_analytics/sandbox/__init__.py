@@ -1,7 +1,7 @@
 """A simulated company with known true rates, and a local server that responds like Wegly.
 
 Nothing here needs a token or a network. The responses of a `Company` depend on its seed and on the time; its `Truth`
-declares the rates it was made with, so a metric can be compared with them. A `Server` gives the responses over HTTP on
+declares the rates of the simulation, so a metric can be compared with them. A `Server` sends the responses over HTTP on
 this machine, with the faults that `faults` declares. `Saved` serves deals from a file instead.
 """
 
@@ -21,6 +21,6 @@ TAKEN_AT: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)
 """When the sample snapshot is taken."""
 
 TOKEN: Final = "sandbox"  # noqa: S105 - opens nothing but the sandbox
-"""The token that a server accepts unless told otherwise."""
+"""The token that a server accepts by default."""
 
 __all__ = ["TAKEN_AT", "TOKEN", "TRUTH", "Company", "Saved", "Server", "Truth", "faults"]

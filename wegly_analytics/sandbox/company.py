@@ -1,4 +1,4 @@
-"""A simulated company: deals arrive month after month, and a time says how much has happened."""
+"""A simulated company: new deals every month; a time determines how much of their history is visible."""
 
 from __future__ import annotations
 

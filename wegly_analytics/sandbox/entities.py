@@ -1,4 +1,4 @@
-"""What a simulated company is made of, as plain data."""
+"""The parts of a simulated company, as dataclasses."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Absence:
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How often unusual things happen to deals: shares of deals unless said otherwise."""
+    """How often unusual things happen to deals: shares of deals unless stated otherwise."""
 
     gaps: float = 0.03
     """Codes whose response is a 404."""

@@ -1,6 +1,6 @@
 """Kinds of faults: what a server may send in place of the correct response.
 
-A fault is called with the `ResponseWriter` of a request and the correct body, and writes what it wants.
+A fault is called with the `ResponseWriter` of a request and the correct body, and writes its own response.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The faults of the sandbox's server by name, and the choice of the deals that meet them.
+"""The faults of the sandbox's server by name, and the choice of the deals that they affect.
 
-Only deals that exist meet a fault: a gap in the codes stays a 404. `FAULTS` names all faults; `parse` reads a choice of
-them from text.
+Faults affect only deals that exist: a gap in the codes stays a 404. `FAULTS` names all faults; `parse` reads them
+from text.
 
 Examples
 --------

@@ -96,7 +96,7 @@ class Lifecycle:
         return WON if self.won else LOST
 
     def last_closed(self, status: int, at: int) -> int | None:
-        """Tell when it was last closed with a status, even if it was reopened since."""
+        """Return when it was last closed with a status, even if it was reopened since."""
         if self.closed <= at and self.status(at) == status:
             return self.closed
         early = self.early_close

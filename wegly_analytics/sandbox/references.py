@@ -22,7 +22,7 @@ class References:
     Parameters
     ----------
     truth
-        What the company is made of.
+        The declaration of the company.
     seed
         The company's seed.
     """

@@ -36,7 +36,7 @@ class ResponseBuilder:
     Parameters
     ----------
     truth
-        What the company is made of.
+        The declaration of the company.
     seed
         The company's seed, from which all ids follow.
     """
@@ -65,7 +65,7 @@ class ResponseBuilder:
         dict
             The response, as JSON values.
         """
-        # The draws come in the same order whatever the instant, so what a response says of the past never changes.
+        # The draws have the same order at every instant, so the past in a response never changes.
         draw = rng(self._seed, lifecycle.code, use=1)
         activity = Activity(draw, lifecycle, at)
         description = self._describe(draw)

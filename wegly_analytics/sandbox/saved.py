@@ -112,7 +112,7 @@ class Saved:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """Read whole lines, decompressed if the name says so."""
+    """Read whole lines, decompressed if the suffix is that of a compressed file."""
     compression = _COMPRESSION.get(path.suffix)
     try:
         with pa.input_stream(str(path), compression=compression) as stream:

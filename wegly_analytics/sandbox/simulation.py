@@ -1,6 +1,6 @@
 """Simulates the lifecycle of a deal once, from the company's seed and the deal's code.
 
-The draws come in one fixed order: another order would give another company.
+The draws have a fixed order: another order would give another company.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Working hours in São Paulo, as a clock that runs in working hours only.
+"""A clock that runs only during working hours in São Paulo.
 
 Continuous time has weeks of seven equal days. `to_working` maps a week to five working days, and `to_continuous` is the
 inverse. Whole weeks stay whole weeks, and other durations keep their length on average; so a median of whole weeks

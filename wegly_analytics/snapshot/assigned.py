@@ -33,7 +33,7 @@ def assigned(source: Source, columns: Mapping[str, Any]) -> Source:
     Raises
     ------
     SettingError
-        If a column cannot be made or kept.
+        If a column cannot be computed or stored.
     MissingColumnError
         If an expression names a column that deals do not have.
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 DEAL: Final = "deal"
-"""The column that tells deals apart in a keyed frame."""
+"""The column that identifies deals in a keyed frame."""
 
 
 def keyed(

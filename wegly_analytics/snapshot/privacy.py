@@ -1,7 +1,7 @@
 """Personal data in published snapshots: replaced by pseudonyms, dropped, or kept.
 
 A pseudonym is a keyed hash (HMAC-SHA256). Equal values get equal pseudonyms, so people can be counted and joined, but
-without the secret nobody can find out who they are, not even by trying every telephone number. The secret is stored
+without the secret the person cannot be found, not even by trying every telephone number. The secret is stored
 outside the data. Which columns are personal, and what each mode does with them, is declared in
 `wegly_analytics.model.tables`.
 """

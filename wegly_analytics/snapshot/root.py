@@ -87,7 +87,7 @@ def folders(root: Path, *, with_manifest: bool = True) -> list[Path]:
     root
         The folder of snapshots, or the folder of one snapshot.
     with_manifest
-        Leave out a folder without a manifest: it does not exist for readers.
+        Skip folders without a manifest.
     """
     if root.name.startswith(PREFIX) or (root / MANIFEST).exists():
         return [root]

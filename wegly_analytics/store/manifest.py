@@ -1,4 +1,4 @@
-"""What a published folder states about itself: `_manifest.json`, as one validated type."""
+"""The manifest of a published folder: `_manifest.json`, as one validated type."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class PublishedTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a published folder states about itself; every value is checked when it is made.
+    """The manifest of a published folder; every value is validated when it is created.
 
     Parameters
     ----------

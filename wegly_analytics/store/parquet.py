@@ -29,7 +29,7 @@ def write(
     Parameters
     ----------
     root
-        The folder of snapshots; made if it does not exist.
+        The folder of snapshots; created if it does not exist.
     tables
         What to write, one folder for each table.
     describe

@@ -1,8 +1,8 @@
-"""A folder written whole or not at all: staged beside the root, made durable, published by one rename.
+"""A folder written completely or not at all: staged beside the root, synced to disk, published by one rename.
 
 The staging folder is a sibling of the root: on the same file system, so that it can be renamed, and outside the root,
-because some tools read hidden folders too. Nobody who reads the root ever sees half a snapshot. A process that dies
-leaves only its staging folder, which a later publication sweeps away.
+because some tools read hidden folders too. Readers of the root never see an incomplete snapshot. A process that is
+killed leaves only its staging folder, which a later publication removes.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ def writable_root(root: object) -> Path:
 
 @contextmanager
 def staged(root: str | Path) -> Iterator[Staging]:
-    """Make a staging folder beside `root`, and remove it if it was not published.
+    """Create a staging folder beside `root`, and remove it if it was not published.
 
     Parameters
     ----------
     root
-        The folder of snapshots; made if it does not exist.
+        The folder of snapshots; created if it does not exist.
 
     Raises
     ------

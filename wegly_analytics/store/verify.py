@@ -1,4 +1,4 @@
-"""What is wrong with a published folder: every file compared with the manifest, byte by byte."""
+"""Problems of a published folder: every file is compared with the manifest, byte by byte."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Kind = Literal["no manifest", "damaged manifest", "missing", "unreadable", "chan
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a published folder.
+    """One problem of a published folder.
 
     Parameters
     ----------
