@@ -156,7 +156,7 @@ def test_an_archive_is_read_described_and_erased(wegly, serve, tmp_path):
     assert "responses  12 for 12 ids in 1 files" in out
     code, out, _ = wegly("archive", "raw", "--erase-older-than", "0m")
     assert (code, out.startswith("erased     12 responses from before ")) == (0, True)
-    assert wegly("archive", "raw") == (2, "", "Error: raw is not an archive: `wegly fetch --archive raw` makes one\n")
+    assert wegly("archive", "raw") == (2, "", "Error: raw is not an archive: `wegly fetch --archive raw` creates one\n")
 
 
 def test_a_damaged_file_of_an_archive_is_named(wegly, serve, tmp_path):

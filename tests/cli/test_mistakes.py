@@ -48,7 +48,7 @@ MISTAKES = {
     "a refresh of nothing": (["refresh"], 1, "data/snapshots does not exist"),
     "nothing to read": (["read", "none.json"], 2, "none.json cannot be read: No such file or directory"),
     "a snapshot of no folder": (["verify", "--at", "yesterday"], 1, "data/snapshots does not exist"),
-    "no archive": (["archive", "raw"], 2, "raw is not an archive: `wegly fetch --archive raw` makes one"),
+    "no archive": (["archive", "raw"], 2, "raw is not an archive: `wegly fetch --archive raw` creates one"),
     "an age to erase": (["archive", "raw", "--erase-older-than", "90"], 2, "'90' is not a length of time"),
     "an unknown fault": (["sandbox", "--fault", "sleepy"], 2, "'sleepy'"),
     "nothing to serve": (["sandbox", "--from", "none.ndjson"], 2, "--from: none.ndjson is not a file"),

@@ -131,7 +131,7 @@ def test_a_damaged_archive_is_reported_and_what_it_lacks_is_requested(serve, tmp
 
 
 def test_a_folder_without_archive_is_named(tmp_path):
-    with pytest.raises(SettingError, match="does not hold an archive: fetch"):
+    with pytest.raises(SettingError, match="is not an archive: fetch"):
         read(tmp_path)
 
 

@@ -113,7 +113,7 @@ MISTAKES = {
     "a file without ending": (
         lambda: plots.save(plots.win_rate, rates(), "x"),
         SettingError,
-        "the ending says the format",
+        "the suffix is the format",
     ),
     "a folder that does not exist": (
         lambda: plots.save(plots.win_rate, rates(), "/nowhere/x.png"),

@@ -25,7 +25,7 @@ def archive(
 
     kept = Archive(folder)
     if not kept.segments():
-        raise SettingError(f"{folder} is not an archive: `wegly fetch --archive {folder}` makes one")
+        raise SettingError(f"{folder} is not an archive: `wegly fetch --archive {folder}` creates one")
     if erase_older_than is not None:
         before = datetime.now(UTC) - duration("erase_older_than", erase_older_than)
         typer.echo(f"erased     {kept.erase(before):,} responses from before {before:%Y-%m-%d %H:%M} UTC")

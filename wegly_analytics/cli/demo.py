@@ -21,7 +21,7 @@ def demo(
     lang: options.Lang = "en",
     quiet: options.Quiet = False,
 ) -> None:
-    """Do the whole job on a simulated company.
+    """Run all steps on a simulated company.
 
     It fetches deals from a local server, publishes a snapshot and draws charts, without a token; nothing leaves this
     machine.

@@ -102,7 +102,7 @@ def refresh(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Publish the newest snapshot brought up to date.
+    """Update the last published snapshot and publish the result.
 
     Only deals that may have changed are requested, and codes beyond the highest known; the others are carried over.
     """

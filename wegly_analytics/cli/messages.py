@@ -49,8 +49,8 @@ def with_options(message: str) -> str:
     'pass --origin https://…, or --column with its name'
     >>> with_options("wa.snapshots lists them; name a folder, such as save('data/snapshots')")
     'wegly snapshots lists them; name a folder, such as data/snapshots'
-    >>> with_options("fetch(archive='raw') makes one")
-    'wegly fetch --archive raw makes one'
+    >>> with_options("fetch(archive='raw') creates one")
+    'wegly fetch --archive raw creates one'
     """
     for function, words in _FUNCTIONS.items():
         message = function.sub(words, message)

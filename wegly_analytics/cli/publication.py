@@ -77,7 +77,7 @@ class Publication:
         if is_refused:
             typer.echo(
                 "Error: nothing was published, because more than 5 % of the deals are missing; "
-                "run the command again when the cause is mended, or accept the gaps with --allow-incomplete",
+                "run the command again when the cause is fixed, or accept the gaps with --allow-incomplete",
                 err=True,
             )
         if snap.completeness.missing or (changes and changes.failed):

@@ -35,7 +35,7 @@ def sandbox(
 ) -> None:
     """Run a local server that responds like Wegly.
 
-    It serves a simulated company, for trying things out.
+    It serves a simulated company, for tests.
     """
     from wegly_analytics.sandbox import Company, Saved, Server, faults
 

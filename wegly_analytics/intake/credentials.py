@@ -35,7 +35,7 @@ class Credentials:
     def __init__(self, token: str) -> None:
         token = token.strip()
         if not token:
-            raise AuthError("no token: set WEGLY_TOKEN, or pass Client(token=...); tokens are made in Wegly's settings")
+            raise AuthError("no token: set WEGLY_TOKEN, or pass Client(token=...); create one in Wegly's settings")
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise AuthError("the token holds spaces, line breaks or accents: copy it again from Wegly's settings")
         self._token = token

@@ -99,7 +99,7 @@ def _archived(archives: list[Archive]) -> Iterator[Response]:
     for n, archive in enumerate(archives):
         if not archive.segments():
             folder = str(archive.folder)
-            raise SettingError(f"{folder} does not hold an archive: fetch(archive={folder!r}) makes one")
+            raise SettingError(f"{folder} is not an archive: fetch(archive={folder!r}) creates one")
         for is_final, found in (
             (False, archive.newest(lambda _: True)),
             (True, archive.newest(lambda record: record.is_final)),

@@ -105,7 +105,7 @@ DEALS: Final = Table(
         ),
         _text("organization_id", "organization.id", "The customer's organization.", CUSTOMER),
         _text("organization", "organization.name", "The organization's name.", CUSTOMER),
-        _text("lead_id", "lead.id", "The lead it grew from.", CUSTOMER),
+        _text("lead_id", "lead.id", "The lead it was created from.", CUSTOMER),
         _text("lead", "lead.title", "The lead's title.", CUSTOMER),
         _text("created_by_id", "created_by.id", "Who created it.", STAFF),
         _text("created_by", "created_by.name", "The creator's name.", STAFF),
@@ -397,10 +397,10 @@ def data_dictionary() -> str:
         "# Data dictionary\n\n"
         "Generated from `wegly_analytics/model/tables.py` by `make dictionary`; do not edit by hand.\n\n"
         "`data/` is the default folder for raw responses and snapshots. Git ignores everything else in it.\n"
-        "A snapshot is a folder of Parquet files, one folder per table, and every row carries `deal_id`. Instants are\n"
-        "UTC. Text columns whose name ends in `_id` are the API's own ids.\n\n"
+        "A snapshot is a folder of Parquet files, one folder per table. Every table has the column `deal_id`.\n"
+        "Instants are in UTC. Text columns whose name ends in `_id` are the API's own ids.\n\n"
         "## Personal data\n\n"
-        "The column *personal* below says whose data a column may hold, and what each mode of\n"
+        "The column *personal* below shows whose data a column may contain, and what each mode of\n"
         "`snap.save(personal=...)` does with it: *hash* replaces each value by a pseudonym (equal values get equal\n"
         'pseudonyms), *drop* removes the values, *keep* leaves them. `personal="keep"` keeps every column. A saved\n'
         "snapshot is pseudonymised, not anonymous: it remains personal data under the LGPD.\n\n"

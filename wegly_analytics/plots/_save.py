@@ -68,7 +68,7 @@ def save(
     path = Path(path)
     formats = FigureCanvasAgg.get_supported_filetypes()
     if path.suffix[1:].lower() not in formats:
-        raise SettingError(f"{path}: the ending says the format; there are {', '.join(sorted(formats))}")
+        raise SettingError(f"{path}: the suffix is the format; choose one of {', '.join(sorted(formats))}")
     if not path.parent.is_dir():
         raise SettingError(f"{path}: there is no folder {path.parent.absolute()}; create it first")
     given: Any = size
@@ -76,7 +76,7 @@ def save(
     if size is not None and not (pair and all(0 < n < 100 for n in size)):
         raise SettingError(f"size={size!r}: pass width and height in inches, such as (10, 5.6)")
     if "ax" in options:
-        raise SettingError("plots.save makes a figure of its own: it has no ax=; save yours with ax.figure.savefig")
+        raise SettingError("plots.save creates its own figure and takes no ax=; save yours with ax.figure.savefig")
     with style(theme):
         figure = Figure(figsize=size or _SIZE, dpi=_DPI)
         FigureCanvasAgg(figure)

@@ -75,7 +75,7 @@ def checked_root(root: object, function: str) -> Path:
         hint = "wa.read(...) reads saved responses" if function in ("load", "scan") else example
         raise SnapshotError(f"{path} is a file, not a folder of snapshots; {hint}")
     if not path.is_dir():
-        raise SnapshotError(f"{path} does not exist: Snapshot.save or `wegly fetch` makes a folder of snapshots")
+        raise SnapshotError(f"{path} does not exist: Snapshot.save or `wegly fetch` creates a folder of snapshots")
     return path
 
 
