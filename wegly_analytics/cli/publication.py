@@ -103,7 +103,7 @@ def _as_text(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> s
 
 
 def _failures(snap: wa.Snapshot, address: str | None) -> Iterator[str]:
-    """Give a sentence for each kind of failure, the most frequent first, with an example."""
+    """Return a sentence for each kind of failure, the most frequent first, with an example."""
     columns = ["requested", "outcome", "http_status", "message", "missed_at"]
     kinds: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
     for row in snap.tables["ledger"].select(columns).to_pylist():

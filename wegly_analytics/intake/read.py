@@ -94,7 +94,7 @@ def _files(paths: object) -> list[Path]:
 
 
 def _archived(archives: list[Archive]) -> Iterator[Response]:
-    """Give for each id the newest final record of all archives; where there is none, the newest."""
+    """Return for each id the newest final record of all archives; where there is none, the newest."""
     newest: dict[str, tuple[bool, datetime, int, Found]] = {}
     for n, archive in enumerate(archives):
         if not archive.segments():

@@ -33,7 +33,7 @@ _STALE: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Run:
-    """What `fetch` and `refresh` are given, checked. Made by `Run.of`.
+    """The checked arguments of `fetch` and `refresh`. Created by `Run.of`.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Run:
 
     @classmethod
     def of(cls, *, client: object, archive: object, workers: object, progress: object, max_failures: object) -> Run:
-        """Check the arguments, and make a client if none is given.
+        """Check the arguments, and create a client if none is given.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class Run:
 
 
 def response_of(record: Record) -> Response:
-    """Turn an archived record into the response that a snapshot is built of."""
+    """Turn an archived record into a response for a snapshot."""
     has_body = record.status == 200 and record.body is not None
     return Response(
         record.requested,

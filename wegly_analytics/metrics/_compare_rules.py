@@ -106,7 +106,7 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
 
 
 def _timed(snap: Snapshot, deals: nw.LazyFrame[Any], lasted: nw.Expr) -> nw.LazyFrame[Any]:
-    """Give each deal its days under every definition, their squares, and whether they are known."""
+    """Compute the days of each deal under every definition, their squares, and whether they are known."""
     spent = snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") >= 0)
     spent = matching(spent, snap.keyed("pipeline_stages", "stage_id"), on=["deal", "stage_id"])
     spent = spent.group_by("deal").agg(stage_seconds=nw.col("seconds").sum())

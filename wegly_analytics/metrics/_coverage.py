@@ -165,7 +165,7 @@ def _recently_closed(cohort: Cohort) -> pd.DataFrame:
 
 
 def _rows(cohort: Cohort, target: float | Mapping[Any, float], periods: int) -> pd.DataFrame:
-    """Give every group every period, by number."""
+    """Add a row for every group and period, by number."""
     numbers = pd.DataFrame({"period": range(periods)})
     if not cohort.groups:
         return numbers
@@ -174,7 +174,7 @@ def _rows(cohort: Cohort, target: float | Mapping[Any, float], periods: int) -> 
 
 
 def _starts(every: Every, now: pd.Timestamp, periods: int) -> pd.DatetimeIndex:
-    """Give the first day of each period, and of the one after the last."""
+    """Return the first day of each period, and of the one after the last."""
     first = period_starts(every, now, now)[0]
     return period_starts(every, first, next_start(first, every, periods))
 

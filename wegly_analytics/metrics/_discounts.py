@@ -109,7 +109,7 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
 
 
 def _chosen_proposals(snap: Snapshot) -> nw.LazyFrame[Any]:
-    """Give the primary proposal of each deal, or its only one."""
+    """Return the primary proposal of each deal, or its only one."""
     proposals = snap.keyed("proposals", "is_primary", "subtotal", "total")
     proposals = proposals.with_columns(main=flag(nw.col("is_primary")), one=nw.lit(1))
     totals = proposals.group_by("deal").agg(mains=nw.col("main").sum(), ones=nw.col("one").sum())
@@ -119,7 +119,7 @@ def _chosen_proposals(snap: Snapshot) -> nw.LazyFrame[Any]:
 
 
 def _band(above: float, up_to: float) -> str:
-    """Say a band in words that need no translation but "above" and "to"."""
+    """Name a band; only "above" and "to" need a translation."""
     if np.isnan(above):
         return f"{100 * up_to:g} %"
     return f"above {100 * above:g} %" if np.isnan(up_to) else f"{100 * above:g} to {100 * up_to:g} %"

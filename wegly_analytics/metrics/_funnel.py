@@ -145,7 +145,7 @@ _TYPES: Final[dict[str, Any]] = {
 
 
 def _by_rule(frame: nw.LazyFrame[Any], marks: list[str], rule: str) -> nw.LazyFrame[Any]:
-    """Turn "was in this stage" into "got to this stage"."""
+    """Turn "was in this stage" into "reached this stage"."""
     if rule == "visited":
         return frame
     # from the last stage backward, or from the first one forward: each mark looks at the one before

@@ -124,7 +124,7 @@ def with_stale(cohort: Cohort, snap: Snapshot) -> nw.LazyFrame[Any]:
 
 
 def _weighed(frame: nw.LazyFrame[Any], ended: list[str]) -> nw.LazyFrame[Any]:
-    """Give the money of each count, and what the weights of the deals that ended need."""
+    """Return the value of each count, and the sums of weights that the interval needs."""
     is_weight = nw.col("value") >= 0  # a negative value is not a weight
     frame = frame.with_columns(counts=nw.sum_horizontal(*ended))
     counts = nw.col("counts") == 1

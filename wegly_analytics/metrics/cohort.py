@@ -112,7 +112,7 @@ class Cohort:
         return list(self.names)
 
     def on(self, frame: nw.LazyFrame[Any]) -> Cohort:
-        """Give the same cohort with another frame, derived from its own; what is excluded from either is noted once."""
+        """Return the same cohort with another frame, derived from its own; each exclusion is noted once."""
         return replace(self, frame=frame)
 
     def excluding(self, *reasons: Mapping[str, nw.Expr]) -> Cohort:
@@ -202,7 +202,7 @@ class Cohort:
         return informed(counted, self.groups)
 
     def finish(self, table: pd.DataFrame, rule: Iterable[str], n: float, **more: Any) -> pd.DataFrame:
-        """Let a result explain itself: own names of the groups, a plain index, and ``attrs``.
+        """Complete a result: original names of the groups, a default index, and ``attrs``.
 
         Parameters
         ----------

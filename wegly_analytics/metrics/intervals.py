@@ -17,7 +17,7 @@ Z = 1.959963984540054
 
 
 def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """Say how low and how high a share may well be: the Wilson score interval, 95 %.
+    """Return the Wilson score interval of a share, 95 %.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
         p = k / n
         centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
         half = Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    # rounding may put a bound a hair inside the share itself where it is 0 or 1
+    # rounding may put a bound slightly inside the share itself where it is 0 or 1
     return np.clip(np.minimum(centre - half, p), 0, 1), np.clip(np.maximum(centre + half, p), 0, 1)
 
 
 def mean_interval(total: ArrayLike, squares: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """Say how low and how high a mean may well be: 1.96 standard errors to either side.
+    """Return the interval of a mean: 1.96 standard errors to either side.
 
     Parameters
     ----------

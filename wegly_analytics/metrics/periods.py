@@ -59,14 +59,14 @@ def period_starts(every: Every, first: pd.Timestamp, last: pd.Timestamp) -> pd.D
 
 
 def next_start(start: pd.Timestamp, every: Every, n: int = 1) -> pd.Timestamp:
-    """Move from the first day of a period to that of the n-th after it; a negative n goes back."""
+    """Return the first day of the n-th period after a period, given its first day; a negative n goes back."""
     step = pd.DateOffset(weeks=n) if every == "week" else pd.DateOffset(months=n * _MONTHS[every])
     moved: pd.Timestamp = start + step
     return moved
 
 
 def local(snap: Snapshot, tz: str) -> pd.Timestamp:
-    """Give the time at which a snapshot was taken as the clocks of a time zone showed it, without time zone."""
+    """Return the time at which a snapshot was taken as local time of a time zone, without time zone."""
     return pd.Timestamp(snap.taken_at).tz_convert(tz).tz_localize(None)
 
 
@@ -110,14 +110,14 @@ class Periods:
         return period_starts(self.every, first, last)
 
     def number(self, instant: nw.Expr) -> nw.Expr:
-        """In which period an instant lies, counted from 0; by comparison, so that every engine agrees on time zones."""
+        """Return the number of the period of an instant, from 0; by comparison, so that all engines agree."""
         # a day may begin at 1:00 where the clocks go forward at midnight
         begins = self.starts.tz_localize(self.tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC")
         after = [(instant >= nw.lit(begin.to_pydatetime())).cast(nw.Int64) for begin in begins[1:]]
         return nw.sum_horizontal(flag(instant.is_null()) * 0, *after)
 
     def spread(self, table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
-        """Give every group every period, with zeros where nothing was counted; `period` becomes its first day."""
+        """Add a row for every group and period, with zeros if nothing was counted; `period` becomes its first day."""
         everything = pd.DataFrame({"period": range(len(self.starts))})
         if groups:
             everything = everything.merge(table[groups].drop_duplicates(), how="cross")

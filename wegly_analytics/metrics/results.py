@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def collect(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
-    """Bring a small result into pandas, in the same types from every engine."""
+    """Collect a small result as pandas, with the same types from every engine."""
     table = frame.collect("pyarrow").to_native()
     # some engines sum to 32 bits or to decimals, and give instants in the time zone of their session
     schema = pa.schema([field.with_type(_common_type(field.type)) for field in table.schema])
@@ -46,7 +46,7 @@ def informed(table: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
 
 
 def comparable(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Give the sort key of a column whose values may mix numbers with "(not informed)": numbers first."""
+    """Return the sort key of a column whose values may mix numbers with "(not informed)": numbers first."""
     if values.dtype != object:
         return values
     ranks = {v: n for n, v in enumerate(sorted(values.unique(), key=lambda v: (isinstance(v, str), v)))}

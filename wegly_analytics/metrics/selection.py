@@ -36,7 +36,7 @@ def flag(condition: nw.Expr) -> nw.Expr:
 
 
 def group_names(snap: Snapshot, by: By, without: Sequence[str]) -> dict[str, str]:
-    """Name each group once, under an alias that no column is called.
+    """Name each group once, under an alias that is not the name of a column.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _present(snap: Snapshot) -> list[str]:
 
 
 def _tagged(snap: Snapshot, deals: nw.LazyFrame[Any], alias: str) -> nw.LazyFrame[Any]:
-    """Give each deal a row for each of its tags; one without tags has one row."""
+    """Return a row for each deal and tag; one without tags has one row."""
     tags = snap.keyed("tags", **{alias: TAG}).group_by(DEAL, alias).agg(tagged=nw.len()).drop("tagged")
     firsts = tags.group_by(DEAL).agg(first_tag=nw.col(alias).min())
     # a deal whose only tag has no name has one row, too

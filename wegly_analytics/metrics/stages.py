@@ -23,13 +23,13 @@ _COLUMNS: Final = ["stage_id", "stage", "position", "pipeline"]
 
 
 def stage_times(snap: Snapshot) -> nw.LazyFrame[Any]:
-    """Give the seconds of each deal in each stage, one row for each pair; with 0 seconds it was not in it."""
+    """Return the seconds of each deal in each stage, one row for each pair; with 0 seconds it was not in it."""
     times = snap.keyed("stage_durations", "stage_id", "stage", "seconds").filter(nw.col("seconds") > 0)
     return times.group_by("deal", "stage_id").agg(nw.col("seconds").sum(), stage=nw.col("stage").max())
 
 
 def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
-    """Give every stage that the pipelines of the deals have, the largest pipeline first, each in its order.
+    """Return every stage that the pipelines of the deals have, the largest pipeline first, each in its order.
 
     A stage that was renamed has its most frequent name.
     """
@@ -43,7 +43,7 @@ def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
 
 
 def stages_in_order(snap: Snapshot, cohort: Cohort, times: nw.LazyFrame[Any]) -> pd.DataFrame:
-    """Give the listed stages, then those that only stage durations or deals know."""
+    """Return the listed stages, then those that only stage durations or deals know."""
     timed = collect(times.group_by("stage_id", "stage").agg(n=nw.len()))
     current = collect(
         cohort.frame.filter(nw.col("open") == 1, ~nw.col("stage_id").is_null(), nw.col("counts_once") == 1)

@@ -104,7 +104,7 @@ def _interval(share: Floats, variance: Floats, at_risk: Floats) -> tuple[Floats,
     p = share[inside]
     far = Z * np.sqrt(np.maximum(variance[inside], 0)) / (p * -np.log(p))
     low[inside], high[inside] = p ** np.exp(far), p ** np.exp(-far)
-    # rounding may put a bound a hair inside the share itself where the variance is 0
+    # rounding may put a bound slightly inside the share itself where the variance is 0
     return np.clip(np.minimum(low, share), 0, 1), np.clip(np.maximum(high, share), 0, 1)
 
 

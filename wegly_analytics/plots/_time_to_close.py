@@ -146,7 +146,7 @@ def _at_risk(chart: Chart, parts: list[tuple[str, pd.DataFrame]], ticks: list[fl
 
 
 def _number_at_risk(chart: Chart, part: pd.DataFrame, day: float) -> str:
-    """Give the number of deals at risk on a day; the table has it for days on which a deal ended."""
+    """Return the number of deals at risk on a day; the table has it for days on which a deal ended."""
     later = part.loc[part["days"] >= day, "at_risk"]
     if len(later):
         return chart.number(later.iloc[0])

@@ -83,7 +83,7 @@ def periods(chart: Chart, starts: pd.Series[Any]) -> float:
 
 
 def period_places(table: pd.DataFrame) -> tuple[pd.Series[Any], np.ndarray]:
-    """Give the periods of a table in order, and the position of each row among them."""
+    """Return the periods of a table in order, and the position of each row among them."""
     starts = table["period"].drop_duplicates().sort_values().reset_index(drop=True)
     return starts, starts.searchsorted(table["period"])
 

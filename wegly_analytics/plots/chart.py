@@ -100,7 +100,7 @@ class Chart:
         return "year" if apart >= 365 else "quarter" if apart >= 90 else "month"
 
     def setting(self, name: str) -> Any:
-        """Give a setting that the table has as a column of one value or in ``attrs``, or None."""
+        """Return a setting that the table has as a column of one value or in ``attrs``, or None."""
         if name in self.table.columns:
             distinct = self.table[name].dropna().unique()
             return distinct[0] if len(distinct) == 1 else None
@@ -144,7 +144,7 @@ class Chart:
         return sentences(self.table, self.lang)
 
     def marks(self, **defaults: Any) -> dict[str, Any]:
-        """Give the keywords of the main marks: defaults, unless the caller has set them."""
+        """Return the keywords of the main marks: defaults, unless the caller has set them."""
         if "color" in self.look:
             defaults = {name: value for name, value in defaults.items() if not name.endswith("color")}
         return defaults | self.look
@@ -257,7 +257,7 @@ def root_figure(ax: Axes) -> Figure:
 
 
 def panel(ax: Axes) -> tuple[float, float]:
-    """Give the left edge, in pixels, and the width, in points, of the axes' place in the grid."""
+    """Return the left edge, in pixels, and the width, in points, of the axes' place in the grid."""
     figure = root_figure(ax)
     whole: Any = ax.figure.bbox
     spec = ax.get_subplotspec()

@@ -129,7 +129,7 @@ def _headings(chart: Chart, grid: Grid) -> list[str]:
 
 
 def _places(table: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Give the distinct rows of some columns, in order or most deals first, and the position of each row in them."""
+    """Return the distinct rows of some columns, in order or most deals first, and the position of each row in them."""
     place = table.groupby(by, sort=False, dropna=False, observed=True).ngroup().to_numpy()
     first = table.assign(place=place).drop_duplicates("place").set_index("place").sort_index()
     if by == ["period"]:

@@ -50,7 +50,7 @@ def in_order(table: pd.DataFrame, groups: Sequence[str], keys: Sequence[str]) ->
 
 
 def scale(values: pd.Series[Any]) -> np.ndarray | None:
-    """Give the position of each value on its scale, "(not informed)" last; None if there is no scale."""
+    """Return the position of each value on its scale, "(not informed)" last; None if there is no scale."""
     if isinstance(values.dtype, pd.CategoricalDtype) and values.cat.ordered:
         return values.cat.codes.to_numpy().astype(float)
     known = values.astype(object)

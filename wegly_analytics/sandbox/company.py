@@ -96,7 +96,7 @@ class Company:
         return range(1, self._last_code(_seconds(at)) + 1)
 
     def response(self, requested_id: str, at: datetime) -> bytes | None:
-        """Give the API's response about a deal at a time.
+        """Return the API's response for a deal at a time.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Company:
         return self._body(code, seconds) if 1 <= code <= last else None
 
     def responses(self, at: datetime) -> Iterator[tuple[int, bytes]]:
-        """Give the responses about every deal that exists at a time.
+        """Return the responses for all deals that exist at a time.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class Company:
         return json.dumps(self._builder.build(lifecycle, at), ensure_ascii=False).encode()
 
     def _last_code(self, at: int) -> int:
-        """Give the last code assigned up to an instant."""
+        """Return the last code assigned up to an instant."""
         day = datetime.fromtimestamp(at, UTC).date()
         with self._lock:
             while self._next_month <= day:

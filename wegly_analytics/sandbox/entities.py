@@ -45,7 +45,7 @@ class Growth:
     times: float
 
     def at(self, day: date) -> float:
-        """Give the multiple of the first level on a day."""
+        """Return the multiple of the first level on a day."""
         elapsed = (day - self.since).days / (self.until - self.since).days
         return 1.0 + (self.times - 1.0) * min(max(elapsed, 0.0), 1.0)
 
@@ -60,7 +60,7 @@ class Source:
     growth: Growth | None = None
 
     def arrivals(self, day: date) -> float:
-        """Give its arrivals on a day, as a share of what all sources bring at first."""
+        """Return its arrivals on a day, as a share of what all sources bring at first."""
         return self.share * (self.growth.at(day) if self.growth else 1.0)
 
 
@@ -94,7 +94,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag, its colour, and the share of deals that carry it."""
+    """A tag, its colour, and the share of deals that have it."""
 
     name: str
     color: str

@@ -83,7 +83,7 @@ def with_field(path: str, value: Any) -> Fault:
 
 
 def at_random(rate: float, fault: Fault, seed: int = 0) -> Choice:
-    """Let a share of the requested ids meet a fault: always the same ids.
+    """Apply a fault to a share of the requested ids: always the same ids.
 
     Parameters
     ----------

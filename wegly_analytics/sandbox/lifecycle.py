@@ -50,7 +50,7 @@ class ProposalVersion(NamedTuple):
 
     @property
     def instants(self) -> tuple[int, ...]:
-        """All that happens to it."""
+        """The instants of all its events."""
         return self.created, self.replaced, self.approved, self.rejected
 
 
@@ -103,9 +103,9 @@ class Lifecycle:
         return early.closed if early and early.status == status and early.closed <= at else None
 
     def visit(self, at: int) -> StageVisit:
-        """Give the latest visit that has begun at an instant."""
+        """Return the latest visit that has begun at an instant."""
         return next((visit for visit in reversed(self.visits) if visit.entered <= at), self.visits[0])
 
     def updated(self, at: int) -> int:
-        """Give the latest instant, not after another, at which something happened."""
+        """Return the latest instant, not after another, at which something happened."""
         return self.instants[bisect_right(self.instants, at) - 1]

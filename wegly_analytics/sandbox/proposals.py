@@ -20,7 +20,7 @@ _SENT, _APPROVED, _REJECTED, _REPLACED = 1, 2, 3, 4
 def proposals(
     draw: Random, truth: Truth, references: References, lifecycle: Lifecycle, at: int, title: str
 ) -> list[Json]:
-    """Give the versions of the proposal that exist at an instant."""
+    """Return the versions of the proposal that exist at an instant."""
     ids = [new_id(draw), new_id(draw)]
     days, is_percentage = draw.choice((15, 30, 45)), draw.random() < 0.7
     author = references.users[truth.owners.index(lifecycle.owner)]

@@ -13,11 +13,11 @@ class Source(Protocol):
     """A source of deals: `Company`, `Saved`, or your own."""
 
     def response(self, requested_id: str, at: datetime) -> bytes | None:
-        """Give the body for a code or UUID at a time, or None if there is no such deal."""
+        """Return the body for a code or UUID at a time, or None if there is no such deal."""
 
 
 class ResponseWriter(Protocol):
-    """Writes the response to one request; a fault may use it as it wants."""
+    """Writes the response to one request; faults use it, too."""
 
     @property
     def requested_id(self) -> str:

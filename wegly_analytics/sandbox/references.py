@@ -40,15 +40,15 @@ class References:
         self._retired = self._stage("", truth.retired)
 
     def id(self, kind: str, name: str) -> str:
-        """Give the id of an entry of a kind."""
+        """Return the id of an entry of a kind."""
         return str(uuid.uuid5(self._namespace, f"{kind} {name}"))
 
     def named(self, kind: str, name: str) -> Json:
-        """Give id and name of an entry of a kind."""
+        """Return id and name of an entry of a kind."""
         return {"id": self.id(kind, name), "name": name}
 
     def stage(self, pipeline: Pipeline, position: int) -> Json:
-        """Give id and name of the stage at a position of a pipeline."""
+        """Return id and name of the stage at a position of a pipeline."""
         return self._retired if position == RETIRED else self.stages[pipeline.name][position]
 
     def _with_image(self, kind: str, name: str, field: str) -> Json:

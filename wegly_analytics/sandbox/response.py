@@ -47,7 +47,7 @@ class ResponseBuilder:
         self._references = References(truth, seed)
 
     def id(self, code: int) -> str:
-        """Give the UUID of the deal with a code."""
+        """Return the UUID of the deal with a code."""
         return self._references.id("deal", str(code))
 
     def build(self, lifecycle: Lifecycle, at: int) -> Json:

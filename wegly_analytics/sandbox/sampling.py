@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @cache
 def sample() -> Snapshot:
-    """Give a snapshot of a simulated company: no token, no network, the same every time.
+    """Return a snapshot of a simulated company: no token, no network, the same every time.
 
     Returns
     -------

@@ -55,7 +55,7 @@ class Saved:
         return range(1, self._last + 1)
 
     def response(self, requested_id: str, at: datetime) -> bytes | None:  # noqa: ARG002
-        """Give the line of a deal as it was saved.
+        """Return the line of a deal as it was saved.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class Saved:
         return self._bodies.get(_canonical(requested_id))
 
     def responses(self, at: datetime) -> Iterator[tuple[int, bytes]]:
-        """Give every deal that has a code, in order of codes.
+        """Return every deal that has a code, in order of codes.
 
         Parameters
         ----------

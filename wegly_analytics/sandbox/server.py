@@ -37,7 +37,7 @@ class Request(NamedTuple):
 
 
 class Server:
-    """Responds like Wegly at a loopback address, from threads of its own; a context manager.
+    """Responds like Wegly at a loopback address, in its own threads; a context manager.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class _Clock:
         self.start = to_continuous(created) if self._in_working_hours else float(created)
 
     def instant(self, time: float) -> int:
-        """Give the instant at a time."""
+        """Return the instant at a time."""
         return round(to_working(time) if self._in_working_hours else time)
 
 

@@ -97,21 +97,21 @@ class Truth:
             )
 
     def arrivals(self, day: date) -> float:
-        """Give the arrivals in the month of a day, as a multiple of an average month at first."""
+        """Return the arrivals in the month of a day, as a multiple of an average month at first."""
         return self.seasons[day.month - 1] * sum(source.arrivals(day) for source in self.sources)
 
     def mix(self, day: date) -> dict[str, float]:
-        """Give the share of each source among the deals that arrive on a day."""
+        """Return the share of each source among the deals that arrive on a day."""
         arriving = {source.name: source.arrivals(day) for source in self.sources}
         total = sum(arriving.values())
         return {name: amount / total for name, amount in arriving.items()}
 
     def win_rate_by_source(self) -> dict[str, float]:
-        """Give the chance of winning a deal from each source; it never changes."""
+        """Return the chance of winning a deal from each source; it never changes."""
         return {source.name: source.win for source in self.sources}
 
     def win_rate(self, since: date | None = None, until: date | None = None) -> float:
-        """Give the chance of winning a deal that arrives in a period; without a period, in the long run.
+        """Return the chance of winning a deal that arrives in a period; without a period, in the long run.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class Truth:
         return sum(w * r for w, r in zip(weights, rates, strict=True)) / sum(weights)
 
     def win_rate_by_discount(self, since: date | None = None, until: date | None = None) -> dict[str, float]:
-        """Give the chance that a deal is won once it has a proposal, by the proposal's depth of discount.
+        """Return the chance that a deal is won once it has a proposal, by the proposal's depth of discount.
 
         Every won deal had a proposal, but only some of the lost ones; so this is higher than `win_rate`.
 
@@ -149,19 +149,19 @@ class Truth:
         return {name: chance / (chance + (1 - chance) * lost_after) for name, chance in chances.items()}
 
     def lost_with_proposal(self) -> float:
-        """Give the share of lost deals that had a proposal."""
+        """Return the share of lost deals that had a proposal."""
         return sum(p.share * sum(stage.lost for stage in p.stages[p.proposal :]) for p in self.pipelines)
 
     def loss_reasons(self) -> dict[str, float]:
-        """Give the share of each reason among lost deals that have one."""
+        """Return the share of each reason among lost deals that have one."""
         return {reason.name: reason.share for reason in self.reasons}
 
     def stage_medians(self, pipeline: str) -> dict[str, float]:
-        """Give the median days in each stage of a pipeline, whether a deal leaves it or is lost in it."""
+        """Return the median days in each stage of a pipeline, whether a deal leaves it or is lost in it."""
         return {stage.name: stage.days for p in self.pipelines if p.name == pipeline for stage in p.stages}
 
     def cycle_days(self) -> float:
-        """Give the mean days from creation to winning of won deals."""
+        """Return the mean days from creation to winning of won deals."""
         frequencies = self.frequencies
         total = (
             frequencies.retired * self._mean(self.retired) + frequencies.reopened * sum(frequencies.reopened_days) / 2
@@ -173,7 +173,7 @@ class Truth:
         return total
 
     def mean_value(self) -> float:
-        """Give the mean value of deals that have one."""
+        """Return the mean value of deals that have one."""
         return self.value * math.exp(self.value_spread**2 / 2)
 
     def _mean(self, stage: Stage) -> float:

@@ -32,14 +32,14 @@ def is_open(instant: float) -> bool:
 
 
 def to_continuous(instant: float) -> float:
-    """Give the continuous time of an instant in working hours."""
+    """Return the continuous time of an instant in working hours."""
     week, rest = divmod(instant - _MONDAY, WEEK)
     day, second = divmod(rest, DAY)
     return week * WEEK + (day + (second - _OPENS) / _OPEN) * WEEK / 5
 
 
 def to_working(time: float) -> float:
-    """Give the instant in working hours of a continuous time.
+    """Return the instant in working hours of a continuous time.
 
     Examples
     --------
