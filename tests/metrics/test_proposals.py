@@ -84,7 +84,7 @@ def test_what_has_no_single_priced_proposal_is_in_no_band_and_counted(snapshot_o
     assert table.attrs["excluded"] == {
         "closed without a primary proposal": 3,
         "with a proposal without a price": 1,
-        "dearer than the subtotal": 1,
+        "total above the subtotal": 1,
     }
     assert table.attrs["n"] == 2
 

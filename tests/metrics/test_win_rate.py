@@ -119,7 +119,7 @@ def test_closed_deals_without_a_date_are_counted_as_left_out(snapshot_of):
 
 
 def test_where_nothing_was_lost_a_rate_comes_with_a_caution(snapshot_of):
-    caveat = ["no deal was lost: a rate of closed deals says little here"]
+    caveat = ["no deal was lost: the win rate of closed deals is not reliable"]
     snap = snapshot_of(won(), still_open())
     assert win_rate(snap).attrs["caveats"] == win_loss(snap).attrs["caveats"] == caveat
     assert velocity(snap).attrs["caveats"] == caveat

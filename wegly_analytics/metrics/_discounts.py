@@ -77,7 +77,7 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
         {
             "closed without a primary proposal": nw.col("one").is_null(),
             "with a proposal without a price": ~(flag(IS_PRICED) == 1),  # a missing price, too
-            "dearer than the subtotal": DEPTH < -ROUNDING,
+            "total above the subtotal": DEPTH < -ROUNDING,
         }
     )
     inside = priced.frame

@@ -123,7 +123,7 @@ def forecast(
     n = cohort.once(waiting, "one")["one"]
     table = _summed(cohort, now, curve, days, level, draws, seed)
     table = table.assign(days=days, level=level)
-    rule = ["open deals by their chance given their age, Aalen-Johansen", "interval by bootstrap"]
+    rule = ["open deals by their win probability at their age, Aalen-Johansen", "interval by bootstrap"]
     return cohort.finish(table, rule, n, days=days, level=level)
 
 

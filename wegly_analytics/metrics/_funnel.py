@@ -174,4 +174,4 @@ def _chosen(cohort: Cohort, pipeline: str | None) -> str | None:
 
 
 def _rule(rule: str) -> list[str]:
-    return [STAGE_RULES[rule], "win rate of those that got there: won ÷ (won + lost)", "Wilson interval, 95 %"]
+    return [STAGE_RULES[rule], "win rate of the deals that reached it: won ÷ (won + lost)", "Wilson interval, 95 %"]

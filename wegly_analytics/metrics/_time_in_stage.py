@@ -105,5 +105,5 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     cohort.note("without stage times", n["open"] - timed)
     figures = ["p25", "p50", "p75", "mean_left"]
     columns = [*cohort.groups, "pipeline", "stage", "position", "left", "still_in", *figures]
-    rule = ["days in stage, Kaplan-Meier; the current stage of an open deal still counts on"]
+    rule = ["days in stage, Kaplan-Meier; the current stage of an open deal is censored"]
     return cohort.finish(table[columns].astype(dict.fromkeys(figures, float)), rule, sum(n.values()))

@@ -95,7 +95,7 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     if not curves:
         curves = [counted[cohort.groups].iloc[:0].join(aalen_johansen([], [], []))]
     rule = [
-        "shares of deals won and lost by age, Aalen-Johansen; an open deal counts on",
+        "shares of deals won and lost by age, Aalen-Johansen; open deals are censored",
         "log(-log) interval, 95 %",
     ]
     return cohort.finish(pd.concat(curves)[[*cohort.groups, *COLUMNS]], rule, n)

@@ -154,7 +154,7 @@ class Cohort:
     def warn_of_one_sided(self, won: float, lost: float) -> None:
         """Add a caveat where deals were won but none was lost: then losses are most likely not recorded."""
         if won and not lost:
-            self.caveats.append("no deal was lost: a rate of closed deals says little here")
+            self.caveats.append("no deal was lost: the win rate of closed deals is not reliable")
 
     def total(self, *columns: str) -> dict[str, Any]:
         """Sum columns over all deals of the cohort, each deal once."""

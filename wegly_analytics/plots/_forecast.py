@@ -77,7 +77,7 @@ def forecast(
     ax.set_xlim(0, reach(table[["high", "expected"]].max(), 1.02))
     chart.money_axis()
     level = chart.setting("level")
-    label = chart.say("money won of what is open now; line: {level} of simulations", level=chart.percent(level or 0.8))
+    label = chart.say("value won from open deals; line: {level} of simulations", level=chart.percent(level or 0.8))
     if (table["open"] < SMALL).any():
         label += f"\n({chart.say('hollow: fewer than {n}', n=SMALL)})"
     ax.set_xlabel(label, fontsize="small")

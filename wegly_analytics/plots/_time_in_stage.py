@@ -101,7 +101,7 @@ def time_in_stage(
 def _rows(chart: Chart) -> tuple[list[str], list[int], dict[int, str]]:
     """Name the rows, and give the row of each stage of the table and the rows of the headings."""
     stages = chart.table
-    gone = chart.say("(no pipeline any more)")
+    gone = chart.say("(no longer in a pipeline)")
     above = [*chart.groups, *(["pipeline"] if "pipeline" in stages.columns else [])]
     keys = [
         " · ".join(gone if pd.isna(each) else group_name(each, chart.lang) for each in row)

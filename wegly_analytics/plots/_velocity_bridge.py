@@ -77,7 +77,7 @@ def velocity_bridge(
     title = chart.title("What changed the pipeline velocity", "What changed the pipeline velocity, by {groups}")
     _check_levers(chart)
     if chart.table["part"].isna().all():
-        why = chart.say("Nothing to draw: there are no two periods in which all levers are known.")
+        why = chart.say("Nothing to draw: there are not two periods in which all levers are known.")
         return nothing(chart, title, why)
     chart.money_axis(bins=5)
     return _by_group(chart, title) if chart.groups else _waterfall(chart, title)
