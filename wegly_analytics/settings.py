@@ -57,7 +57,7 @@ def setting(name: str) -> str | None:
 def nearest(name: str) -> Path:
     """Find a file or folder in the working folder, or else in the nearest folder above it, as git does.
 
-    The search goes up through folders that belong to the user and that nobody else may write to. It stops before the
+    The search goes up through folders that belong to the user and are not writable by all. It stops before the
     home folder and before the root of the file system, so that a file of another project or person is never used.
 
     Parameters
@@ -91,7 +91,7 @@ def _is_own(folder: Path) -> bool:
         found = folder.stat()
     except OSError:
         return False
-    # a system without owners, such as Windows, has nothing to check: only the working folder is searched there
+    # on a system without owners, such as Windows, only the working folder is searched
     return hasattr(os, "geteuid") and found.st_uid == os.geteuid() and not found.st_mode & stat.S_IWOTH
 
 

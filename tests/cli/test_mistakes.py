@@ -1,4 +1,4 @@
-"""What people naturally type by mistake, the exit code, and what they are told: before any request, and nothing is left."""
+"""What people naturally type by mistake, the exit code, and the errors: before any request, and nothing is left."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What people naturally pass to the intake by mistake, and what they are told before any work."""
+"""What people naturally pass to the intake by mistake, and the errors before any work."""
 
 import re
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What people naturally pass to a metric by mistake, and what they are told."""
+"""What people naturally pass to a metric by mistake, and the errors."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What people naturally pass wrongly for ids and for the treatment of personal data, and what they are told."""
+"""What people naturally pass wrongly for ids and for the treatment of personal data, and the errors."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Files that people naturally give to `wa.read` by mistake, and what they are told."""
+"""Files that people naturally give to `wa.read` by mistake, and the errors."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What people naturally pass wrongly to a plot, and what the error tells them; no figure is left open."""
+"""What people naturally pass wrongly to a plot, and the errors; no figure is left open."""
 
 import io
 

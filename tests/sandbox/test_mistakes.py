@@ -1,4 +1,4 @@
-"""What people naturally pass wrongly to the sandbox, and what the error tells them."""
+"""What people naturally pass wrongly to the sandbox, and the errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people naturally pass wrongly to a snapshot, and what they are told."""
+"""What people naturally pass wrongly to a snapshot, and the errors."""
 
 import datetime as dt
 

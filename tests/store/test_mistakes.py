@@ -1,4 +1,4 @@
-"""What people naturally pass wrongly to `load`, `scan`, `snapshots`, `verify` and `save`, and what they are told."""
+"""What people naturally pass wrongly to `load`, `scan`, `snapshots`, `verify` and `save`, and the errors."""
 
 import pandas as pd
 import pytest

@@ -48,7 +48,7 @@ class Crawl:
     frontier
         What to request.
     workers
-        Requests under way at once.
+        The number of concurrent requests.
     archive
         Where responses are kept; None keeps none.
     known

@@ -129,6 +129,6 @@ class Frontier:
         return id_
 
     def note(self, id_: str, *, exists: bool) -> None:
-        """Take note of whether an id may have a deal: every response but a 404 says so."""
+        """Take note of whether an id may have a deal: every response but a 404 means that it may."""
         if self._walk and exists and id_.isdigit() and int(id_) < self._code:
             self._last = max(self._last, int(id_))

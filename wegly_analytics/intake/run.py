@@ -42,7 +42,7 @@ class Run:
     archive
         Where responses are kept; None keeps none.
     workers
-        Requests under way at once.
+        The number of concurrent requests.
     progress
         Whether to show a bar.
     max_failures

@@ -70,7 +70,7 @@ def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataF
     ended = won + lost
     still = np.cumprod(1 - ended / at_risk)
     before = np.concatenate([[1.0], still[:-1]])[: len(t)]
-    # after the last deal at risk has ended no share moves any more, so its infinite term is always taken 0 times
+    # after the last deal at risk has ended the shares are constant, so its infinite term is always taken 0 times
     left = np.where(at_risk > ended, at_risk - ended, np.inf)
     greenwood = np.cumsum(ended / (at_risk * left))
     table = pd.DataFrame({"days": t, "at_risk": at_risk, "won": won, "lost": lost})

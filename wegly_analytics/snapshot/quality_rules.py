@@ -63,7 +63,7 @@ class Rule:
         Its name.
     kind
         ``"contradiction"``: the record contradicts itself. ``"gap"``: a necessary value is missing. ``"neglect"``: the
-        record may be correct, but nobody worked on the deal.
+        record may be correct, but the deal was not worked on.
     broken
         Where it is broken. A rule that cannot be checked because a value is missing is not broken.
     shows
