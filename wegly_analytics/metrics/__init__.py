@@ -1,8 +1,8 @@
-"""The questions: ``metric(snap, *, by=None, ...)`` gives a tidy table that explains itself.
+"""Metrics: ``metric(snap, *, by=None, ...)`` returns a tidy table that explains itself.
 
 One row per group (and period), the groups as ordinary columns, a plain index. ``table.attrs`` has the `rule`, the
 number of deals it was computed on (`n`), which deals were `excluded` and why, `caveats`, the `filters` and
-`completeness` of the snapshot, and when it was taken (`taken_at`). Every table goes into the plot of the same name.
+`completeness` of the snapshot, and when it was taken (`taken_at`). The plot of the same name draws the table.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def forecast(
     seed: int = 0,
     archived: bool = False,
 ) -> pd.DataFrame:
-    """Forecast the money that the deals that are open now will have brought in so many days from now.
+    """Forecast the value that is won from the open deals within so many days.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class _Curve:
         np.add.at(self.counts, (how, ages), count)
 
     def chances(self, ages: Floats, days: float, counts: Floats) -> Floats:
-        """Say with which chance deals of some ages are won within so many days; one row for each set of counts."""
+        """Compute the chance that deals of some ages are won within so many days; one row for each set of counts."""
         still, won, lost = counts[..., 0, :], counts[..., 1, :], counts[..., 2, :]
         leaving = still + won + lost
         at_risk = np.flip(np.cumsum(np.flip(leaving, -1), -1), -1)

@@ -48,7 +48,7 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     -----
     The API sends no probability, so the weight is the stage's own history in this snapshot, of all groups together;
     `attrs["rule"]` says so. A deal was in a stage if it has time in it. A deal without a value adds nothing to `value`
-    and is counted in `no_value` instead of being taken for worth nothing. An open deal in no stage of any pipeline
+    and is counted in `no_value` instead of being valued at 0. An open deal in no stage of any pipeline
     stands in no row; `attrs["excluded"]` counts those.
 
     Examples

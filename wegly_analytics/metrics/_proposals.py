@@ -1,4 +1,4 @@
-"""What becomes of proposals, and what a discount does for winning."""
+"""The outcomes of proposals, and their discounts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 STATES: Final = ["approved", "rejected", "withdrawn", "expired", "pending"]
-"""What becomes of a proposal; each is in one of these."""
+"""The outcomes of a proposal; each proposal has exactly one."""
 
 _DAY: Final = 86_400_000_000
 """Microseconds."""

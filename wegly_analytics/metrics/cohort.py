@@ -112,7 +112,7 @@ class Cohort:
         return list(self.names)
 
     def on(self, frame: nw.LazyFrame[Any]) -> Cohort:
-        """Give the same cohort with another frame, derived from its own; what is excluded from either is noted once."""
+        """Return the same cohort with another frame, derived from its own; both share one account of excluded deals."""
         return replace(self, frame=frame)
 
     def excluding(self, *reasons: Mapping[str, nw.Expr]) -> Cohort:

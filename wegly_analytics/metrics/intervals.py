@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals for shares, and quartiles of times that are not over yet."""
+"""Confidence intervals of shares and means."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Z = 1.959963984540054
 
 
 def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """Say how low and how high a share may well be: the Wilson score interval, 95 %.
+    """Compute the Wilson score interval of a share, 95 %.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def mean_interval(total: ArrayLike, squares: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """Say how low and how high a mean may well be: 1.96 standard errors to either side.
+    """Compute the interval of a mean: 1.96 standard errors to either side.
 
     Parameters
     ----------
