@@ -50,9 +50,10 @@ catalog: $(VENV)/.core  ## extract the texts of the code into the gettext catalo
 	$(BIN)/pybabel extract --mapping pyproject.toml $(PO) --sort-output --no-location --output $(LOCALE)/wegly.pot wegly_analytics
 	$(BIN)/pybabel update $(PO) --no-fuzzy-matching --ignore-obsolete --domain wegly --input-file $(LOCALE)/wegly.pot --output-dir $(LOCALE)
 
-benchmark: $(VENV)/.test  ## measure flattener and intake beside what could be
+benchmark: $(VENV)/.test  ## measure flattener, intake and metrics
 	$(BIN)/python benchmarks/flatten.py
 	$(BIN)/python benchmarks/intake.py
+	$(BIN)/python benchmarks/metrics.py
 
 # old releases meet newer versions of what they need, hence their deprecations are ignored
 $(LOWEST)/.test: $(BIN)/python pyproject.toml .ci/floors.py
