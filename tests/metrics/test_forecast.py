@@ -88,6 +88,11 @@ def test_what_cannot_be_used_is_refused(snapshot_of, options):
         forecast(snapshot_of(), **options)
 
 
+def test_without_arguments_it_looks_90_days_ahead_with_an_interval_of_80_percent(snapshot_of):
+    row = forecast(snapshot_of({"status": 1, "value": 10.0})).iloc[0]
+    assert (row["days"], row["level"]) == (90, 0.8)
+
+
 HORIZON = 60
 
 
