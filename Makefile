@@ -50,9 +50,10 @@ catalog: $(VENV)/.core  ## extract the texts of the code into the gettext catalo
 	$(BIN)/pybabel extract --mapping pyproject.toml $(PO) --sort-output --no-location --output $(LOCALE)/wegly.pot wegly_analytics
 	$(BIN)/pybabel update $(PO) --no-fuzzy-matching --ignore-obsolete --domain wegly --input-file $(LOCALE)/wegly.pot --output-dir $(LOCALE)
 
-benchmark: $(VENV)/.test  ## compare the speed of flattener and intake with alternatives
+benchmark: $(VENV)/.test  ## measure the speed of flattener, intake and metrics
 	$(BIN)/python benchmarks/flatten.py
 	$(BIN)/python benchmarks/intake.py
+	$(BIN)/python benchmarks/metrics.py
 
 # old releases run with newer dependencies, so their deprecation warnings are ignored
 $(LOWEST)/.test: $(BIN)/python pyproject.toml .ci/floors.py

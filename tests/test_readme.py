@@ -10,7 +10,7 @@ import pytest
 
 import wegly_analytics as wa
 from wegly_analytics.cli.main import app
-from wegly_analytics.model.schema import Personal
+from wegly_analytics.model.personal import Personal
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

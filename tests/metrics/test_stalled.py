@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics.companies import OnDuckDB, OnPandas, OnPolars, on, same, snapshot
 
@@ -72,6 +72,7 @@ def test_a_share_that_is_none_is_refused(q, snapshot_of):
 
 
 @given(st.lists(st.integers(1, 20), min_size=LEAST, max_size=30), st.sampled_from([0.25, 0.5, 0.75, 0.9]))
+@settings(max_examples=15)
 def test_the_mark_is_numpys_inverted_quantile(days, q):
     company = [deal | {"id": f"deal-{n}", "code": n + 1} for n, deal in enumerate([waiting(99), *map(gone, days)])]
     snap = snapshot(company)

@@ -1,7 +1,8 @@
 import pyarrow as pa
 import pytest
 
-from wegly_analytics.model.schema import Column, Kind, Personal, Table, dictionary, tree
+from wegly_analytics.model.personal import Personal
+from wegly_analytics.model.schema import Column, Kind, Table, dictionary, tree
 
 
 def column(**changes):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from wegly_analytics.errors import SnapshotError
 from wegly_analytics.model.enums import OUTCOMES
-from wegly_analytics.model.schema import Mode, Treatment
+from wegly_analytics.model.personal import Mode, Treatment
 from wegly_analytics.store.manifest import NAME, Manifest, PublishedFile, PublishedTable
 
 AT = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -70,7 +70,7 @@ def mode(text: str) -> str:
 
 def modes() -> list[str]:
     """List the ways of treating personal data."""
-    from wegly_analytics.model.schema import Mode
+    from wegly_analytics.model.personal import Mode
 
     return list(get_args(Mode))
 

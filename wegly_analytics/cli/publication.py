@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import wegly_analytics as wa
     from wegly_analytics.intake.changes import Changes
-    from wegly_analytics.model.schema import Mode
+    from wegly_analytics.model.personal import Mode
 
 _MISSING: Final = ("forbidden", "failed", "unreadable")
 _SHOWN: Final = 5

@@ -44,7 +44,7 @@ def coverage(
     archived: bool = False,
     tz: str = TZ,
 ) -> pd.DataFrame:
-    """Compare the open pipeline with what is still to be won in a period.
+    """Compare the pipeline with what is still to be won in a period.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def _with_targets(present: pd.DataFrame, target: float | Mapping[Any, float], na
 
 
 def _targets(target: float | Mapping[Any, float], groups: list[str]) -> Any:
-    """Make sure that targets are money, and return the one of a group; missing if it has none."""
+    """Check that targets are money, and return a function that finds the target of a group, missing if it has none."""
     if isinstance(target, Mapping) and not groups:
         raise SettingError("target is a mapping from group to money, but there are no groups: pass by=")
     amounts: list[object] = list(target.values()) if isinstance(target, Mapping) else [target]

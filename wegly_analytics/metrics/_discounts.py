@@ -26,7 +26,7 @@ EDGES: Final = (0.0, 0.05, 0.10, 0.20, 0.30)
 
 
 def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, archived: bool = False) -> pd.DataFrame:
-    """Win rate of closed deals by the discount of their proposal.
+    """Compare win rates by the discount of the proposal.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def _chosen_proposals(snap: Snapshot) -> nw.LazyFrame[Any]:
 
 
 def _band(above: float, up_to: float) -> str:
-    """Name a band; only "above" and "to" need a translation."""
+    """Name a band; only "above" and "to" need translation."""
     if np.isnan(above):
         return f"{100 * up_to:g} %"
     return f"above {100 * above:g} %" if np.isnan(up_to) else f"{100 * above:g} to {100 * up_to:g} %"

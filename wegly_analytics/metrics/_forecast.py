@@ -38,7 +38,7 @@ def forecast(
     seed: int = 0,
     archived: bool = False,
 ) -> pd.DataFrame:
-    """Forecast the value that the open deals will win within a number of days.
+    """Forecast the value that is won from the open deals within so many days.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class _Curve:
         np.add.at(self.counts, (how, ages), count)
 
     def chances(self, ages: Floats, days: float, counts: Floats) -> Floats:
-        """Say with which chance deals of some ages are won within so many days; one row for each set of counts."""
+        """Compute the chance that deals of some ages are won within so many days; one row for each set of counts."""
         still, won, lost = counts[..., 0, :], counts[..., 1, :], counts[..., 2, :]
         leaving = still + won + lost
         at_risk = np.flip(np.cumsum(np.flip(leaving, -1), -1), -1)

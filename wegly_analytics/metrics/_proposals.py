@@ -1,4 +1,4 @@
-"""The outcomes of proposals, their discounts, and the time to approval."""
+"""The outcomes of proposals, and their discounts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 STATES: Final = ["approved", "rejected", "withdrawn", "expired", "pending"]
-"""What becomes of a proposal; each is in one of these."""
+"""The outcomes of a proposal; each proposal has exactly one."""
 
 _DAY: Final = 86_400_000_000
 """Microseconds."""
@@ -77,17 +77,17 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     """
     cohort = Cohort.of("proposals", snap, by, archived)
     own = cohort.frame.select("deal", "counts_once", *cohort.groups)
-    rows = _outcomes(snap, cohort.microseconds("created_at", "approved_at"))
+    outcomes = _outcomes(snap, cohort.microseconds("created_at", "approved_at"))
     counts = ["sent", "approved", "rejected", "withdrawn", "expired", "priced", "cheaper"]
     sums = [*counts, "before", "after"]
-    rows = rows.select("deal", *sums, "age", "took_time").join(own, on="deal", how="inner")
-    having = rows.group_by("deal").agg(n_sent=nw.col("sent").max())
+    outcomes = outcomes.select("deal", *sums, "age", "took_time").join(own, on="deal", how="inner")
+    having = outcomes.group_by("deal").agg(n_sent=nw.col("sent").max())
     per_deal = joined(cohort.frame, having, how="left").with_columns(
         deals=nw.lit(1), with_proposal=flag(~nw.col("n_sent").is_null())
     )
     table = cohort.count(per_deal, "deals", "with_proposal")
     groups = cohort.groups
-    found = cohort.count(rows, *sums)
+    found = cohort.count(outcomes, *sums)
     table = table.merge(found, how="left", on=cohort.groups) if groups else table.join(found)
     table[sums] = table[sums].astype(float).fillna(0.0)
     table = table.astype(dict.fromkeys(["deals", "with_proposal", *counts], "int64"))
@@ -98,9 +98,9 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     table["versions"] = ratio(table["sent"], table["with_proposal"])
     table["discounted"] = ratio(table["cheaper"], table["priced"])
     table["discount"] = 1 - ratio(table["after"], table["before"])
-    taken = rows.filter(nw.col("took_time") == 1).group_by(*groups, "age").agg(n=nw.len())
+    taken = outcomes.filter(nw.col("took_time") == 1).group_by(*groups, "age").agg(n=nw.len())
     table["days_to_approval"] = _medians(table, informed(collect(taken), groups), groups)
-    once = cohort.once(rows, "sent", "priced")
+    once = cohort.once(outcomes, "sent", "priced")
     cohort.note("proposals without a price", once["sent"] - once["priced"])
     table = table.sort_values("sent", ascending=False, kind="stable")
     columns = [

@@ -1,4 +1,4 @@
-"""How fast the pipeline turns deals into money."""
+"""How much money the pipeline makes per day."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def velocity(
 
 
 def rule(every: Every | None, count: str) -> list[str]:
-    """Say how velocity is computed, as messages of the catalog."""
+    """Describe how velocity is computed, as messages of the catalog."""
     when = {"open": "open at each period's end" if every else "open when the snapshot was taken"}
     return [
         "deals × win rate × average won value ÷ average days to win, money per day",

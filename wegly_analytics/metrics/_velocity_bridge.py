@@ -93,8 +93,8 @@ def velocity_bridge(
     True
     """
     cohort = Cohort.of("velocity_bridge", snap, by, archived, columns=LEVER_COLUMNS)
-    paces, closing = levers(cohort, every, count, tz)
-    chosen = _chosen(paces["period"], every, start, end, local(snap, tz))
+    velocities, closing = levers(cohort, every, count, tz)
+    chosen = _chosen(velocities["period"], every, start, end, local(snap, tz))
     about: dict[str, Any] = {"every": every, "count": count, "tz": tz, "start": None, "end": None}
     keys = [*cohort.groups, "lever"]
     if chosen is None:
@@ -102,7 +102,7 @@ def velocity_bridge(
         empty = pd.DataFrame({name: pd.Series(dtype=object) for name in keys})
         table = empty.assign(**dict.fromkeys(("from", "to", "part"), pd.Series(dtype=float)))
         return cohort.finish(table, _rule(every, count), 0, **about)
-    before, after = (paces[paces["period"] == period].reset_index(drop=True) for period in chosen)
+    before, after = (velocities[velocities["period"] == period].reset_index(drop=True) for period in chosen)
     if next_start(chosen[1], every) > local(snap, tz):
         cohort.caveats.append("the later period is not finished")
     one, other = before[LEVERS].to_numpy(dtype=float), after[LEVERS].to_numpy(dtype=float)
@@ -113,7 +113,7 @@ def velocity_bridge(
     table["lever"] = LEVERS * len(before)
     table["from"], table["to"], table["part"] = one.ravel(), other.ravel(), parts.ravel()
     about |= {"start": f"{chosen[0]:%Y-%m-%d}", "end": f"{chosen[1]:%Y-%m-%d}"}
-    there = paces["period"].drop_duplicates().tolist()
+    there = velocities["period"].drop_duplicates().tolist()
     compared = closing.filter(nw.col("period").is_in([there.index(period) for period in chosen]))
     n = cohort.once(compared, "closed")["closed"]
     return cohort.finish(table, _rule(every, count), n, **about)

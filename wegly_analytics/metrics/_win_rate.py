@@ -37,7 +37,7 @@ def win_rate(
     weight: Literal["value"] | None = None,
     archived: bool = False,
 ) -> pd.DataFrame:
-    """Share of closed deals that were won.
+    """Share of deals that were won.
 
     Parameters
     ----------
@@ -117,14 +117,14 @@ def win_rate(
 
 
 def with_stale(cohort: Cohort, snap: Snapshot) -> nw.LazyFrame[Any]:
-    """Take the open deals past their expected close from the open ones; needs `expected_close`."""
+    """Count the open deals past their expected close as stale instead of open; needs `expected_close`."""
     today = local(snap, TZ).date()
     frame = cohort.frame.with_columns(stale=flag((nw.col("open") == 1) & (nw.col("expected_close") < nw.lit(today))))
     return frame.with_columns(open=nw.col("open") - nw.col("stale"))
 
 
 def _weighed(frame: nw.LazyFrame[Any], ended: list[str]) -> nw.LazyFrame[Any]:
-    """Return the value of each count, and the sums of weights that the interval needs."""
+    """Add the value of each count, and the weights of the deals in the denominator."""
     is_weight = nw.col("value") >= 0  # a negative value is not a weight
     frame = frame.with_columns(counts=nw.sum_horizontal(*ended))
     counts = nw.col("counts") == 1

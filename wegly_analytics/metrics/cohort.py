@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
-import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.results import collect, informed
@@ -20,6 +19,8 @@ from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Cohort:
         return list(self.names)
 
     def on(self, frame: nw.LazyFrame[Any]) -> Cohort:
-        """Return the same cohort with another frame, derived from its own; each exclusion is noted once."""
+        """Return the same cohort with another frame, derived from its own; both share one account of excluded deals."""
         return replace(self, frame=frame)
 
     def excluding(self, *reasons: Mapping[str, nw.Expr]) -> Cohort:
@@ -168,13 +169,13 @@ class Cohort:
         frame
             Derived from `frame`, with the columns and `counts_once`.
         *columns
-            Columns of numbers; missing values are not counted.
+            Columns of numbers; missing values are not counted, and the sum of nothing is 0.
         """
         narrow = frame.select(*columns, "counts_once")
         if self.overlapping:
             narrow = narrow.filter(nw.col("counts_once") == 1)
         row = collect(narrow.select(nw.col(*columns).sum())).iloc[0]
-        return {name: 0 if pd.isna(row[name]) else row[name] for name in columns}
+        return {name: row[name] for name in columns}
 
     def count(self, frame: nw.LazyFrame[Any], *columns: str, keys: Iterable[str] = ()) -> pd.DataFrame:
         """Sum columns by group.
@@ -184,7 +185,7 @@ class Cohort:
         frame
             Deals of the cohort, or some of them, with the columns.
         *columns
-            Columns of numbers; missing values are not counted.
+            Columns of numbers; missing values are not counted, and the sum of nothing is 0.
         keys
             Further columns to group by, before the groups of the metric.
 

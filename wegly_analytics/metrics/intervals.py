@@ -1,4 +1,4 @@
-"""Uncertainty: intervals for shares, and quartiles of censored durations."""
+"""Confidence intervals of shares and means."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Z = 1.959963984540054
 
 
 def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """Return the Wilson score interval of a share, 95 %.
+    """Compute the Wilson score interval of a share, 95 %.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def mean_interval(total: ArrayLike, squares: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """Return the interval of a mean: 1.96 standard errors to either side.
+    """Compute the interval of a mean: 1.96 standard errors to either side.
 
     Parameters
     ----------

@@ -66,12 +66,12 @@ def next_start(start: pd.Timestamp, every: Every, n: int = 1) -> pd.Timestamp:
 
 
 def local(snap: Snapshot, tz: str) -> pd.Timestamp:
-    """Return the time at which a snapshot was taken as local time of a time zone, without time zone."""
+    """Return the local time at which a snapshot was taken, without time zone."""
     return pd.Timestamp(snap.taken_at).tz_convert(tz).tz_localize(None)
 
 
 def unfinished(starts: pd.Series[Any], every: Every, snap: Snapshot, tz: str) -> pd.Series[bool]:
-    """Return for each period, given its first day, whether it was not over when the snapshot was taken."""
+    """Mark the periods, given by their first day, that were not over when the snapshot was taken."""
     now = local(snap, tz)
     return starts.map(lambda start: next_start(start, every) > now).astype(bool)
 

@@ -1,4 +1,4 @@
-"""Shares of deals won and lost by age: competing risks, of which each deal meets at most one."""
+"""Outcomes of deals by age: won and lost are competing events, of which each deal has at most one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SHARES: Final = ["p_won", "p_lost", "p_open"]
 COLUMNS: Final = ["days", "at_risk", "won", "lost", *SHARES, *(f"{p}_{end}" for p in SHARES for end in ("low", "high"))]
 """What `aalen_johansen` returns."""
 
-_NOUGHT: Final = 1e-12
+_TOLERANCE: Final = 1e-12
 """As many digits as sums of shares keep."""
 
 
 def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataFrame:
-    """Estimate the shares won, lost and still open by each age, with open deals as censored observations.
+    """Estimate the shares won, lost and still open by each age, with open deals censored.
 
     Parameters
     ----------
@@ -85,11 +85,11 @@ def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataF
         )
         shared = share * np.cumsum(with_own) - np.cumsum(share * with_own)
         low, high = _interval(share, spread + own - 2 * shared, at_risk)
-        full = share > 1 - _NOUGHT
+        full = share > 1 - _TOLERANCE
         low[full] = low[~full][-1] if (~full).any() else 0.0
         table[f"p_{name}"], table[f"p_{name}_low"], table[f"p_{name}_high"] = share, low, high
     low, high = _interval(still, still**2 * greenwood, at_risk)
-    over = still < _NOUGHT
+    over = still < _TOLERANCE
     high[over] = high[~over][-1] if (~over).any() else 1.0
     table["p_open"], table["p_open_low"], table["p_open_high"] = still, low, high
     nothing_yet = ended.cumsum() == 0
@@ -100,7 +100,7 @@ def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataF
 
 def _interval(share: Floats, variance: Floats, at_risk: Floats) -> tuple[Floats, Floats]:
     low, high = wilson(share * at_risk, at_risk)
-    inside = (share > _NOUGHT) & (share < 1 - _NOUGHT)
+    inside = (share > _TOLERANCE) & (share < 1 - _TOLERANCE)
     p = share[inside]
     far = Z * np.sqrt(np.maximum(variance[inside], 0)) / (p * -np.log(p))
     low[inside], high[inside] = p ** np.exp(far), p ** np.exp(-far)
@@ -109,7 +109,7 @@ def _interval(share: Floats, variance: Floats, at_risk: Floats) -> tuple[Floats,
 
 
 def kaplan_meier(times: ArrayLike, ended: ArrayLike, weights: ArrayLike) -> tuple[Floats, Floats]:
-    """Estimate the share that is not over yet, at each time at which something ended.
+    """Estimate the share that has not ended yet, at each time at which something ended.
 
     Parameters
     ----------

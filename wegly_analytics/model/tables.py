@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from wegly_analytics.model.enums import OUTCOMES, STATUS, TEMPERATURE, VISIBILITY
-from wegly_analytics.model.schema import Column, Kind, Personal, Table, dictionary, tree
+from wegly_analytics.model.personal import Personal
+from wegly_analytics.model.schema import Column, Kind, Table, dictionary, tree
 
 TEXT, INTEGER, NUMBER, FLAG, INSTANT, DAY, ENUM = Kind
 CUSTOMER, STAFF, FREE_TEXT, REPEATED_TEXT, LABEL = Personal

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 import pyarrow as pa
 
 from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.model.schema import Kind, Mode, Personal, Treatment
+from wegly_analytics.model.personal import Mode, Personal, Treatment
+from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DEAL_ID, DEALS, TABLES, TAGS
 
 if TYPE_CHECKING:

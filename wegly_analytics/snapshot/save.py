@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from wegly_analytics.model.schema import Mode, Treatment
+    from wegly_analytics.model.personal import Mode, Treatment
     from wegly_analytics.parsing.drift import Drift
     from wegly_analytics.snapshot.completeness import Completeness
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from wegly_analytics.model.schema import Mode, Treatment
+    from wegly_analytics.model.personal import Mode, Treatment
     from wegly_analytics.snapshot.completeness import Completeness
 
 

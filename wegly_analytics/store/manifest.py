@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from wegly_analytics.errors import SnapshotError
 from wegly_analytics.model.enums import OUTCOMES
-from wegly_analytics.model.schema import Mode, Treatment
+from wegly_analytics.model.personal import Mode, Treatment
 
 if TYPE_CHECKING:
     from pathlib import Path
