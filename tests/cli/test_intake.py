@@ -132,6 +132,7 @@ def test_a_refresh_counts_what_it_brought(wegly, serve, tmp_path):
         "carried": 4,
         "new": 3,
         "changed": 1,
+        "unchanged": 4,
         "not_found": 4,
         "failed": 1,
     }

@@ -7,7 +7,7 @@ from wegly_analytics import fetch, refresh
 from wegly_analytics.intake.changes import Changes
 from wegly_analytics.sandbox import faults
 
-COUNTS = {"requested": 4, "carried": 0, "new": 0, "changed": 0, "not_found": 0, "failed": 0}
+COUNTS = {"requested": 4, "carried": 0, "new": 0, "changed": 0, "not_found": 0, "failed": 0, "unchanged": 4}
 
 
 AS_BEFORE = {"tags": [{"name": "x"}, {"name": "y"}]}
@@ -48,7 +48,7 @@ def test_nothing_has_changed(refreshed):
     ids=["its time", "its title", "a tag", "one tag less", "another order", "a proposal", "time that runs"],
 )
 def test_a_change_of_the_deal_or_of_its_rows_counts(refreshed, change, n):
-    assert refreshed(change) == COUNTS | {"changed": n}
+    assert refreshed(change) == COUNTS | {"changed": n, "unchanged": 4 - n}
 
 
 def test_codes_without_a_deal_are_requested_and_not_found(refreshed):
@@ -58,4 +58,4 @@ def test_codes_without_a_deal_are_requested_and_not_found(refreshed):
 @pytest.mark.filterwarnings("ignore")
 def test_a_deal_that_was_not_received_is_carried(refreshed):
     trouble = {"1": faults.Status(404), "2": faults.Status(418), "3": faults.Status(403)}
-    assert refreshed({}, faults=trouble) == COUNTS | {"carried": 3, "not_found": 1, "failed": 2}
+    assert refreshed({}, faults=trouble) == COUNTS | {"carried": 3, "not_found": 1, "failed": 2, "unchanged": 1}

@@ -64,6 +64,12 @@ def test_a_day_is_a_day_in_every_time_zone(snapshot_of):
         assert coverage(snap, target=1, every="month", periods=2, tz=tz)["open"].tolist() == [0, 100]
 
 
+def test_a_deal_counts_in_the_period_that_holds_its_day(snapshot_of):
+    days = ["2026-07-01", "2026-08-01", "2026-08-15", "2026-08-31", "2026-09-02", "2026-10-01"]
+    table = coverage(snapshot_of(*map(expected, days)), target=1, every="month", periods=3)
+    assert table["open"].tolist() == [100, 300, 100]
+
+
 def test_a_target_that_is_met_needs_no_coverage(snapshot_of):
     snap = snapshot_of(deal(WON, "s0", 300.0, won_date="2026-07-01T05:00:00Z"), expected("2026-08-01"))
     assert np.isnan(coverage(snap, target=300)["coverage"][0])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.stats.proportion import proportion_confint
 
-from wegly_analytics.metrics.intervals import wilson
+from wegly_analytics.metrics.intervals import mean_interval, wilson
 from wegly_analytics.metrics.survival import kaplan_meier, quantile
 
 
@@ -20,6 +20,17 @@ def test_wilson_agrees_with_statsmodels(pair):
 
 def test_of_nothing_nothing_is_known():
     assert np.isnan(wilson([0], [0])).all()
+
+
+@given(st.lists(st.floats(-1000, 1000), min_size=2, max_size=9))
+def test_the_interval_of_a_mean_is_196_standard_errors_to_either_side(values):
+    low, high = mean_interval([sum(values)], [sum(v * v for v in values)], [len(values)])
+    half = 1.959964 * np.std(values, ddof=1) / np.sqrt(len(values))
+    assert (low[0], high[0]) == pytest.approx((np.mean(values) - half, np.mean(values) + half), abs=0.01)
+
+
+def test_one_value_has_no_interval():
+    assert np.isnan(mean_interval([5], [25], [1])).all()
 
 
 times = st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.integers(1, 3)), min_size=1, max_size=30)

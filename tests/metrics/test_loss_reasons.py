@@ -29,6 +29,7 @@ def test_shares_are_within_each_group(snapshot_of):
         ["x", "a", 0.5, 0.5],
         ["x", "b", 0.5, 1.0],
     ]
+    assert table.index.tolist() == [0, 1, 2]
 
 
 def test_where_nothing_was_lost_there_is_nothing_to_list(snapshot_of):

@@ -49,6 +49,11 @@ def test_weighing_by_value_says_how_many_have_none(snapshot_of):
     assert (figures["low"], figures["high"]) == pytest.approx((low[0], high[0])), "(30 + 10)² ÷ (30² + 10²) deals"
 
 
+def test_a_negative_value_however_small_is_not_a_weight(snapshot_of):
+    figures = row(win_rate(snapshot_of(won(value=30), won(value=-0.5), lost(value=10)), weight="value"))
+    assert (figures["rate"], figures["won_value"]) == (0.75, 30)
+
+
 def test_archived_deals_leave_together_or_stay_together(snapshot_of):
     snap = snapshot_of(won(), won(archived_at="2026-04-01T00:00:00Z"), lost(archived_at="2026-04-01T00:00:00Z"))
     assert row(win_rate(snap))["n"] == 1
@@ -112,13 +117,13 @@ def test_a_deal_counts_by_the_date_of_its_status(snapshot_of):
     assert table[["period", "lost"]].to_numpy().tolist() == [[pd.Timestamp("2026-03-01"), 1]]
 
 
-def test_closed_deals_without_a_date_are_counted_as_left_out(snapshot_of):
+def test_closed_deals_without_a_date_are_counted_as_excluded(snapshot_of):
     table = win_loss(snapshot_of(won(won_date=None), lost(), lost(lost_date=None, won_date="2026-01-01T00:00:00Z")))
     assert table.attrs["excluded"] == {"closed without a closing date": 2}
     assert table["lost"].tolist() == [1]
 
 
-def test_where_nothing_was_lost_a_rate_comes_with_a_caution(snapshot_of):
+def test_where_nothing_was_lost_a_rate_comes_with_a_caveat(snapshot_of):
     caveat = ["no deal was lost: the win rate of closed deals is not reliable"]
     snap = snapshot_of(won(), still_open())
     assert win_rate(snap).attrs["caveats"] == win_loss(snap).attrs["caveats"] == caveat

@@ -75,12 +75,16 @@ class Changes:
 
     def as_dict(self) -> dict[str, int]:
         """Return all counts by name."""
-        return asdict(self)
+        return asdict(self) | {"unchanged": self.unchanged}
+
+    @property
+    def unchanged(self) -> int:
+        """Deals that were received as they had been before."""
+        return self.requested - self.new - self.changed - self.not_found - self.failed
 
     def __str__(self) -> str:
-        unchanged = self.requested - self.new - self.changed - self.not_found - self.failed
         return (
-            f"{self.requested:,} requested: {self.new:,} new, {self.changed:,} changed, {unchanged:,} unchanged, "
+            f"{self.requested:,} requested: {self.new:,} new, {self.changed:,} changed, {self.unchanged:,} unchanged, "
             f"{self.not_found:,} not found, {self.failed:,} failed; {self.carried:,} carried"
         )
 
