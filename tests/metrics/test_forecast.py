@@ -56,7 +56,7 @@ def test_beyond_the_oldest_end_no_win_is_expected_and_that_is_said(snapshot_of):
     assert table.attrs["caveats"] == ["beyond the oldest age at which a deal ended no win is expected"]
 
 
-def test_deals_without_value_or_dates_are_left_out_and_counted(snapshot_of):
+def test_deals_without_value_or_dates_are_excluded_and_counted(snapshot_of):
     deals = [deal(OPEN, 1, None), deal(OPEN, 1) | {"created_at": None}, deal(OPEN, -2), deal(WON, 9, ended=3)]
     table = forecast(snapshot_of(*deals, deal(OPEN, 1)))
     assert table["open"].tolist() == [1]

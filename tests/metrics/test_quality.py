@@ -99,7 +99,7 @@ def test_the_day_of_an_expected_close_is_over_at_midnight_in_sao_paulo(snapshot_
         assert win_rate(then, count="closed+stale")["stale"].tolist() == [overdue]
 
 
-def test_archived_deals_are_looked_at_only_if_asked_for(snapshot_of):
+def test_archived_deals_are_checked_only_on_request(snapshot_of):
     snap = snapshot_of(WON | {"value": None, "archived_at": CLOSED}, {"status": None})
     assert quality(snap).attrs["excluded"] == {"archived": 1, "status unknown": 1}
     assert quality(snap, archived=True)["rule"].tolist() == ["won without value"]

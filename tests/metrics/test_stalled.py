@@ -175,7 +175,7 @@ def test_a_misspelt_group_is_named(snapshot_of):
         stalled(snapshot_of(), by="stag")
 
 
-def test_the_pretend_company_has_some():
+def test_the_simulated_company_has_some():
     table = stalled(wa.sample())
     assert 0 < len(table) < table.attrs["n"] / 4, "about a tenth of a steady pipeline, more where it has grown old"
     assert pd.api.types.is_numeric_dtype(table["value"])

@@ -83,7 +83,7 @@ def test_by_group_each_stage_is_there_for_each(snapshot_of):
     assert table.groupby("responsible")["left"].sum().to_dict() == {"(not informed)": 4, "Ana": 2}
 
 
-def test_times_that_cannot_be_are_left_out(snapshot_of):
+def test_impossible_times_are_excluded(snapshot_of):
     table = time_in_stage(snapshot_of(deal(2, "s0", {"s0": -1}), deal(2, "s0", {"s0": 2})))
     assert table.loc[0, ["left", "p50"]].tolist() == [1, 2]
 

@@ -78,7 +78,7 @@ def test_the_last_two_complete_months_are_compared(snapshot_of):
     assert table.attrs["caveats"] == []
 
 
-def test_a_month_that_is_not_finished_is_compared_only_if_asked_for(snapshot_of):
+def test_an_unfinished_month_is_compared_only_on_request(snapshot_of):
     snap = snapshot_of(*MARCH, *APRIL, *LATER)
     assert velocity_bridge(snap).attrs["end"] == "2026-06-01"
     table = velocity_bridge(snap, end="2026-07")
