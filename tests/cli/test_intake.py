@@ -36,6 +36,16 @@ def test_ids_come_from_words_files_and_standard_input(wegly, serve, tmp_path):
     assert sorted(map(int, requested(server))) == list(range(1, 9))
 
 
+@pytest.mark.parametrize("words", [(*FETCH, "-"), (*FETCH, "--webhooks", "others.ndjson"), ("read", "none.ndjson")])
+def test_without_any_id_nothing_is_published(wegly, serve, tmp_path, words):
+    (tmp_path / "others.ndjson").write_text('{"event_key": "contact.created", "payload": {"id": 1}}')
+    (tmp_path / "none.ndjson").touch()
+    code, out, err = wegly(*words, server=serve())
+    assert (code, out) == (2, "")
+    assert "nothing was published" in err
+    assert not (tmp_path / "data" / "snapshots").exists()
+
+
 def test_a_walk_needs_no_ids(wegly, serve, tmp_path):
     code, out, _ = wegly(*FETCH, "--walk", 1, "--misses", 12, server=serve(Numbered(25)))
     assert code == 0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from server_side import client, requested, uuid_of
 from strategies import body
 
-from wegly_analytics.errors import ApiError, EmptyScopeWarning, IncompleteWarning, SettingError
+from wegly_analytics.errors import ApiError, EmptyScopeWarning, IncompleteWarning, SettingError, SnapshotError
 from wegly_analytics.intake.archive import Archive
 from wegly_analytics.intake.fetch import fetch
 from wegly_analytics.intake.read import read
@@ -248,6 +248,19 @@ def test_archived_responses_older_than_the_snapshot_are_not_used(serve, tmp_path
     with Archive(tmp_path) as archive:
         archive.write(Record("1", 404, snap.taken_at - timedelta(days=1)))
     assert outcomes(renew(snap, server, archive=tmp_path))["1"] == "fetched"
+
+
+def test_a_damaged_table_is_reported_before_the_first_request(serve, tmp_path):
+    server = serve()
+    folder = fetch(range(1, 10), client=client(server), progress=False).save(tmp_path, personal="keep")
+    before = len(server.requests)
+    file = folder / "tags" / "part-00000.parquet"
+    content = bytearray(file.read_bytes())
+    content[4:60] = bytes(56)  # the footer stays whole
+    file.write_bytes(content)
+    with pytest.raises(SnapshotError, match="tags cannot be read"):
+        refresh(load(tmp_path), client=client(server), progress=False)
+    assert len(server.requests) == before
 
 
 def test_a_filtered_snapshot_is_refused(serve):

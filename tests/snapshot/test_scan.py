@@ -271,3 +271,12 @@ def test_instants_are_utc_whatever_the_time_zone_of_the_machine(root):
     command = [sys.executable, "-c", program, root, *ENGINES]
     done = subprocess.run(command, env=elsewhere, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["Datetime(time_unit='us', time_zone='UTC')"] * len(ENGINES)
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_a_computed_number_that_is_not_a_number_is_missing(engine, tmp_path):
+    root = wa.sample().save(tmp_path, personal="keep")
+    snap = (wa.scan(root, engine) if engine else wa.load(root)).assign(zero=0.0)
+    snap = snap.assign(ratio=wa.col("zero") / (wa.col("value") - wa.col("value")))  # 0 / 0, or without a value
+    assert metrics.win_rate(snap, by="ratio")["ratio"].tolist() == ["(not informed)"]
+    assert len(snap.where(ratio=None)) == len(snap)

@@ -10,7 +10,7 @@ import typer
 
 from wegly_analytics.cli.checks import publishable
 from wegly_analytics.cli.exit_codes import INCOMPLETE
-from wegly_analytics.errors import IncompleteError
+from wegly_analytics.errors import IncompleteError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +66,8 @@ class Publication:
         changes
             What a refresh has brought.
         """
+        if not snap.completeness.requested:  # an empty snapshot would become the newest
+            raise SettingError("there is no id and no response to make a snapshot of: nothing was published")
         path, is_refused = None, False
         try:
             path = snap.save(self.root, personal=cast("Mode", self.personal), allow_incomplete=self.allow_incomplete)

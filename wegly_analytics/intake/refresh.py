@@ -92,6 +92,7 @@ def refresh(
     run = Run.of(client=client, archive=archive, workers=workers, progress=progress, max_failures=max_failures)
     if snap.personal.key:  # before the first request: new deals need the pseudonyms of the old ones
         snap = replace(snap, personal=snap.personal.unlocked(read_secret(settings.salt_file())))
+    snap = replace(snap, tables=dict(snap.tables))  # all are needed: what cannot be read is reported before any request
     wanted = due(snap, since)
     new_codes = Walk(highest_code(snap) + 1, misses) if misses else None
     fresh = run.snapshot(Frontier(wanted, new_codes), lambda record: record.is_final and record.at > snap.taken_at)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 LEAST: Final = 5
-"""So many deals must have left a stage before anybody can say what is long there."""
+"""The fewest deals that must have left a stage for the others in it to be compared with them."""
 
 _DAY: Final = 86_400.0
 """Seconds."""

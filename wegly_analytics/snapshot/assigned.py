@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import narwhals as nw
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS
@@ -67,11 +68,11 @@ def _has_custom_field(columns: Mapping[str, Any]) -> bool:
 
 def _on_engine(source: Queries, columns: Mapping[str, Any]) -> Source:
     deals, fields = source.frame(DEALS.name), {}
-    for name, column in columns.items():
-        expression = nw.lit(column) if isinstance(column, str | int | float | bool | date) else column
+    for name, given in columns.items():
+        expression = nw.lit(given) if isinstance(given, str | int | float | bool | date) else given
         if not isinstance(expression, nw.Expr):
             raise SettingError(
-                f"assign({name}=...) of a {type(column).__name__} needs the deals in memory, but this snapshot is "
+                f"assign({name}=...) of a {type(given).__name__} needs the deals in memory, but this snapshot is "
                 f'scanned: write an expression such as assign({name}=wa.col("value") / 1000), or open it with wa.load'
             )
         extended = _with(deals, name, expression)
@@ -80,7 +81,10 @@ def _on_engine(source: Queries, columns: Mapping[str, Any]) -> Source:
         declared = _DECLARED.get(name, kind)
         if declared != kind and not (pa.types.is_floating(declared) and pa.types.is_integer(kind)):
             raise SettingError(f"column {name!r} has type {declared}, not {kind}; use another name")
-        deals = extended.with_columns(nw.col(name).cast(nw.Float64() if pa.types.is_floating(declared) else cast))
+        column = nw.col(name).cast(nw.Float64() if pa.types.is_floating(declared) else cast)
+        if pa.types.is_floating(declared):
+            column = nw.when(~column.is_nan()).then(column)  # 0 / 0 is missing, as it is on pandas
+        deals = extended.with_columns(column.alias(name))
         fields[name] = pa.field(name, declared)
     return source.assigning(deals, fields)
 
@@ -125,6 +129,8 @@ def _as_arrow(name: str, column: pd.Series[Any] | pa.ChunkedArray) -> pa.Array:
         raise SettingError(f"column {name!r} cannot be stored: {error}") from error
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
+    if pa.types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), None, array)  # 0 / 0 is missing, as it is on pandas
     declared = _DECLARED.get(name)
     for test, target in _STORED_AS.items():
         if test(array.type):
