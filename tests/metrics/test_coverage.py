@@ -4,31 +4,16 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from metrics.deals import LOST, OPEN, WON, staged
 from strategies import days_ago
 
 import wegly_analytics as wa
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics import coverage
 
-OPEN, WON, LOST = 1, 2, 3
-STAGES = [{"id": f"s{n}", "name": name, "position": n} for n, name in enumerate(["New", "Offer", "Contract"])]
-
-
-def deal(status, stage, value=100.0, been=(), **more):
-    return {
-        "status": status,
-        "value": value,
-        "created_at": days_ago(100),
-        "won_date": days_ago(10) if status == WON else None,
-        "lost_date": days_ago(10) if status == LOST else None,
-        "stage": {"id": stage, "pipeline": {"id": "p", "name": "P"}},
-        "pipeline_stages": STAGES,
-        "stage_durations": [{"stage_id": s, "total_seconds": 60} for s in been],
-    } | more
-
 
 def expected(day, value=100.0, **more):
-    return deal(OPEN, "s0", value, expected_close_date=f"{day}T00:00:00Z", **more)
+    return staged(OPEN, "s0", value, expected_close_date=f"{day}T00:00:00Z", **more)
 
 
 def test_coverage_compares_what_may_come_with_what_is_missing(snapshot_of):
@@ -38,11 +23,11 @@ def test_coverage_compares_what_may_come_with_what_is_missing(snapshot_of):
         expected("2026-10-01", 1000.0),
         expected("2026-06-30", 1000.0),
         expected("2026-08-01", None),
-        deal(OPEN, "s0"),
-        deal(WON, "s0", 50.0, won_date="2026-07-01T03:00:00Z"),
-        deal(WON, "s0", 7.0, won_date="2026-07-01T02:59:59Z"),
-        deal(LOST, "s0"),
-        deal(LOST, "s0", lost_date=days_ago(400)),
+        staged(OPEN, "s0"),
+        staged(WON, "s0", 50.0, won_date="2026-07-01T03:00:00Z"),
+        staged(WON, "s0", 7.0, won_date="2026-07-01T02:59:59Z"),
+        staged(LOST, "s0"),
+        staged(LOST, "s0", lost_date=days_ago(400)),
     ]
     row = coverage(snapshot_of(*deals), target=200).iloc[0]
     assert row["period"] == pd.Timestamp("2026-07-01")
@@ -71,7 +56,7 @@ def test_a_deal_counts_in_the_period_that_holds_its_day(snapshot_of):
 
 
 def test_a_target_that_is_met_needs_no_coverage(snapshot_of):
-    snap = snapshot_of(deal(WON, "s0", 300.0, won_date="2026-07-01T05:00:00Z"), expected("2026-08-01"))
+    snap = snapshot_of(staged(WON, "s0", 300.0, won_date="2026-07-01T05:00:00Z"), expected("2026-08-01"))
     assert np.isnan(coverage(snap, target=300)["coverage"][0])
     assert np.isnan(coverage(snapshot_of(), target=300)["needed"][0])
 
@@ -103,8 +88,8 @@ def test_targets_of_several_groups_are_named_by_all_of_them(snapshot_of):
 
 
 def test_deals_won_without_a_value_are_not_booked_and_that_is_said(snapshot_of):
-    won = [deal(WON, "s0", value, won_date="2026-07-01T05:00:00Z") for value in (30.0, None)]
-    earlier = deal(WON, "s0", None, won_date="2026-06-01T05:00:00Z")
+    won = [staged(WON, "s0", value, won_date="2026-07-01T05:00:00Z") for value in (30.0, None)]
+    earlier = staged(WON, "s0", None, won_date="2026-06-01T05:00:00Z")
     table = coverage(snapshot_of(*won, earlier), target=100)
     assert table["booked"].tolist() == [30]
     assert table.attrs["excluded"] == {"won without value": 1}
@@ -112,8 +97,8 @@ def test_deals_won_without_a_value_are_not_booked_and_that_is_said(snapshot_of):
 
 def test_a_quarter_may_begin_on_a_day_without_midnight(snapshot_of):
     """On 2017-10-01 the day began at one o'clock in Asunción, which is 4:00 UTC."""
-    won = [deal(WON, "s0", won_date=f"2017-10-01T0{time}Z") for time in ("3:59:59", "4:00:00")]
-    early = replace(snapshot_of(*won, deal(OPEN, "s0")), taken_at=datetime(2017, 10, 5, 12, tzinfo=UTC))
+    won = [staged(WON, "s0", won_date=f"2017-10-01T0{time}Z") for time in ("3:59:59", "4:00:00")]
+    early = replace(snapshot_of(*won, staged(OPEN, "s0")), taken_at=datetime(2017, 10, 5, 12, tzinfo=UTC))
     table = coverage(early, target=500, periods=2, tz="America/Asuncion")
     assert table["period"].tolist() == [pd.Timestamp("2017-10-01"), pd.Timestamp("2018-01-01")]
     assert table["booked"].tolist() == [100, 0]
@@ -133,7 +118,7 @@ def test_a_quarter_may_begin_on_a_day_without_midnight(snapshot_of):
 )
 def test_what_cannot_be_a_target_is_refused(snapshot_of, options, message):
     with pytest.raises(SettingError, match=message):
-        coverage(snapshot_of(deal(OPEN, "s0")), **options)
+        coverage(snapshot_of(staged(OPEN, "s0")), **options)
 
 
 def test_the_clock_of_coverage_is_the_snapshots(snapshot_of):

@@ -1,22 +1,16 @@
 import pandas as pd
 import pytest
+from metrics.deals import dated
 
 from wegly_analytics.metrics import velocity
 
-
-def deal(status, created, closed=None, **more):
-    dates = {2: "won_date", 3: "lost_date"}
-    closing = {dates[status]: f"{closed}T12:00:00Z"} if closed else {}
-    return {"status": status, "created_at": f"{created}T12:00:00Z"} | closing | more
-
-
 COMPANY = [
-    deal(2, "2026-03-01", "2026-03-11", value=100),
-    deal(2, "2026-03-01", "2026-04-20", value=300),
-    deal(2, "2026-04-01", "2026-04-11", value=None),
-    deal(3, "2026-04-02", "2026-04-30", value=1000),
-    deal(1, "2026-04-05"),
-    deal(1, "2026-06-05"),
+    dated(2, "2026-03-01", "2026-03-11", value=100),
+    dated(2, "2026-03-01", "2026-04-20", value=300),
+    dated(2, "2026-04-01", "2026-04-11", value=None),
+    dated(3, "2026-04-02", "2026-04-30", value=1000),
+    dated(1, "2026-04-05"),
+    dated(1, "2026-06-05"),
 ]
 
 
@@ -52,7 +46,7 @@ def test_the_first_lever_may_count_the_created_or_the_closed(snapshot_of, count,
 
 def test_a_deal_won_before_it_was_created_has_no_days(snapshot_of):
     table = velocity(
-        snapshot_of(deal(2, "2026-03-02", "2026-03-01", value=5), deal(2, "2026-03-01", "2026-03-03", value=5))
+        snapshot_of(dated(2, "2026-03-02", "2026-03-01", value=5), dated(2, "2026-03-01", "2026-03-03", value=5))
     )
     assert table["days"].tolist() == [2]
     assert table["win_rate"].tolist() == [1]
@@ -60,7 +54,7 @@ def test_a_deal_won_before_it_was_created_has_no_days(snapshot_of):
 
 
 def test_a_closed_deal_without_a_date_is_excluded_and_counts_nowhere(snapshot_of):
-    snap = snapshot_of(deal(2, "2026-03-02", value=5), deal(3, "2026-03-02", "2026-04-01"), deal(3, "2026-03-02"))
+    snap = snapshot_of(dated(2, "2026-03-02", value=5), dated(3, "2026-03-02", "2026-04-01"), dated(3, "2026-03-02"))
     for table in (velocity(snap), velocity(snap, every="month")):
         assert table.attrs["excluded"] == {"closed without a closing date": 2}
         assert table.attrs["n"] == 1
@@ -68,7 +62,7 @@ def test_a_closed_deal_without_a_date_is_excluded_and_counts_nowhere(snapshot_of
 
 
 def test_a_deal_closed_before_it_was_created_was_never_open(snapshot_of):
-    snap = snapshot_of(deal(2, "2026-03-02", "2026-01-05", value=5), deal(1, "2026-02-02"))
+    snap = snapshot_of(dated(2, "2026-03-02", "2026-01-05", value=5), dated(1, "2026-02-02"))
     table = velocity(snap, every="month")
     assert table["deals"].tolist() == [0, 1, 1]
     assert table.attrs["excluded"]["closed before created"] == 1
@@ -76,13 +70,13 @@ def test_a_deal_closed_before_it_was_created_was_never_open(snapshot_of):
 
 
 def test_a_period_that_was_not_over_is_marked(snapshot_of):
-    snap = snapshot_of(deal(2, "2026-03-02", "2026-05-05", value=5), deal(2, "2026-03-02", "2026-07-01", value=5))
+    snap = snapshot_of(dated(2, "2026-03-02", "2026-05-05", value=5), dated(2, "2026-03-02", "2026-07-01", value=5))
     assert velocity(snap, every="quarter")["unfinished"].tolist() == [False, False, True]
 
 
 def test_a_closed_deal_that_was_never_created_opens_nothing(snapshot_of):
     table = velocity(
-        snapshot_of({"status": 2, "won_date": "2026-03-02T12:00:00Z"}, deal(1, "2026-03-02")), every="month"
+        snapshot_of({"status": 2, "won_date": "2026-03-02T12:00:00Z"}, dated(1, "2026-03-02")), every="month"
     )
     assert table["deals"].tolist() == [1]
 

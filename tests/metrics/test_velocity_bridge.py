@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from metrics.deals import dated
 
 import wegly_analytics as wa
 from wegly_analytics.errors import SettingError
@@ -16,15 +17,9 @@ positive = st.floats(1e-3, 1e6)
 lever = st.just(0.0) | positive
 
 
-def deal(status, created, closed=None, **more):
-    dates = {2: "won_date", 3: "lost_date"}
-    closing = {dates[status]: f"{closed}T12:00:00Z"} if closed else {}
-    return {"status": status, "created_at": f"{created}T12:00:00Z"} | closing | more
-
-
-MARCH = [deal(2, "2026-03-01", "2026-03-11", value=100), deal(3, "2026-03-01", "2026-03-12"), deal(1, "2026-03-02")]
-APRIL = [deal(2, "2026-04-01", "2026-04-06", value=400), deal(1, "2026-04-02")]
-LATER = [deal(1, "2026-07-01")]
+MARCH = [dated(2, "2026-03-01", "2026-03-11", value=100), dated(3, "2026-03-01", "2026-03-12"), dated(1, "2026-03-02")]
+APRIL = [dated(2, "2026-04-01", "2026-04-06", value=400), dated(1, "2026-04-02")]
+LATER = [dated(1, "2026-07-01")]
 
 
 @given(before=st.tuples(positive, positive, positive, positive), after=st.tuples(lever, lever, lever, positive))

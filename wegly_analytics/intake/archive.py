@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from wegly_analytics.errors import ArchiveError
 from wegly_analytics.intake.record import Record
-from wegly_analytics.intake.segment import Segment, read_lines, sync
+from wegly_analytics.intake.segment import Segment, read_lines
+from wegly_analytics.store.publish import sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -90,15 +90,6 @@ def read_lines(file: Any) -> Iterator[bytes]:
     # what follows the last line break is a record that was not written to its end
 
 
-def sync(folder: Path) -> None:
-    """Make the names of a folder's files durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _until_damage(decompressor: Any, chunk: bytes) -> bytes:
     """Decompress byte by byte: a larger piece that is refused loses what it held before the damage."""
     text = bytearray()

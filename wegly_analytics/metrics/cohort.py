@@ -100,8 +100,9 @@ class Cohort:
                 "wa.read(...) or wa.load(...)"
             )
         names = group_names(snap, by, without)
-        frame = selected(snap, names, columns)
-        cohort = cls(metric, snap, frame, names, archived, is_overlapping(snap, names))
+        overlapping = is_overlapping(snap, names)
+        frame = selected(snap, names, columns, overlapping=overlapping)
+        cohort = cls(metric, snap, frame, names, archived, overlapping)
         return cohort.excluding(
             {} if archived else {"archived": nw.col("is_archived") == 1},
             {"status unknown": nw.col("status_unknown") == 1},

@@ -52,7 +52,7 @@ def group_names(snap: Snapshot, by: By, without: Sequence[str]) -> dict[str, str
                 f"by takes names of columns of deals, such as by='source', not a {type(name).__name__}: assign a "
                 "column of your own with snap.assign(name=...) first"
             )
-    present = _present(snap)
+    present = snap.columns("deals")
     for name in names:
         if name not in (*present, TAG):
             raise MissingColumnError("deals", name, [*present, TAG])
@@ -62,10 +62,12 @@ def group_names(snap: Snapshot, by: By, without: Sequence[str]) -> dict[str, str
 
 def is_overlapping(snap: Snapshot, names: Mapping[str, str]) -> bool:
     """Whether a deal may be in several groups: by tag, unless deals have a column of that name."""
-    return TAG in names.values() and TAG not in _present(snap)
+    return TAG in names.values() and TAG not in snap.columns("deals")
 
 
-def selected(snap: Snapshot, names: Mapping[str, str], columns: Iterable[str]) -> nw.LazyFrame[Any]:
+def selected(
+    snap: Snapshot, names: Mapping[str, str], columns: Iterable[str], *, overlapping: bool
+) -> nw.LazyFrame[Any]:
     """Read the deals with the columns of a metric, its groups, the key `deal`, and flags.
 
     Parameters
@@ -76,6 +78,8 @@ def selected(snap: Snapshot, names: Mapping[str, str], columns: Iterable[str]) -
         The groups: their aliases, and their names.
     columns
         The columns that the metric needs, among them perhaps `closed_at`.
+    overlapping
+        What `is_overlapping` returned.
 
     Returns
     -------
@@ -83,10 +87,9 @@ def selected(snap: Snapshot, names: Mapping[str, str], columns: Iterable[str]) -
         Flags are `won`, `lost`, `open`, `status_unknown` and `is_archived`; `counts_once` is 1 on exactly one row of
         each deal.
     """
-    overlapping = is_overlapping(snap, names)
     wanted = list(dict.fromkeys(columns))
     dates = ["won_at", "lost_at"] if CLOSED_AT in wanted else []
-    present = _present(snap)
+    present = snap.columns("deals")
     own = [name for name in wanted if name in present]
     read = list(dict.fromkeys(["status", "archived_at", *own, *dates]))
     own_groups = {alias: name for alias, name in names.items() if name != TAG or not overlapping}
@@ -101,10 +104,6 @@ def selected(snap: Snapshot, names: Mapping[str, str], columns: Iterable[str]) -
     )
     deals = deals.drop(*(name for name in read if name not in own))
     return _tagged(snap, deals, next(a for a, name in names.items() if name == TAG)) if overlapping else deals
-
-
-def _present(snap: Snapshot) -> list[str]:
-    return snap.columns("deals")
 
 
 def _tagged(snap: Snapshot, deals: nw.LazyFrame[Any], alias: str) -> nw.LazyFrame[Any]:

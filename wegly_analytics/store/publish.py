@@ -69,13 +69,13 @@ class Staging:
         """
         for folder, _, names in os.walk(self.folder, topdown=False):
             for name in names:
-                _sync(Path(folder, name))
-            _sync(Path(folder))
+                sync(Path(folder, name))
+            sync(Path(folder))
         while (path := self.root / f"{PREFIX}{at.strftime(_TIME_FORMAT)}-{secrets.token_hex(2)}").exists():
             pass
         self.folder.rename(path)
         try:
-            _sync(self.root)
+            sync(self.root)
         except OSError as error:
             raise SnapshotError(
                 f"{path} was published, but the disk did not confirm it ({error.strerror}): check it with wa.verify"
@@ -151,7 +151,8 @@ def _sweep(place: Path) -> None:
                     shutil.rmtree(path, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
