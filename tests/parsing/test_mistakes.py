@@ -34,7 +34,7 @@ UNREADABLE = {
     "compressed without the suffix": ("a.json", COMPRESSED, "expected UTF-8 text, found byte 0x8b at 1"),
     "a Parquet file": ("a.parquet", b"PAR1\x15\xbc\x04", "expected UTF-8 text, found byte 0xbc at 5"),
     "a file cut off": ("a.json", json.dumps(DEALS[0]).encode()[:-9], "expected a JSON object, found Expecting value at 31: the object is cut off"),
-    "brackets without end": ("a.json", b"[" * 200_000, "lists or objects nested too deeply"),
+    "brackets without end": ("a.json", b"[" * 200_000, "lists or objects nested deeper than 200"),
 }  # fmt: skip
 
 REFUSED = {

@@ -102,7 +102,7 @@ def test_what_loses_nothing_is_repaired_and_noted(response, read, note):
         (b'{"id": "a"', "response: expected a JSON object, found Expecting ',' delimiter at 10"),
         (b'{"id": "\xff"}', "response: expected UTF-8 text, found byte 0xff at 8"),
         (b'{"x": ' + b"9" * 5000 + b"}", "response: expected a JSON object, found Exceeds the limit"),
-        (b"[" * 100_000, "response: expected a JSON object, found lists or objects nested too deeply"),
+        (b"[" * 100_000, "response: expected a JSON object, found lists or objects nested deeper than 200"),
     ],
 )
 def test_what_cannot_be_repaired_is_named_with_path_expected_and_found(response, message):

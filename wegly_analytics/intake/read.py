@@ -17,6 +17,7 @@ from wegly_analytics.intake.archive import Archive
 from wegly_analytics.intake.arguments import instant, path, type_of
 from wegly_analytics.intake.build import Response, SnapshotBuilder, warn
 from wegly_analytics.intake.run import ARCHIVE, response_of, warn_of_damage
+from wegly_analytics.parsing.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,8 +139,8 @@ def _bodies(file: Path) -> Iterator[bytes]:
             return
         whole = stream.read()
     try:
-        deals = json.loads(whole)
-    except (ValueError, RecursionError):
+        deals = decode(whole)
+    except ValueError:
         yield whole  # flatten says what is wrong with it
         return
     if isinstance(deals, list):

@@ -6,13 +6,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from wegly_analytics.errors import IdError, SettingError
 from wegly_analytics.intake.arguments import path as path_of
 from wegly_analytics.intake.arguments import text_or_none
 from wegly_analytics.model.ids import deal_key
+from wegly_analytics.parsing.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,8 @@ def _event(line: bytes, place: str, secret: str | None) -> Iterator[str]:
 
 def _object(text: bytes, place: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = decode(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise SettingError(f"{place}: it is not a JSON object")

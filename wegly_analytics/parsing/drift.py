@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wegly_analytics.model.tables import DOCUMENTED
+from wegly_analytics.parsing.decode import decode
 from wegly_analytics.parsing.repair import JSON_TYPES, below
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Drift:
     def look(self, body: bytes) -> None:
         """Compare one response; one that is not JSON is skipped, because the ledger has it."""
         try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
+            value = decode(body)
+        except ValueError:
             return
         self.looked_at += 1
         found: dict[str, str] = {}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wegly_analytics.errors import PayloadError
 from wegly_analytics.model.schema import Kind, Node
 from wegly_analytics.model.tables import READ
+from wegly_analytics.parsing.decode import NestingError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,9 +110,9 @@ def parse(body: bytes) -> dict[str, Any]:
         byte = f"byte 0x{body[error.start]:02x} at {error.start}"
         raise PayloadError("", "UTF-8 text", byte) from None
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_float=_decimal)
-    except RecursionError:
-        raise PayloadError("", "a JSON object", "lists or objects nested too deeply") from None
+        value = decode(text, object_pairs_hook=_object, parse_float=_decimal)
+    except NestingError as error:
+        raise PayloadError("", "a JSON object", str(error)) from None
     except ValueError as error:  # a JSONDecodeError, or a whole number with thousands of digits
         raise PayloadError("", "a JSON object", _problem(text, error)) from None
     if not isinstance(value, _Object):

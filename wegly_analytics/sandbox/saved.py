@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+
+from wegly_analytics.parsing.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,7 @@ class Saved:
     def _keep(self, number: int, line: bytes) -> None:
         place = f"{self.path}:{number}"
         try:
-            deal: Any = json.loads(line)
+            deal: Any = decode(line)
         except ValueError as error:
             raise ValueError(
                 f"{place}: not JSON ({error}); save one deal per line, without line breaks in it"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from wegly_analytics.errors import SnapshotError
 from wegly_analytics.model.enums import OUTCOMES
 from wegly_analytics.model.personal import Mode, Treatment
+from wegly_analytics.parsing.decode import decode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,8 +146,8 @@ class Manifest:
             package wrote it.
         """
         try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            values = decode(text)
+        except ValueError as error:
             raise SnapshotError(f"it is not valid JSON: {error}") from None
         version = values.get("schema_version") if isinstance(values, dict) else None
         if type(version) is int and version > SCHEMA_VERSION:

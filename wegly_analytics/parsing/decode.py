@@ -1,0 +1,66 @@
+"""Decoding of JSON whose nesting is limited, because the text may come from anywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_DEPTH: Final = 200
+"""The deepest nesting of lists and objects that is decoded; a documented response has 7 levels.
+
+Python's own limit is no protection: near it, whatever runs next may fail as well, such as the finalizers of the garbage
+collector.
+"""
+
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+class NestingError(ValueError):
+    """Lists or objects are nested deeper than `MAX_DEPTH`."""
+
+
+def decode(
+    text: str | bytes,
+    *,
+    object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
+    parse_float: Callable[[str], Any] | None = None,
+) -> Any:
+    """Decode JSON as `json.loads` does, unless it is nested too deeply.
+
+    Raises
+    ------
+    NestingError
+        If lists or objects are nested deeper than `MAX_DEPTH`.
+    ValueError
+        If the text is not JSON.
+
+    Examples
+    --------
+    >>> decode(b'{"id": "a"}')
+    {'id': 'a'}
+    >>> decode("[" * 1_000)
+    Traceback (most recent call last):
+    wegly_analytics.parsing.decode.NestingError: lists or objects nested deeper than 200
+    """
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(text):
+        raise NestingError(f"lists or objects nested deeper than {MAX_DEPTH}")
+    return json.loads(text, object_pairs_hook=object_pairs_hook, parse_float=parse_float)
+
+
+def _is_deep(text: str) -> bool:
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        part = match[0]
+        if part in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif part in "]}":
+            depth -= 1
+    return False
