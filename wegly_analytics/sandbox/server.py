@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from wegly_analytics.sandbox.rate_limit import RateLimit
+from wegly_analytics.sandbox.rate_limit import RETRY_AFTER, Limiter, TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,12 @@ class Server:
     latency
         Seconds before each response.
     per_second
-        Requests per second, beyond which the server sends 429; None for no limit.
+        Requests per second, beyond which the server sends 429; those of one second may come at once. None for no limit.
+    limiter
+        Another kind of limit, such as ``rate_limit.SlidingWindow(100)``; in place of `per_second`.
+    retry_after
+        What a 429 says in Retry-After: "none", "0", "1", "5", "date, down", "date, up" (of a date a second ahead), or
+        "exact": the whole seconds until a request would pass.
     faults
         The fault that a code or UUID meets in place of its deal: a mapping by requested id, or a callable.
 
@@ -83,15 +88,20 @@ class Server:
         port: int = 0,
         latency: float = 0.0,
         per_second: float | None = None,
+        limiter: Limiter | None = None,
+        retry_after: str = "exact",
         faults: Mapping[str, Fault] | Callable[[str], Fault | None] | None = None,
     ) -> None:
         _check(source, clock, port, latency, per_second, faults)
+        _check_limit(per_second, limiter, retry_after)
         self.source = source
         self.token = token
         self.origin = _scheme_and_host(origin) if origin else None
         self.clock = clock
         self.latency = latency
-        self.limit = RateLimit(per_second) if per_second else None
+        self.limiter = TokenBucket(per_second) if per_second else limiter
+        self.retry_after = RETRY_AFTER[retry_after]
+        self.limiting = threading.Lock()
         self.fault: Callable[[str], Fault | None] = faults if callable(faults) else (faults or dict[str, "Fault"]()).get
         self.requests: list[Request] = []
         self.stopping = threading.Event()
@@ -211,8 +221,14 @@ class _Handler(BaseHTTPRequestHandler):
             origins = (_scheme_and_host(self.headers.get(name, "")) for name in ("Origin", "Referer"))
             if server.origin not in origins:
                 return 403, _NO_HEADERS
-        if server.limit and (seconds := server.limit.wait_for()):
-            return 429, {"Retry-After": str(seconds)}
+        if server.limiter is not None:
+            with server.limiting:
+                verdict = server.limiter.take(time.monotonic(), self.client_address)
+            if not verdict.passes:
+                text = server.retry_after(verdict.seconds, time.time())
+                return 429, _NO_HEADERS if text is None else {"Retry-After": text}
+            if verdict.seconds:
+                self.wait(verdict.seconds)
         if not self.path.startswith(_DEALS):
             return 404, _NO_HEADERS
         return None
@@ -276,6 +292,15 @@ def _check(
         raise ValueError(f"per_second={per_second:g}: give more than 0, or None for no limit")
     if isinstance(faults, str):
         raise ValueError(f"faults={faults!r} is text: pass faults.parse({faults!r})")
+
+
+def _check_limit(per_second: float | None, limiter: object, retry_after: object) -> None:
+    if per_second is not None and limiter is not None:
+        raise ValueError("per_second and limiter both limit the requests: pass one of them")
+    if limiter is not None and not isinstance(limiter, Limiter):
+        raise ValueError(f"limiter={limiter!r} is not a Limiter: pass one, such as rate_limit.SlidingWindow(100)")
+    if retry_after not in RETRY_AFTER:
+        raise ValueError(f"retry_after={retry_after!r}: pass one of {', '.join(map(repr, RETRY_AFTER))}")
 
 
 def _scheme_and_host(url: str) -> str:
