@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from threading import Condition, Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
@@ -14,28 +15,109 @@ if TYPE_CHECKING:
 _LEAST: Final = 1.0
 """Requests per second below which no 429 lowers the rate: a stricter server requests waits, which are obeyed."""
 
-_SHORTEST: Final = 0.05
-"""Seconds that a measured interval has at least, so that no rate is computed from an instant."""
+_START: Final = 25.0
+"""Requests per second at the start, so that a limit is met near its rate and with few requests under way."""
 
-_RECOVERY: Final = 0.5
-"""Seconds from half the learned rate back to it; short, because a server's token bucket saves little unused time."""
+_DOUBLING: Final = 0.25
+"""Seconds in which the rate doubles at the start: 100 a second are reached in half a second."""
 
-_GROWTH: Final = 0.001
-"""After that the rate grows by this share of the learned rate, times the cube of the seconds: slowly near the limit,
-and fast when the limit was met long ago."""
+_SHARE: Final = 0.98
+"""The share of a rate that is used: clocks differ, and threads do not wake on time."""
 
-_EARLY_GROWTH: Final = 2.0
-"""The same while the server has refused only once, and its limit is not known yet."""
+_LESS: Final = 0.93
+"""The share of a rate that is tried again after it was refused: at most three more refusals find one a fifth lower."""
+
+_AGAIN: Final = 8.0
+"""Pauses; a refusal that follows the last one sooner says that the rate was still too high."""
+
+_GROWTH: Final = 0.002
+"""The share by which the rate grows per pause that passes: a further refusal costs a pause, and comes after ten."""
+
+
+class Pace:
+    """The arithmetic of a rate of requests; it knows no clock and no threads.
+
+    The rate begins low, doubles quickly up to the one that was set, and is lowered by refusals. At the first, what
+    passed in the last second is what a window allows, but a bucket that was just emptied allows up to the rate that was
+    tried: the rate begins at the former and approaches the latter within a second or two. From the second refusal on
+    it is what passed in the last second, less if refused again soon, and grows slowly.
+
+    Parameters
+    ----------
+    per_second
+        Requests per second; None for no limit.
+
+    Examples
+    --------
+    >>> pace = Pace(10)
+    >>> [round(pace.turn(0.0), 2) for _ in range(3)]
+    [0.0, 0.1, 0.2]
+    """
+
+    def __init__(self, per_second: float | None) -> None:
+        self._set = math.inf if per_second is None else per_second * _SHARE
+        self._passed: deque[float] = deque()
+        self._refusals = 0
+        self._base = self._toward = self._set
+        self._pause = 1.0
+        self._next = 0.0
+        self._resumes: float | None = None
+        self.pauses = 0
+
+    def rate(self, now: float) -> float:
+        """Return the requests per second that are allowed at a time."""
+        since = max(now - (now if self._resumes is None else self._resumes), 0.0)
+        if not self._refusals:
+            rate = _START * 2 ** min(since / _DOUBLING, 40.0)
+        elif self._refusals == 1:
+            rate = self._toward - (self._toward - self._base) * math.exp(-since)
+        else:
+            rate = self._base * (1 + _GROWTH * since / self._pause)
+        return min(rate, self._set)
+
+    def turn(self, now: float) -> float:
+        """Return when the next request may start; each call is another request."""
+        if self._resumes is None:
+            self._resumes = now
+        turn = max(now, self._next)
+        self._next = turn + 1.0 / self.rate(turn)
+        return turn
+
+    def succeed(self, now: float) -> None:
+        """Count a request that got another response than 429."""
+        self._passed.append(now)
+        self._forget(now)
+
+    def refuse(self, now: float, seconds: float) -> None:
+        """Record a 429: start no request for so many seconds; refusals of requests under way together count once."""
+        if self._resumes is None or now >= self._resumes:
+            self._learn(now, max(seconds, 0.5))
+        if self._resumes is None or now + seconds > self._resumes:
+            self._next = self._resumes = now + seconds
+            self.pauses += 1
+
+    def _learn(self, now: float, pause: float) -> None:
+        tried, since = self.rate(now), now - (now if self._resumes is None else self._resumes)
+        self._forget(now)
+        passed = min(len(self._passed), tried)
+        self._refusals += 1
+        if self._refusals == 1:
+            self._base = max(passed * _SHARE, _LEAST)
+            self._toward = max(tried * _LESS, self._base)
+        else:
+            if since < 1.0:
+                passed = max(passed, tried / 2)  # less than a second shows little
+            is_again = self._refusals > 2 and since < _AGAIN * pause
+            self._base = max(passed * (_LESS if is_again else _SHARE), _LEAST)
+        self._pause = pause
+
+    def _forget(self, now: float) -> None:
+        while self._passed and self._passed[0] <= now - 1.0:
+            self._passed.popleft()
 
 
 class RateLimit:
-    """One rate of requests, shared by all threads.
-
-    The rate is the one that was set, until the server responds with 429. Then no request starts for as long as the
-    server says; the rate halves, returns within half a second to what the server has shown to allow, and grows from
-    there to the rate that was set. What the server allows is measured from its second refusal on: the requests that
-    succeeded between two refusals, per second; but never less than half of what was tried, because some refusals have
-    other reasons than the rate.
+    """One rate of requests, shared by all threads: the threads wait for the turns of a `Pace`.
 
     Parameters
     ----------
@@ -49,21 +131,12 @@ class RateLimit:
 
     Examples
     --------
-    >>> limit = RateLimit(40)
-    >>> limit.rate(0.0)
-    40
+    >>> RateLimit(20).rate(0.0)
+    19.6
     """
 
     def __init__(self, per_second: float | None) -> None:
-        self._set = math.inf if per_second is None else per_second
-        self._learned = math.inf
-        self._is_measured = False
-        self._refused_at: float | None = None
-        self._succeeded_then = 0
-        self._resumes = 0.0
-        self._next = 0.0
-        self._began: float | None = None
-        self._pauses = 0
+        self._pace = Pace(per_second)
         self._lock = Lock()
         self._changed = Condition()
         self._stopped: WeakSet[Thread] = WeakSet()
@@ -71,12 +144,7 @@ class RateLimit:
 
     def rate(self, now: float) -> float:
         """Return the requests per second that are allowed at a time of the monotonic clock."""
-        if math.isinf(self._learned):
-            return self._set
-        since = max(now - self._resumes, 0.0)
-        growth = _GROWTH if self._is_measured else _EARLY_GROWTH
-        share = min(0.5 + 0.5 * since / _RECOVERY, 1.0) + growth * max(since - _RECOVERY, 0.0) ** 3
-        return min(self._learned * share, self._set)
+        return self._pace.rate(now)
 
     def wait(self) -> None:
         """Wait for this thread's turn.
@@ -89,19 +157,17 @@ class RateLimit:
         while True:
             with self._lock:
                 now = time.monotonic()
-                if self._began is None:
-                    self._began = now
-                turn = max(now, self._next)
-                self._next = turn + 1.0 / self.rate(turn)
-                pauses = self._pauses
+                turn = self._pace.turn(now)
+                pauses = self._pace.pauses
             self.sleep(turn - now)
-            if pauses == self._pauses:
+            if pauses == self._pace.pauses:
                 return  # else a pause began meanwhile, and this turn is void
 
     def succeed(self) -> None:
         """Count a request that got another response than 429."""
         with self._lock:
             self.succeeded += 1
+            self._pace.succeed(time.monotonic())
 
     def refuse(self, seconds: float) -> None:
         """Record a 429: start no request for so many seconds, and lower the rate.
@@ -109,24 +175,7 @@ class RateLimit:
         Refusals of requests that were under way together count once.
         """
         with self._lock:
-            now = time.monotonic()
-            if now >= self._resumes:
-                self._learn(now)
-            if now + seconds > self._resumes:
-                self._next = self._resumes = now + seconds
-                self._pauses += 1
-
-    def _learn(self, now: float) -> None:
-        """Halve the rate, but not below what succeeded since the last refusal."""
-        succeeded = self.succeeded - self._succeeded_then
-        rate, seen = self.rate(now), 0.0
-        if math.isinf(rate):
-            rate = max(succeeded, 1) / max(now - (self._began or now), _SHORTEST)
-        self._is_measured = self._refused_at is not None and succeeded > 0
-        if self._refused_at is not None:
-            seen = succeeded / max(now - self._refused_at, _SHORTEST)
-        self._learned = max(seen, rate / 2, _LEAST)
-        self._refused_at, self._succeeded_then = now, self.succeeded
+            self._pace.refuse(time.monotonic(), seconds)
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but wake when this thread is stopped, and raise `InterruptedError` then."""
