@@ -6,7 +6,6 @@ The arithmetic under test is the product's own `Pace`; the clock is virtual, and
 from __future__ import annotations
 
 import heapq
-import math
 import random
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime

@@ -2,9 +2,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import limiters
 import pytest
 
-import limiters
 from wegly_analytics.intake.rate_limit import Pace, RateLimit
 
 
