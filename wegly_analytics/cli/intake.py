@@ -66,7 +66,7 @@ def fetch(
         raise SettingError("--max-age is about archived responses: use it together with --archive")
     publication = Publication(root, personal, allow_incomplete, as_json)
     if archive is not None:
-        checks.writable(archive, "--archive")
+        checks.writable(archive.parent, "--archive")
     wanted = _wanted(ids or [], column, walk, misses, webhooks)
     client = _client(base_url, origin, timeout, attempts, per_second)
     with _explained(client):
@@ -108,7 +108,7 @@ def refresh(
     """
     publication = Publication(root, personal, allow_incomplete, as_json)
     if archive is not None:
-        checks.writable(archive, "--archive")
+        checks.writable(archive.parent, "--archive")
     from wegly_analytics.intake.changes import Changes
 
     before = wa.load(root)

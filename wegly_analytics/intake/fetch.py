@@ -42,8 +42,9 @@ def fetch(
     client
         The client that sends the requests; by default ``Client()``, which takes the token from WEGLY_TOKEN.
     archive
-        A folder that stores every response as received, such as ``"data/raw"``. A deal or a 404 in it is not requested
-        again, so a run that was stopped or killed resumes when the same line is run again.
+        A file that stores every response as received, such as ``"data/responses.sqlite"``. A deal or a 404 in it is not
+        requested again, so a run that was stopped or killed resumes when the same line is run again. A walk requests
+        the codes beyond its last deal again: there may be new deals.
     workers
         The number of concurrent requests. The client's `per_second` applies to all of them together.
     progress
@@ -73,7 +74,7 @@ def fetch(
         If more than `max_failures` of the requests fail, if none gets a response or all get a server error, if the
         server requests a wait of more than ten minutes, or if every id is a 404.
     ArchiveError
-        If the archive cannot be written.
+        If the archive cannot be written, or its structure is damaged.
     StoppedError
         At Ctrl-C.
 
@@ -91,7 +92,7 @@ def fetch(
         oldest = datetime.now(UTC) - duration("max_age", max_age)
     frontier = Frontier([], ids) if isinstance(ids, Walk) else Frontier(ids_of(ids))
     run = Run.of(client=client, archive=archive, workers=workers, progress=progress, max_failures=max_failures)
-    snap = run.snapshot(frontier, lambda record: record.is_final and record.at >= oldest)
+    snap = run.snapshot(frontier, lambda found: found.is_final and found.at >= oldest)
     counts = snap.completeness
     if counts.requested and counts.not_found == counts.requested:
         raise ApiError(

@@ -95,7 +95,7 @@ def refresh(
     snap = replace(snap, tables=dict(snap.tables))  # all are needed: what cannot be read is reported before any request
     wanted = due(snap, since)
     new_codes = Walk(highest_code(snap) + 1, misses) if misses else None
-    fresh = run.snapshot(Frontier(wanted, new_codes), lambda record: record.is_final and record.at > snap.taken_at)
+    fresh = run.snapshot(Frontier(wanted, new_codes), lambda found: found.is_final and found.at > snap.taken_at)
     return warn(renewed(snap, fresh, wanted))
 
 
