@@ -228,16 +228,16 @@ def test_pseudonyms_stay_equal_through_a_refresh(serve, tmp_path):
 def test_a_refresh_that_was_stopped_is_resumed(serve, tmp_path):
     book = Book(*[{"status": OPEN}] * 80)
     server = serve(book)
-    snap = fetch(range(1, 81), client=client(server), archive=tmp_path, progress=False)
+    snap = fetch(range(1, 81), client=client(server), archive=tmp_path / "a.sqlite", progress=False)
     server.requests.clear()
     server.fault = lambda id_: faults.Status(500) if int(id_) > 55 else None
     with pytest.raises(ApiError, match="max_failures"):
-        renew(snap, server, archive=tmp_path)
-    received = {r.requested for r in Archive(tmp_path) if r.status == 200 and r.at > snap.taken_at}
+        renew(snap, server, archive=tmp_path / "a.sqlite")
+    received = {r.requested for r in Archive(tmp_path / "a.sqlite") if r.status == 200 and r.at > snap.taken_at}
     assert 40 < len(received) <= 55
     server.fault = lambda id_: None
     server.requests.clear()
-    again = renew(snap, server, archive=tmp_path)
+    again = renew(snap, server, archive=tmp_path / "a.sqlite")
     assert not received & set(requested(server))
     assert (again.completeness.fetched, again.completeness.missing) == (80, 0)
 
@@ -245,9 +245,9 @@ def test_a_refresh_that_was_stopped_is_resumed(serve, tmp_path):
 def test_archived_responses_older_than_the_snapshot_are_not_used(serve, tmp_path):
     server = serve(Book({"status": OPEN, "title": "new"}))
     snap = fetch([1], client=client(server), progress=False)
-    with Archive(tmp_path) as archive:
+    with Archive(tmp_path / "a.sqlite") as archive:
         archive.write(Record("1", 404, snap.taken_at - timedelta(days=1)))
-    assert outcomes(renew(snap, server, archive=tmp_path))["1"] == "fetched"
+    assert outcomes(renew(snap, server, archive=tmp_path / "a.sqlite"))["1"] == "fetched"
 
 
 def test_a_damaged_table_is_reported_before_the_first_request(serve, tmp_path):

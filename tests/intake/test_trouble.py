@@ -75,7 +75,7 @@ def test_every_fault_affects_its_own_deal_and_no_other(serve, tmp_path):
     quick = faults.FAULTS | {"limited": faults.Status(429, {"Retry-After": "0"}), "limited_date": faults.Dated(-1)}
     server = serve(faults={id_: quick[name] for id_, name in plan.items()})
     api = client(server, attempts=1, timeout=2.0)
-    snap = fetch(range(1, 101), client=api, archive=tmp_path, max_failures=1, progress=False)
+    snap = fetch(range(1, 101), client=api, archive=tmp_path / "a.sqlite", max_failures=1, progress=False)
     rows = snap.ledger.set_index("requested")
     for id_, name in plan.items():
         assert rows.loc[id_, "outcome"] == EXPECTED[name], (name, rows.loc[id_, "message"])
@@ -148,11 +148,11 @@ def test_the_token_is_nowhere_but_in_its_header(serve, tmp_path, caplog):
     )
     api = Client(SECRET, base_url=server.url, per_second=None, attempts=2, backoff=0.01)
     with pytest.warns(IncompleteWarning) as caught:
-        snap = fetch(range(1, 11), client=api, archive=tmp_path / "raw", progress=False)
+        snap = fetch(range(1, 11), client=api, archive=tmp_path / "a.sqlite", progress=False)
     snap.save(tmp_path / "root", allow_incomplete=True)
     server.fault = lambda id_: faults.Status(401)
     with pytest.raises(AuthError) as refused:
-        fetch(range(11, 21), client=api, archive=tmp_path / "raw", progress=False)
+        fetch(range(11, 21), client=api, archive=tmp_path / "a.sqlite", progress=False)
     texts = "".join(traceback.format_exception(refused.value)) + caplog.text + repr(api) + repr(snap)
     texts += "".join(str(warning.message) for warning in caught) + snap.ledger.to_csv()
     assert snap.completeness.fetched == 6, "the token was sent and accepted"
@@ -216,6 +216,6 @@ def test_undocumented_fields_are_counted_with_a_type_and_warned_of_once(serve):
 
 def test_an_archive_holds_the_responses_as_received(serve, tmp_path):
     server = serve(faults={"5": faults.FAULTS["lone_surrogate"]})
-    fetch(range(1, 10), client=client(server), archive=tmp_path, progress=False)
-    kept = {record.requested: record.body for record in Archive(tmp_path)}
+    fetch(range(1, 10), client=client(server), archive=tmp_path / "a.sqlite", progress=False)
+    kept = {record.requested: record.body for record in Archive(tmp_path / "a.sqlite")}
     assert b"\\ud800" in kept["5"]

@@ -46,7 +46,7 @@ def test_no_customer_is_in_any_log_message_or_ledger(serve, tmp_path, caplog):
     server = serve(People(), faults=dict(zip(keys, broken, strict=False)))
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.warns() as caught:
-        snap = fetch(range(1, 31), client=client(server), max_failures=1, archive=tmp_path / "raw")
+        snap = fetch(range(1, 31), client=client(server), max_failures=1, archive=tmp_path / "a.sqlite")
     snap.save(tmp_path / "root", allow_incomplete=True)
     assert snap.completeness.missing > 10
     texts = [out.getvalue(), err.getvalue(), caplog.text, repr(snap), snap._repr_html_(), snap.drift.to_csv()]

@@ -268,9 +268,9 @@ class Archive:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
                 self.damaged[self.path.name] = str(error)
-        if written is None or read[0] != written[0] or (tuple(read) != written and not self.damaged):
-            held = "an unknown number" if written is None else f"{written[0]:,}"
-            self.damaged["records"] = f"{held} were written, {read[0]:,} were found"
+        n_written, crcs = written or (None, None)
+        if read[0] != n_written or (read[1] != crcs and not self.damaged):
+            self.damaged["records"] = f"{n_written} were written, {read[0]} were found, or one was exchanged"
 
     def _is_whole(self, row: tuple[Any, ...]) -> bool:
         n, requested, *columns, crc = row
@@ -299,18 +299,20 @@ class Archive:
     def _errors(self, doing: str) -> Iterator[None]:
         try:
             yield
+        except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+            raise self._damage("malformed database schema") from error
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorcode", None) in _DAMAGE:
                 raise self._damage(str(error)) from error
-            what = getattr(error, "strerror", None) or str(error.args[-1] if error.args else error)
+            what = getattr(error, "strerror", None) or error.args[-1]
             raise ArchiveError(
                 f"cannot {doing} the archive {self.path}: {what}; what was written before is kept"
             ) from error
 
     def _damage(self, why: str) -> ArchiveError:
         return ArchiveError(
-            f"{self.path} is damaged ({why}) and is not written to: move it aside and run again; "
-            f"wa.read takes what is left in it, also together with a new one"
+            f"{self.path} is damaged ({why}): move it aside and run again; wa.read takes what can still be read in it, "
+            "alone or together with the new archive"
         )
 
 
