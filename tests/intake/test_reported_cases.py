@@ -167,7 +167,7 @@ def test_a_closed_port_stops_a_run_of_any_size_at_the_first_request(n, closed, t
     with pytest.raises(UnreachableError, match=rf"cannot connect to {closed}: .*refused; check the address") as stopped:
         wa.fetch(range(1, n + 1), client=impatient(closed), archive=tmp_path / "a.sqlite", progress=False)
     assert stopped.value.__notes__ == [
-        f"0 deals were received and are kept in {tmp_path / 'raw'}; run the same line again to resume"
+        f"0 deals were received and are kept in {tmp_path / 'a.sqlite'}; run the same line again to resume"
     ]
     assert [record.requested for record in Archive(tmp_path / "a.sqlite")] == ["1"]
 

@@ -142,7 +142,8 @@ def test_an_archive_with_a_damaged_structure_is_not_written_to_but_read(serve, t
     path = tmp_path / "a.sqlite"
     fetch(range(1, 100), client=client(server), archive=path, progress=False)
     content = bytearray(path.read_bytes())
-    content[4096 * 4 : 4096 * 4 + 8] = bytes(8)  # the head of a page
+    page = len(content) // 4096 - 1
+    content[4096 * page : 4096 * page + 8] = b"\xff" * 8  # the head of a page of records
     path.write_bytes(content)
     server.requests.clear()
     with (
@@ -284,7 +285,7 @@ def test_ctrl_c_stops_within_two_seconds_and_says_how_to_resume(serve, tmp_path)
     assert seconds < 2
     assert (
         str(error)
-        == f"stopped: 27 deals were received and are kept in {tmp_path / 'raw'}; run the same line again to resume"
+        == f"stopped: 27 deals were received and are kept in {tmp_path / 'a.sqlite'}; run the same line again to resume"
     )
     assert isinstance(error, KeyboardInterrupt), "a notebook stops its other cells, too"
     assert len(list(Archive(tmp_path / "a.sqlite"))) == 30

@@ -243,8 +243,8 @@ class Archive:
         if self.path.exists():
             with self._errors("read"), closing(database.connect(self.path)) as connection:
                 self._check_log(connection)
-                with _transaction(connection, "DEFERRED"):
-                    yield from self._rows(connection)
+                connection.execute("BEGIN")  # ended by closing: after damage it cannot be committed
+                yield from self._rows(connection)
 
     def _check_log(self, connection: sqlite3.Connection) -> None:
         if database.has_lost_writes(connection, self.path):
@@ -289,7 +289,7 @@ class Archive:
         except (ValueError, zlib.error) as error:
             self._note(n, requested, str(error))
             return None
-        return Record(requested.decode(), status, _time(at), unpacked, message and message.decode())
+        return Record(requested.decode(), status, _time(at), unpacked, None if message is None else message.decode())
 
     def _note(self, n: int, requested: object, why: str) -> None:
         id_ = requested.decode(errors="replace") if isinstance(requested, bytes) else requested
@@ -317,8 +317,8 @@ class Archive:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
-    connection.execute(f"BEGIN {kind}")
+def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
         connection.execute("COMMIT")
@@ -329,7 +329,8 @@ def _transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Ite
 
 def _row(record: Record) -> tuple[Any, ...]:
     requested, message = (
-        text and text.encode("utf-8", "replace").decode() for text in (record.requested, record.message)
+        None if text is None else text.encode("utf-8", "replace").decode()
+        for text in (record.requested, record.message)
     )
     at = (record.at - _EPOCH) // timedelta(microseconds=1)
     body = None if record.body is None else zlib.compress(record.body, _LEVEL)

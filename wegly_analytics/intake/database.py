@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -62,6 +63,8 @@ def create(path: Path) -> None:
         raise ArchiveError(f"{log_of(path)} was left by an archive that is gone: move it aside, or delete it")
     if path.exists():
         return
+    if path.parent.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
     try:
@@ -96,7 +99,7 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
     mode = "rw"
     if not all(os.access(each, os.W_OK) for each in (path, path.parent)):
         if write:
-            raise PermissionError(None, "it is read-only")
+            raise PermissionError(errno.EACCES, "it is read-only")
         mode = "ro" if log_of(path).exists() else "ro&immutable=1"
     connection = _opened(path, mode)
     try:
