@@ -220,7 +220,7 @@ def test_a_body_that_cannot_be_unpacked_is_named_whatever_its_checksum(path, bod
         archive.write(deal(2))
     changed(
         path,
-        "INSERT INTO response (requested, at, status, message, is_final, body, crc) VALUES ('1', 0, 200, NULL, 1, ?, ?)",
+        "INSERT INTO response VALUES (NULL, '1', 0, 200, NULL, 1, ?, ?)",
         body,
         _crc(*columns),
     )

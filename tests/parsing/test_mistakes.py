@@ -39,7 +39,7 @@ UNREADABLE = {
 
 REFUSED = {
     "a path that does not exist": ("none.json", None, "none.json cannot be read: No such file"),
-    "a folder of JSON files": ("", b"", "fetch(archive="),
+    "a folder of JSON files": ("", b"", "is a folder, and an archive is a file"),
     "compressed, but cut off": ("a.ndjson.gz", COMPRESSED[:40], "a.ndjson.gz cannot be read: Truncated"),
     "not compressed, with the suffix": ("a.json.gz", LINES, "a.json.gz cannot be read: "),
     "another compression": ("a.json.gz", pa.compress(LINES, "zstd", asbytes=True), "a.json.gz cannot be read: "),
