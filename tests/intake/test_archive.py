@@ -273,7 +273,7 @@ def test_old_records_are_erased_for_good(path):
         assert archive.erase(NOW - timedelta(days=90)) == 20
         left = b"".join(files(path.parent).values())
         for n, body in enumerate(bodies):
-            for trace in (b"id-%02d" % n, b"Ana Maria %02d" % n, body[-20:]):
+            for trace in (b"id-%02d" % n, b"Ana Maria %02d" % n, zlib.compress(body, 3)):
                 assert (trace in left) == bool(n % 2), "only the new ones are left in any file"
         archive.write(deal(99))
     again = Archive(path)

@@ -69,13 +69,16 @@ def create(path: Path) -> None:
     new = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
     try:
         os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        with closing(_opened(new, "rw")) as connection:
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.executescript(_SCHEMA)
             connection.execute("PRAGMA journal_mode=WAL")  # where it cannot be, such as without shared memory: DELETE
         with suppress(FileExistsError, FileNotFoundError):  # another process was faster, and swept
             os.link(new, path)
+    except sqlite3.OperationalError:
+        if not path.exists():
+            raise
     finally:
         for left in path.parent.glob(f".{path.name}.new-*"):
             left.unlink(missing_ok=True)
