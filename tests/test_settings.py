@@ -40,14 +40,14 @@ def ring():
 def test_the_environment_comes_before_the_file_and_the_file_before_the_keyring(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
     ring(token="of the keyring")
-    assert settings.token() == "of the keyring"
+    assert settings.token().value == "of the keyring"
     (tmp_path / ".env").write_text(
         "# ours\nexport WEGLY_TOKEN='of the file $HOME'\nWEGLY_ORIGIN=https://crm.example.com\n"
     )
-    assert settings.token() == "of the file $HOME"
+    assert settings.token().value == "of the file $HOME"
     assert settings.setting("WEGLY_ORIGIN") == "https://crm.example.com"
     monkeypatch.setenv("WEGLY_TOKEN", "of the environment")
-    assert settings.token() == "of the environment"
+    assert settings.token().value == "of the environment"
     assert settings.setting("WEGLY_BASE_URL") is None
 
 
@@ -106,7 +106,7 @@ def test_the_nearest_file_is_found_upward(project):
 
 def test_the_env_file_of_the_project_is_read_below_it(project):
     (project / ".env").write_text("WEGLY_TOKEN=of the project\n")
-    assert settings.token() == "of the project"
+    assert settings.token().value == "of the project"
 
 
 def test_the_search_stops_before_the_home_folder(project, monkeypatch):
@@ -114,7 +114,7 @@ def test_the_search_stops_before_the_home_folder(project, monkeypatch):
     (project / ".env").write_text("WEGLY_TOKEN=of another project\n")
     assert settings.token() is None
     monkeypatch.chdir(project)
-    assert settings.token() == "of another project", "the working folder is searched in any case"
+    assert settings.token().value == "of another project", "the working folder is searched in any case"
 
 
 def test_the_search_stops_before_a_folder_that_others_may_write_to(project):

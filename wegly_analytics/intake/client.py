@@ -212,9 +212,8 @@ class Client:
         deadline = Deadline(self.timeout)
         try:
             with self._send(url, deadline) as response:
-                body = self._body(response) if response.status_code == 200 else self._short_body(response)
-                if deadline.left < 0:
-                    raise TimeoutError  # what an adapter of the user's shut at the deadline only looks complete
+                read = self._body if response.status_code == 200 else self._short_body
+                body = read(response, deadline)
                 wait, date = response.headers.get("Retry-After"), response.headers.get("Date")
                 return _Received(response.status_code, body, retry_after(wait, datetime.now(UTC), date))
         except (WeglyError, MemoryError):
@@ -236,7 +235,7 @@ class Client:
             headers |= {"Origin": self.origin, "Referer": f"{self.origin}/"}
         request = self._session.prepare_request(requests.Request("GET", url, headers, auth=self._credentials))
         # streamed, so that an endless response can be cut off
-        options = dict(self._session.merge_environment_settings(url, {}, True, None, None))  # noqa: FBT003
+        options: dict[str, Any] = dict(self._session.merge_environment_settings(url, {}, True, None, None))
         if url.startswith("http:"):
             options["proxies"] = {}  # a proxy would read the token, and this machine needs none to reach itself
         adapter = self._session.get_adapter(url)
@@ -245,30 +244,34 @@ class Client:
             adapter = self._adapter
         else:
             self._credentials.written_out(request)
-        with adapter.send(request, timeout=deadline, **options) as response:
+        with adapter.send(request, timeout=deadline, **options) as response:  # type: ignore[arg-type]
             timer = Timer(max(deadline.left, 0), _shut, (response,))
             if not is_timed:
                 timer.daemon = True
                 timer.start()
             try:
-                yield dispatch_hook("response", request.hooks, response, timeout=deadline, **options)
+                yield dispatch_hook(  # type: ignore[no-untyped-call]
+                    "response", request.hooks, response, timeout=deadline, **options
+                )
             finally:
                 timer.cancel()
 
-    def _body(self, response: requests.Response) -> bytes:
+    def _body(self, response: requests.Response, deadline: Deadline) -> bytes:
         body = bytearray()
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > MAX_BYTES:
                 raise PayloadError("", f"at most {MAX_BYTES >> 20} MiB", "more")
+        if deadline.left < 0:  # what was shut at the deadline only looks complete
+            raise requests.Timeout
         return self._credentials.redaction.body(bytes(body))
 
-    def _short_body(self, response: requests.Response) -> bytes:
+    def _short_body(self, response: requests.Response, deadline: Deadline) -> bytes:
         """Read the body of a response other than 200 if it is short; the status has said what matters."""
         length = response.headers.get("Content-Length", "")
         is_short = length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= _SHORT
         try:
-            return self._body(response) if is_short else b""
+            return self._body(response, deadline) if is_short else b""
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - nothing that fails here changes what the status says

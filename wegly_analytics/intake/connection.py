@@ -86,7 +86,7 @@ class _Reader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the response is not complete")
         self._sock.settimeout(None if math.isinf(left) else left)
-        n: int | None = self._raw.readinto(buffer)  # type: ignore[attr-defined]
+        n: int | None = self._raw.readinto(buffer)
         self._allowed -= n or 0
         if self._allowed < 0:
             raise PayloadError("", f"at most {MAX_BYTES >> 20} MiB", "more")
@@ -105,7 +105,7 @@ class _Response(http.client.HTTPResponse):
     ) -> None:
         super().__init__(sock, *args, **options)
         self._redaction = redaction
-        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, end))  # type: ignore[attr-defined]
+        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, end))
 
     def begin(self) -> None:
         """Read the status and the headers."""
@@ -139,6 +139,9 @@ class _Timed:
     _redaction: Redaction | None = None
     sock: Any
 
+    response_class: Any
+    _dns_host: str
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # also the response of a proxy is read by it
@@ -155,8 +158,9 @@ class _Timed:
     def _new_conn(self) -> socket.socket:
         """Connect: all addresses of a name together have the time left, each an equal share of what then remains."""
         connection: Any = self
+        host, port = self._dns_host, connection.port
         try:
-            found = socket.getaddrinfo(connection._dns_host, connection.port, allowed_gai_family(), socket.SOCK_STREAM)
+            found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
         except OSError as error:
             raise NameResolutionError(connection.host, connection, error) from error  # type: ignore[arg-type]
         failure: OSError | None = None
@@ -178,7 +182,7 @@ class _Timed:
         super()._tunnel()  # type: ignore[misc]
         self.sock.settimeout(self.timeout)  # for the TLS handshake, which takes no longer than this in all
 
-    def putheader(self, header: str, *values: Any) -> None:
+    def putheader(self, header: Any, *values: Any) -> None:
         """Add a header to the request; of the token only its mark."""
         self._authorization = next((v for v in values if isinstance(v, Authorization)), self._authorization)
         super().putheader(header, *values)  # type: ignore[misc]

@@ -21,7 +21,7 @@ class Authorization(str):
         What holds the token.
     """
 
-    __slots__ = ("credentials",)
+    credentials: Credentials
     MARK: Final = "<a token>"
 
     def __new__(cls, credentials: Credentials) -> Self:

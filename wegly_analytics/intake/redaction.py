@@ -18,7 +18,7 @@ _NOTHING: Final = re.compile(rb"(?!)")
 
 
 class Redaction:
-    """Removes a token from bodies and messages, also where it is encoded.
+    r"""Removes a token from bodies and messages, also where it is encoded.
 
     It finds the token as it is, escaped as in JSON, URLs and HTML (any of its characters, also twice), in base64
     with whatever is before it, in hexadecimal, and in UTF-16. This protects from servers that echo the request's
@@ -32,7 +32,7 @@ class Redaction:
     Examples
     --------
     >>> redaction = Redaction("a-secret/token")
-    >>> redaction.body(b'{"echo": "Bearer a-secret\\\\/token"}')
+    >>> redaction.body(b'{"echo": "Bearer a-secret\\/token"}')
     b'{"echo": "Bearer [token removed]"}'
     """
 
