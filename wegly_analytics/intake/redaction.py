@@ -63,10 +63,9 @@ class Redaction:
 
     def message(self, text: str) -> str:
         """Return a text without the token, in one line of printable characters, and not longer than a line or two."""
-        clean = self.body(text.encode("utf-8", "backslashreplace")).decode()
-        if len(clean) > LONGEST_MESSAGE:
-            clean = f"{clean[:LONGEST_MESSAGE]}…"
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in clean)
+        clean = self.body(text.encode("utf-8", "backslashreplace")).decode()[: LONGEST_MESSAGE + 1]
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in clean)
+        return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[:LONGEST_MESSAGE]}…"
 
 
 def _forms(byte: int) -> bytes:
