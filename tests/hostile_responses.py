@@ -156,7 +156,9 @@ def odd_but_true():
     """Responses that are strange, and whose deal is whole."""
     return {
         "hostile cookies": sized(
-            b"Set-Cookie: a=b; Domain=.com; Expires=Wed, 99 Foo", b"Set-Cookie: \xff\x00=;;;", b"Set-Cookie: " + b"=" * 9000
+            b"Set-Cookie: a=b; Domain=.com; Expires=Wed, 99 Foo",
+            b"Set-Cookie: \xff\x00=;;;",
+            b"Set-Cookie: " + b"=" * 9000,
         ),
         "odd connection": sized(b"Connection: weird, \x00, keep-alive, close"),
         "same length twice": ok(b"Content-Length: 57", b"Content-Length: 57"),

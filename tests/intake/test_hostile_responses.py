@@ -1,6 +1,5 @@
 """What a server sends costs one deal at most, and is never taken for a deal it is not."""
 
-
 import pytest
 import requests
 from hostile_responses import DEAL, odd_but_true, responses
@@ -60,9 +59,7 @@ def ledger():
 
     server = RawServer(respond)
     with pytest.warns(wa.errors.IncompleteWarning):
-        snap = wa.fetch(
-            [*range(1, 101), *names], client=client(server), workers=16, progress=False, max_failures=1.0
-        )
+        snap = wa.fetch([*range(1, 101), *names], client=client(server), workers=16, progress=False, max_failures=1.0)
     server.stop()
     found = snap.ledger.set_index("requested")
     assert len(found) == 100 + len(names)

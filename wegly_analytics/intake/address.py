@@ -70,7 +70,11 @@ def _split(url: str, name: str) -> SplitResult:
 
 def _is_ipv6(parts: SplitResult) -> bool:
     host = parts.hostname or ""
-    return f"[{host}]" in parts.netloc.lower() and "%" not in host and ipaddress.ip_address(host).version == 6
+    return bool(
+        re.fullmatch(rf"\[{re.escape(host)}\](:[0-9]*)?", parts.netloc.lower())
+        and "%" not in host
+        and ipaddress.ip_address(host).version == 6
+    )
 
 
 def _is_loopback(host: str) -> bool:
