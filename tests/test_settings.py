@@ -126,3 +126,28 @@ def test_the_search_stops_before_a_folder_that_others_may_write_to(project):
 def test_a_working_folder_that_was_removed_holds_no_settings(project):
     (project / "notebooks").rmdir()
     assert settings.token() is None
+
+
+def test_a_folder_or_file_of_the_same_name_hides_nothing_above_it(project):
+    (project / ".env").write_text("WEGLY_TOKEN=of the project\n")
+    (project / "data").mkdir()
+    (project / "notebooks/.env").mkdir()
+    (project / "notebooks/data").write_text("")
+    assert settings.token().value == "of the project"
+    assert settings.nearest("data") == project / "data"
+
+
+def test_the_salt_file_is_never_taken_from_a_file_of_the_folder(project, monkeypatch, tmp_path):
+    (project / ".env").write_text("WEGLY_SALT_FILE=/somebody/knows/this\n")
+    assert settings.salt_file() != Path("/somebody/knows/this"), "the environment's is used"
+    monkeypatch.delenv("WEGLY_SALT_FILE")
+    with pytest.raises(SettingError, match=r"project/\.env sets WEGLY_SALT_FILE: .* Remove the line"):
+        settings.salt_file()
+
+
+def test_a_file_that_cannot_be_read_leaves_its_text_in_no_error(project):
+    (project / ".env").write_bytes(b"WEGLY_TOKEN=very-secret\n\xff")
+    with pytest.raises(SettingError, match=r"project/\.env cannot be read: .*; mend it, or remove it") as caught:
+        settings.token()
+    assert caught.value.__context__ is None
+    assert "very-secret" not in str(caught.value)
