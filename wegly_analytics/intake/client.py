@@ -123,7 +123,7 @@ class Client:
         token_type = type_of(token)
         del token  # a traceback with local variables must not show it
         if not is_text:
-            raise SettingError(f'token takes a text, not {token_type}: give for example token="..."')
+            raise SettingError(f"token takes a text, not {token_type}: give for example token='...'")
         text_or_none("base_url", base_url, BASE_URL)
         text_or_none("origin", origin, "https://crm.example.com")
         if session is not None:
