@@ -1,7 +1,7 @@
 """Dates and times as text, and the range in which every reader of a snapshot can read them.
 
-Outside of it readers differ: Python has no year 0 and none beyond 9999, Excel none before 1900, and old versions of
-Spark shift dates before 1582. One day is kept free at each end, because the local day differs between time zones.
+Outside of it readers differ: Python has no year 0 and none beyond 9999, Excel none before 1900, and what counts
+nanoseconds ends in April 2262, such as Spark's ``toPandas``. So a date that stands for "never" is read as missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 EARLIEST: Final = datetime(1900, 1, 2, tzinfo=UTC)
 """The earliest instant that is read."""
 
-LATEST: Final = datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)
+LATEST: Final = datetime(2261, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 """The latest instant that is read."""
 
 _AS_READ: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)

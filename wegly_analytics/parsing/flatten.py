@@ -188,10 +188,10 @@ def _bulk(responses: dict[int, bytes]) -> pa.Table:
 def _line(n: int, body: bytes) -> tuple[bytes, bytes | memoryview, bytes]:
     """Write a response on one line, with its number as the first field, as pieces that are not copied yet.
 
-    Raw line breaks occur only between values (inside JSON strings they are escaped), so spaces can replace them.
+    Tabs replace line breaks: between values they mean the same, and inside a text the reader refuses both.
     """
     if b"\n" in body or b"\r" in body:
-        body = body.replace(b"\n", b" ").replace(b"\r", b" ")
+        body = body.replace(b"\n", b"\t").replace(b"\r", b"\t")
     is_empty = body[1:2] != b'"' and body[1:].lstrip().startswith(b"}")
     return b'{"%s":%d%s' % (ROW.encode(), n, b"" if is_empty else b","), memoryview(body)[1:], b"\n"
 
@@ -229,6 +229,8 @@ def _mistaken(deal_id: str | None, code: int | None, wanted: str | None) -> Payl
         return PayloadError(DEAL_ID.path, "the deal's id", "nothing")
     if len(deal_id) > _MAX_ID:
         return PayloadError(DEAL_ID.path, "the deal's id", f"a text of {len(deal_id):,} characters")
+    if not deal_id.isprintable() or "\N{REPLACEMENT CHARACTER}" in deal_id:  # two such ids could become equal
+        return PayloadError(DEAL_ID.path, "the deal's id", "characters that cannot be printed")
     if wanted and wanted.isdigit() and code not in (None, int(wanted)):
         return PayloadError(CODE.path, f"deal {wanted}, as requested", f"deal {code}")
     if wanted and not wanted.isdigit() and deal_id.lower() != wanted:

@@ -216,11 +216,13 @@ def _written(value: object) -> str:
     return value.text if isinstance(value, _Decimal) else json.dumps(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | None:
     if isinstance(value, str):  # half of a surrogate pair is not a character
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict | list):
         raise ValueError
+    if isinstance(value, float) and not isinstance(value, _Decimal):
+        return None  # NaN or infinity, which JSON does not have
     return _written(value)
 
 
