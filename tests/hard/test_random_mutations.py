@@ -92,5 +92,6 @@ def test_no_mutation_ends_the_process_or_changes_another_deal() -> None:
 
 if __name__ == "__main__":
     for number in range(_ROUNDS):
-        print(number, flush=True)
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
         attack(number)
