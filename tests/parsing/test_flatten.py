@@ -192,3 +192,36 @@ def test_a_repaired_response_that_is_not_a_deal_has_no_notes():
     flat = flatten([b'{"code": "12"}'])
     assert list(flat.refused) == [0]
     assert not flat.notes
+
+
+@pytest.mark.parametrize(
+    ("date", "read"),
+    [
+        ("0000-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+05:00", None),
+        ("9999-12-31T23:59:59-05:00", None),
+        ("9999-12-31T24:00:00Z", None),
+        ("-0001-01-01T00:00:00Z", None),
+        ("10000-01-01T00:00:00Z", None),
+        ("0000-00-00", None),
+        ("2026-02-28T24:00:00Z", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
+        ("2026-W10-1", datetime(2026, 3, 2, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("rest", [{}, {"code": "1"}], ids=["in bulk", "after a repair"])
+def test_a_date_that_not_every_reader_can_read_is_missing_and_noted(date, read, rest):
+    flat = flatten([body({"id": "a", "created_at": date, "expected_close_date": date} | rest)])
+    row = flat.tables["deals"].select(["created_at", "expected_close"]).to_pylist()[0]
+    assert row == {"created_at": read, "expected_close": read and read.date()}
+    assert sum("created_at" in note for note in flat.notes[0]) == 1
+
+
+def test_a_line_break_inside_a_text_is_not_read_as_a_space():
+    assert "Invalid control character" in str(flatten([b'{"id": "a", "title": "b\nc"}']).refused[0])
+
+
+def test_half_a_character_in_a_field_that_no_table_keeps_does_not_cost_the_deal():
+    flat = flatten([b'{"id": "a", "\\ud800": "\\udc00"}'])
+    assert flat.deal_ids == {0: "a"}
+    assert flat.notes == {0: ["a field that no table keeps has a value that cannot be read; ignored"]}

@@ -90,7 +90,7 @@ def flatten(bodies: Sequence[bytes], requested: Sequence[str | None] | None = No
     >>> flat.tables["tags"].column("tag").to_pylist()
     ['vip']
     >>> print(flat.refused[1])
-    response: expected a JSON object, found '<html>', Expecting value at 0
+    response: expected a JSON object, found '<…', probably an HTML page, Expecting value at 0
     """
     flat = Flat()
     responses: dict[int, bytes] = {}
