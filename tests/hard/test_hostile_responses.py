@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hostile_responses import check, hostile_responses, snapshot_with
+from hostile_bodies import check, hostile_responses, snapshot_with
 
 if TYPE_CHECKING:
     from pathlib import Path

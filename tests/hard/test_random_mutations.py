@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hostile_responses import BODIES, deal
+from hostile_bodies import BODIES, deal
 from server_side import uuid_of
 from strategies import body
 
