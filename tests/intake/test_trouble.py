@@ -46,6 +46,25 @@ EXPECTED = {
     "lone_surrogate": "fetched",
     "duplicate_key": "unreadable",
     "deep": "fetched",
+    "spaces": "unreadable",
+    "list": "unreadable",
+    "two_objects": "unreadable",
+    "utf16": "unreadable",
+    "gzip_inside": "unreadable",
+    "no_id": "unreadable",
+    "long_id": "unreadable",
+    "other_deal": "unreadable",
+    "repeated_keys": "fetched",
+    "many_keys": "fetched",
+    "long_key": "fetched",
+    "surrogate_key": "fetched",
+    "nulls": "fetched",
+    "year_zero": "fetched",
+    "year_9999": "fetched",
+    "no_date": "fetched",
+    "nan": "fetched",
+    "infinity": "fetched",
+    "long_number": "fetched",
     "wrong_type": "unreadable",
     "new_field": "fetched",
 }
@@ -82,6 +101,7 @@ def test_every_fault_affects_its_own_deal_and_no_other(serve, tmp_path):
         assert (EXPECTED[name] == "fetched") or len(rows.loc[id_, "message"]) > 20, name
     others = [id_ for id_ in rows.index if id_ not in plan]
     assert set(rows.loc[others, "outcome"]) == {"fetched", "not_found"}
+    assert load(snap.save(tmp_path / "root", allow_incomplete=True)).completeness == snap.completeness
     undisturbed = fetch(range(1, 101), client=client(serve()), progress=False)
     for name in TABLES:
         with_faults, without = getattr(snap, name), getattr(undisturbed, name)

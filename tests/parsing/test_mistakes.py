@@ -16,7 +16,7 @@ COMPRESSED = gzip.compress(LINES * 50)
 
 UNREADABLE = {
     "an empty file": ("a.json", b"", "expected a JSON object, found '', Expecting value at 0"),
-    "a page for signing in": ("a.json", b"<html><title>Wegly</title>", "found '<html><title>Wegly</title>', Expecting"),
+    "a page for signing in": ("a.json", b"<html><title>Wegly</title>", "found '<…', probably an HTML page, Expecting"),
     "a CSV file": ("deals.csv", b"code,title\n1,Maria\n", "expected a JSON object, found Expecting value at 0"),
     "a list of ids": ("ids.json", b"[17, 18]", "expected a JSON object, found number"),
     "a list of lists": ("a.json", b'[[{"id": "a"}]]', "expected a JSON object, found list"),

@@ -132,7 +132,7 @@ def _from_file(file: Path, label: str, taken_at: datetime | None) -> Iterator[Re
 def _bodies(file: Path) -> Iterator[bytes]:
     """Read the responses in a file, one by one."""
     with pa.input_stream(str(file), compression="detect") as stream:
-        if _LINES & set(file.suffixes):
+        if _LINES & set(map(str.lower, file.suffixes)):
             yield from (line for line in io.BufferedReader(stream) if line.strip())
             return
         whole = stream.read()
