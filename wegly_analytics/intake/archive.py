@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from wegly_analytics.errors import ArchiveError, SettingError
 from wegly_analytics.intake import database
-from wegly_analytics.intake.client import MAX_BYTES
+from wegly_analytics.intake.connection import MAX_BYTES
 from wegly_analytics.intake.record import Record
 
 if TYPE_CHECKING:

@@ -3,41 +3,31 @@
 The client requests the one documented endpoint. It keeps the token out of reprs, messages and redirects, holds all
 threads together to one rate (`RateLimit`), and retries where a retry may succeed.
 
-The session prepares a request, and an adapter sends it; `Session.send` is not used. So no redirect is read or followed,
-no cookie is kept, and no proxy sees a request without TLS.
-
 urllib3's `Retry` counts the attempts and computes the backoff. It is not mounted on the session: there its waits would
 ignore the rate limit and Ctrl-C, and it would retry neither an incomplete body nor an error page with status 200.
 """
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
-from threading import Timer
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.hooks import dispatch_hook
-from requests.utils import select_proxy
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from wegly_analytics import settings
 from wegly_analytics.errors import ApiError, PayloadError, RateLimitError, SettingError, UnreachableError, WeglyError
 from wegly_analytics.intake.address import checked_base_url, checked_origin
 from wegly_analytics.intake.arguments import instance, number_above_zero, text_or_none, type_of, whole_number
-from wegly_analytics.intake.connection import MAX_BYTES, Deadline, use_timed_connections
+from wegly_analytics.intake.connection import MAX_BYTES, Deadline
 from wegly_analytics.intake.credentials import Credentials
 from wegly_analytics.intake.rate_limit import RateLimit
 from wegly_analytics.intake.retry_after import retry_after
 from wegly_analytics.intake.status import status_error
+from wegly_analytics.intake.transport import Transport, cause_of, is_unreachable, new_session
 from wegly_analytics.model.ids import deal_key
 from wegly_analytics.parsing.repair import unwrapped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BASE_URL: Final = "https://api.wegly.com.br"
 MAX_WAIT: Final = 600.0
@@ -139,8 +129,7 @@ class Client:
         self.origin = checked_origin(origin or settings.setting_for(settings.ORIGIN, found))
         self.rate_limit = RateLimit(self.per_second)
         self._credentials = Credentials(found.value)
-        self._session = session or _new_session()
-        self._adapter = _TimedAdapter(pool_maxsize=64)
+        self._transport = Transport(session or new_session(), self._credentials, self.origin)
         self._long_waits, self._succeeded_then = 0, 0
         self._retry = Retry(
             total=self.attempts - 1,
@@ -211,7 +200,7 @@ class Client:
     def _attempt(self, url: str) -> _Received:
         deadline = Deadline(self.timeout)
         try:
-            with self._send(url, deadline) as response:
+            with self._transport.get(url, deadline) as response:
                 read = self._body if response.status_code == 200 else self._short_body
                 body = read(response, deadline)
                 wait, date = response.headers.get("Retry-After"), response.headers.get("Date")
@@ -219,42 +208,14 @@ class Client:
         except (WeglyError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a response makes fail, it is this deal's failure
-            cause = self._credentials.redaction.message(_cause(error))
-            is_unreachable, is_late = _is_unreachable(error), deadline.left <= 0
-        if is_unreachable:
+            cause = self._credentials.redaction.message(cause_of(error))
+            cannot_connect, is_late = is_unreachable(error), deadline.left <= 0
+        if cannot_connect:
             remedy = "check the address (base_url, WEGLY_BASE_URL) and the network"
             return _Received(None, failure=UnreachableError(f"cannot connect to {self.base_url}: {cause}; {remedy}"))
         if is_late:
             cause = f"it was not complete after {self.timeout:g} s (timeout)"
         return _Received(None, failure=ApiError(f"no response from {_short(url)}: {cause}"))
-
-    @contextlib.contextmanager
-    def _send(self, url: str, deadline: Deadline) -> Iterator[requests.Response]:
-        headers = {"Accept": "application/json"}
-        if self.origin:
-            headers |= {"Origin": self.origin, "Referer": f"{self.origin}/"}
-        request = self._session.prepare_request(requests.Request("GET", url, headers, auth=self._credentials))
-        # streamed, so that an endless response can be cut off
-        options: dict[str, Any] = dict(self._session.merge_environment_settings(url, {}, True, None, None))
-        if url.startswith("http:"):
-            options["proxies"] = {}  # a proxy would read the token, and this machine needs none to reach itself
-        adapter = self._session.get_adapter(url)
-        is_timed = type(adapter) is HTTPAdapter and not _is_socks(url, options["proxies"])
-        if is_timed:
-            adapter = self._adapter
-        else:
-            self._credentials.written_out(request)
-        with adapter.send(request, timeout=deadline, **options) as response:  # type: ignore[arg-type]
-            timer = Timer(max(deadline.left, 0), _shut, (response,))
-            if not is_timed:
-                timer.daemon = True
-                timer.start()
-            try:
-                yield dispatch_hook(  # type: ignore[no-untyped-call]
-                    "response", request.hooks, response, timeout=deadline, **options
-                )
-            finally:
-                timer.cancel()
 
     def _body(self, response: requests.Response, deadline: Deadline) -> bytes:
         body = bytearray()
@@ -303,51 +264,6 @@ class Client:
         return RateLimitError(message, status, seconds if is_of_the_run else None)
 
 
-class _TimedAdapter(HTTPAdapter):
-    """Sends over connections with one deadline, in which nothing shows the token."""
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        use_timed_connections(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options)
-        use_timed_connections(manager)
-        return manager
-
-
-def _new_session() -> requests.Session:
-    session = requests.Session()
-    session.headers["User-Agent"] = "wegly-analytics"
-    return session
-
-
-def _is_socks(url: str, proxies: Any) -> bool:
-    return (select_proxy(url, proxies) or "").lower().startswith("socks")
-
-
-def _shut(response: requests.Response) -> None:
-    """End a response from another thread; what reads it finds its end."""
-    with contextlib.suppress(Exception):  # it is complete already, or has no connection
-        response.raw.shutdown()
-
-
-def _is_unreachable(error: Exception) -> bool:
-    """Whether no connection was made: unknown name, closed port, refused certificate, or too slow."""
-    kinds = (requests.ConnectTimeout, requests.exceptions.ProxyError, requests.exceptions.SSLError)
-    wrapped = error.args[0] if error.args else None
-    return isinstance(error, kinds) or isinstance(getattr(wrapped, "reason", None), NewConnectionError)
-
-
 def _short(url: str) -> str:
     """Shorten a URL for messages."""
     return f"…/deals/{url.rpartition('/')[2]}"
-
-
-def _cause(error: Exception) -> str:
-    """Name the innermost cause in a line, without the exceptions that wrap it."""
-    reason: BaseException = error
-    while reason.__context__ is not None:
-        reason = reason.__context__
-    text = str(reason).rpartition(": ")[2] or type(reason).__name__
-    return f"{type(error).__name__}, {text}"
