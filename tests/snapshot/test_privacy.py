@@ -153,7 +153,7 @@ def test_a_published_snapshot_holds_exactly_the_names_that_the_declarations_keep
 def test_a_message_of_the_ledger_may_quote_a_name_and_is_published_only_if_everything_is_kept(
     snapshot_of, tmp_path, mode
 ):
-    snap = snapshot_of({"code": "Silva, Planted"}, {"proposals": [{"code": ["Silva, Planted"]}]}, {})
+    snap = snapshot_of({"views_count": "Silva, Planted"}, {"proposals": [{"code": ["Silva, Planted"]}]}, {})
     assert snap.ledger["message"].notna().sum() == 2, "in memory it says what went wrong"
     saved = load(snap.save(tmp_path / "root", personal=mode, allow_incomplete=True))
     assert saved.ledger["message"].notna().sum() == (2 if mode == "keep" else 0)
