@@ -214,6 +214,18 @@ def test_new_codes_above_the_highest_known_one_are_requested_unless_misses_is_ze
     assert renew(snap, server, misses=0).deals["code"].tolist() == [1]
 
 
+def test_one_absurd_code_does_not_hide_the_new_ones(serve):
+    book = Book(*[{"status": OPEN}] * 5)
+    server = serve(book)
+    book.write(6, status=OPEN)
+    book.deals[6] |= {"code": 10**18 - 1, "id": uuid_of(6)}
+    snap = fetch([*range(1, 6), uuid_of(6)], client=client(server), progress=False)
+    book.write(7, status=OPEN)
+    del book.deals[6]
+    again = renew(snap, server)
+    assert again.deals["code"].tolist() == [1, 2, 3, 4, 5, 10**18 - 1, 7]
+
+
 def test_pseudonyms_stay_equal_through_a_refresh(serve, tmp_path):
     book = Book({"status": OPEN}, won(200))
     server = serve(book)

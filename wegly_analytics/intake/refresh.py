@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _CHANGES = ("won_at", "lost_at", "updated_at", "last_activity_at", "archived_at")
 """Instants at which a deal was changed."""
+
+_JUMP: Final = 100
+"""How many times the next lower code a code is that is taken for a mistake."""
 
 
 def refresh(
@@ -136,9 +139,17 @@ def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:
 
 
 def highest_code(snap: Snapshot) -> int:
-    """Find the highest code of a deal; 0 if there is none."""
-    highest = snap.deals["code"].max()
-    return 0 if pd.isna(highest) else int(highest)
+    """Find the highest code of a deal; 0 if there is none.
+
+    A code more than a hundred times the next lower one is taken for a mistake of the data, and so are the codes above
+    it, as long as they are a hundredth of all codes at most, or a single one: no new code would be found after them.
+    """
+    codes: list[int] = sorted(set(snap.deals["code"].dropna().astype(int)))
+    n_mistakes = max(1, len(codes) // 100)
+    for n in range(max(1, len(codes) - n_mistakes), len(codes)):
+        if codes[n] > _JUMP * codes[n - 1]:
+            return codes[n - 1]
+    return codes[-1] if codes else 0
 
 
 def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot:
@@ -178,8 +189,9 @@ def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot
     ).check()
 
 
-def _is_in(table: pa.Table, deal_ids: pa.Array) -> pa.ChunkedArray:
-    return pc.is_in(table.column("deal_id"), value_set=deal_ids)
+def _is_in(table: pa.Table, deal_ids: pa.Array) -> pa.BooleanArray:
+    # in one piece: the kernel hashes all of `deal_ids` once for each chunk
+    return pc.is_in(table.column("deal_id").combine_chunks(), value_set=deal_ids)
 
 
 def _ledger(rows: list[dict[str, Any]], news: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
