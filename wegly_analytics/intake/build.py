@@ -8,6 +8,7 @@ whether they come from the network or from an archive.
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -180,10 +181,11 @@ def in_order(tables: Mapping[str, pa.Table], deal_ids: Sequence[str]) -> dict[st
 
 def warn(snap: Snapshot, *, stacklevel: int = 3) -> Snapshot:
     """Warn of missing deals and of undocumented fields, each once; `stacklevel` is that of the public function."""
-    if snap.completeness.missing:
-        warnings.warn(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel=stacklevel)
-    if unknown := snap.drift_seen.unknown:
-        named = ", ".join(sorted(unknown)[:5]) + (", …" if len(unknown) > 5 else "")
-        message = f"received fields that are not documented: {named}; see snap.drift"
-        warnings.warn(message, DriftWarning, stacklevel=stacklevel)
+    with suppress(OSError, ValueError):  # a closed standard error
+        if snap.completeness.missing:
+            warnings.warn(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel=stacklevel)
+        if unknown := snap.drift_seen.unknown:
+            named = ", ".join(sorted(unknown)[:5]) + (", …" if len(unknown) > 5 else "")
+            message = f"received fields that are not documented: {named}; see snap.drift"
+            warnings.warn(message, DriftWarning, stacklevel=stacklevel)
     return snap

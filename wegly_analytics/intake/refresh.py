@@ -51,7 +51,8 @@ def refresh(
 
     Requested again are open deals, deals that were closed or updated recently, ids that failed, and codes above the
     highest known one. A deal that gets a 404 for the first time is kept and marked; it is removed only if the next
-    request gets a 404, too. A deal whose request fails is kept as it was.
+    request gets a 404, too. A deal whose request fails is kept as it was, and so is one whose code now belongs to
+    another deal; its row in the ledger is then under its own id, which the next refresh requests.
 
     Parameters
     ----------
@@ -197,18 +198,30 @@ def _is_in(table: pa.Table, deal_ids: pa.Array) -> pa.BooleanArray:
 def _ledger(rows: list[dict[str, Any]], news: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Update the rows of a ledger by those that were requested again, and append the new ones."""
     by_deal = {row["deal_id"]: _updated(row, news[row["requested"]]) for row in rows if row["requested"] in news}
+    received = {row["deal_id"] for row in news.values() if row["outcome"] in RECEIVED}
+    names = {row["requested"] for row in rows}
     ledger = []
     for row in rows:
-        requested = row["requested"]
-        update = news.get(requested) if row["deal_id"] is None else by_deal.get(row["deal_id"])
-        if update is not None:
-            ledger.append(row | {name: update[name] for name in LEDGER.names if name != "requested"})
-        elif row["outcome"] in RECEIVED:
-            ledger.append(row | {"outcome": "carried"})
-        else:
-            ledger.append(row)
-    known = {row["requested"] for row in rows}
-    return ledger + [row for requested, row in news.items() if requested not in known]
+        requested, deal_id = row["requested"], row["deal_id"]
+        update = news.get(requested) if deal_id is None else by_deal.get(deal_id)
+        if update is None:
+            ledger.append(row | {"outcome": "carried"} if row["outcome"] in RECEIVED else row)
+            continue
+        is_another = deal_id is not None and update["deal_id"] not in (None, deal_id)
+        if is_another and deal_id not in received:  # kept under its own id, and requested by it next time
+            if deal_id not in names or requested == deal_id:
+                ledger.append(_displaced(row, update))
+            if requested == deal_id:
+                continue
+        ledger.append(row | {name: update[name] for name in LEDGER.names if name != "requested"})
+    return ledger + [row for requested, row in news.items() if requested not in names]
+
+
+def _displaced(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Keep a deal whose code now belongs to another one."""
+    message = f"{new['requested']} is now the code of deal {new['deal_id']}; kept as it was"
+    update = {"requested": old["deal_id"], "outcome": "carried", "message": message, "missed_at": new["fetched_at"]}
+    return old | update
 
 
 def _updated(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
