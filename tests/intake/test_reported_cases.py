@@ -73,7 +73,7 @@ def test_fetch_takes_ranges_and_files(serve, tmp_path):
 
 def test_files_of_one_name_are_told_apart(tmp_path):
     for name, title, day in (("a", "old", "01"), ("b", "new", "02")):
-        (tmp_path / f"{name}.sqlite").mkdir()
+        (tmp_path / name).mkdir()
         line = json.dumps(a_deal(1, title, f"2026-01-{day}T00:00:00Z"))
         (tmp_path / name / "deals.ndjson").write_text(f"{line}\n")
     paths = [tmp_path / name / "deals.ndjson" for name in "ba"]
@@ -226,5 +226,5 @@ def test_the_last_id_of_a_resumed_run_may_fail(serve, tmp_path):
     server = serve(faults={"9": faults.Status(500)})
     for _ in range(2):  # the second run requests nothing but the deal that fails
         with pytest.warns(IncompleteWarning, match="1 failed"):
-            snap = wa.fetch(range(1, 10), client=client(server), archive=tmp_path, progress=False)
+            snap = wa.fetch(range(1, 10), client=client(server), archive=tmp_path / "a.sqlite", progress=False)
         assert len(snap) == 8

@@ -91,7 +91,7 @@ def test_every_fault_affects_its_own_deal_and_no_other(serve, tmp_path):
             .reset_index(drop=True)
             .equals(without[without["deal_id"].isin(untouched)].reset_index(drop=True))
         )
-    again = read(tmp_path).ledger.set_index("requested")
+    again = read(tmp_path / "a.sqlite").ledger.set_index("requested")
     assert again["outcome"].to_dict() == rows["outcome"].to_dict(), "the archive gives the same outcomes"
 
 

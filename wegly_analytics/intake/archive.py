@@ -305,6 +305,8 @@ class Archive:
             if getattr(error, "sqlite_errorcode", None) in _DAMAGE:
                 raise self._damage(str(error)) from error
             what = getattr(error, "strerror", None) or error.args[-1]
+            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_IOERR_SHM", "SQLITE_PROTOCOL")):
+                what += " (on a network file system? use a local one)"
             raise ArchiveError(
                 f"cannot {doing} the archive {self.path}: {what}; what was written before is kept"
             ) from error

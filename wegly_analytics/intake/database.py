@@ -61,24 +61,29 @@ def create(path: Path) -> None:
     """
     if log_of(path).exists() and not path.exists():
         raise ArchiveError(f"{log_of(path)} was left by an archive that is gone: move it aside, or delete it")
-    if path.exists():
-        return
     if path.parent.is_file():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
     try:
-        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-            connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-            connection.executescript(_SCHEMA)
-            connection.execute("PRAGMA journal_mode=WAL")  # where it cannot be, such as without shared memory: DELETE
-        with suppress(FileExistsError, FileNotFoundError):  # another process was faster, and swept
-            os.link(new, path)
-    finally:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(path.with_name(f".{path.name}.new-{secrets.token_hex(4)}"), path)
+    except sqlite3.OperationalError:
+        if not path.exists():
+            raise
+    finally:  # also what a process that was killed has left
         for left in path.parent.glob(f".{path.name}.new-*"):
             left.unlink(missing_ok=True)
+
+
+def _make(new: Path, path: Path) -> None:
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(_opened(new, "rw")) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.executescript(_SCHEMA)
+        connection.execute("PRAGMA journal_mode=WAL")  # where it cannot be, such as without shared memory: DELETE
+    with suppress(FileExistsError, FileNotFoundError):  # another process was faster, and swept
+        os.link(new, path)
     sync(path.parent)
 
 
