@@ -49,6 +49,15 @@ def test_without_any_id_nothing_is_published(wegly, serve, tmp_path, words):
     assert not (tmp_path / "data" / "snapshots").exists()
 
 
+def test_many_ids_need_a_confirmation(wegly, serve):
+    server = serve()
+    for words in (("1-9999999",), ("1-60000", "60001-120000")):
+        code, _, err = wegly(*FETCH, *words, server=server)
+        assert (code, server.requests) == (2, [])
+        assert "more than 100,000 ids" in err
+        assert "--yes" in err
+
+
 def test_a_walk_needs_no_ids(wegly, serve, tmp_path):
     code, out, _ = wegly(*FETCH, "--walk", 1, "--misses", 12, server=serve(Numbered(25)))
     assert code == 0

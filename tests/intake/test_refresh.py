@@ -214,6 +214,33 @@ def test_new_codes_above_the_highest_known_one_are_requested_unless_misses_is_ze
     assert renew(snap, server, misses=0).deals["code"].tolist() == [1]
 
 
+def test_a_deal_whose_code_belongs_to_another_one_is_kept_and_requested_by_its_id(serve):
+    book = Book({"status": OPEN}, {"status": OPEN})
+    server = serve(book)
+    snap = fetch([1, 2], client=client(server), progress=False)
+    book.deals[1] |= {"id": uuid_of(99)}
+    again = renew(snap, server)
+    assert sorted(again.deals["deal_id"]) == [uuid_of(1), uuid_of(2), uuid_of(99)]
+    row = again.ledger.set_index("requested").loc[uuid_of(1)]
+    assert (row["outcome"], row["message"]) == ("carried", f"1 is now the code of deal {uuid_of(99)}; kept as it was")
+    assert outcomes(again)["1"] == "fetched"
+    server.requests.clear()
+    renew(again, server)
+    assert uuid_of(1) in requested(server)
+
+
+def test_one_absurd_code_does_not_hide_the_new_ones(serve):
+    book = Book(*[{"status": OPEN}] * 5)
+    server = serve(book)
+    book.write(6, status=OPEN)
+    book.deals[6] |= {"code": 10**18 - 1, "id": uuid_of(6)}
+    snap = fetch([*range(1, 6), uuid_of(6)], client=client(server), progress=False)
+    book.write(7, status=OPEN)
+    del book.deals[6]
+    again = renew(snap, server)
+    assert again.deals["code"].tolist() == [1, 2, 3, 4, 5, 10**18 - 1, 7]
+
+
 def test_pseudonyms_stay_equal_through_a_refresh(serve, tmp_path):
     book = Book({"status": OPEN}, won(200))
     server = serve(book)

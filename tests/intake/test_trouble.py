@@ -181,7 +181,7 @@ def test_the_token_is_nowhere_but_in_its_header(serve, tmp_path, caplog):
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(names=st.lists(st.sampled_from(["fine", "gap", *TEMPORARY, "wrong_type", "new_field"]), max_size=12))
+@given(names=st.lists(st.sampled_from(["fine", "gap", *TEMPORARY, "wrong_type", "new_field"]), min_size=1, max_size=12))
 @anything_may_be_missing
 def test_every_id_requested_has_a_ledger_row_after_any_faults(serve, names):
     plan = {str(n): faults.FAULTS[name] for n, name in enumerate(names, start=1) if name in faults.FAULTS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from wegly_analytics.errors import ApiError
+from wegly_analytics.errors import ApiError, IdError
 from wegly_analytics.intake.build import warn
 from wegly_analytics.intake.crawl import MAX_FAILURES
 from wegly_analytics.intake.durations import duration
@@ -63,7 +63,7 @@ def fetch(
     Raises
     ------
     IdError
-        If any id is neither a UUID nor a positive whole number; nothing is requested then.
+        If any id is neither a UUID nor a positive whole number, or there is none; nothing is requested then.
     SettingError
         If another argument cannot be used.
     AuthError, OriginError
@@ -90,7 +90,10 @@ def fetch(
     oldest = datetime.min.replace(tzinfo=UTC)
     if max_age is not None:
         oldest = datetime.now(UTC) - duration("max_age", max_age)
-    frontier = Frontier([], ids) if isinstance(ids, Walk) else Frontier(ids_of(ids))
+    wanted = [] if isinstance(ids, Walk) else ids_of(ids)
+    if not (wanted or isinstance(ids, Walk)):  # an empty snapshot that is published would become the newest
+        raise IdError("there is no id to fetch, so nothing was published: give ids, a range such as '1-500', or a file")
+    frontier = Frontier(wanted, ids if isinstance(ids, Walk) else None)
     run = Run.of(client=client, archive=archive, workers=workers, progress=progress, max_failures=max_failures)
     snap = run.snapshot(frontier, lambda found: found.is_final and found.at >= oldest)
     counts = snap.completeness
