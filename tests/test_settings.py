@@ -40,14 +40,14 @@ def ring():
 def test_the_environment_comes_before_the_file_and_the_file_before_the_keyring(tmp_path, monkeypatch, ring):
     monkeypatch.chdir(tmp_path)
     ring(token="of the keyring")
-    assert settings.token() == "of the keyring"
+    assert settings.token().value == "of the keyring"
     (tmp_path / ".env").write_text(
         "# ours\nexport WEGLY_TOKEN='of the file $HOME'\nWEGLY_ORIGIN=https://crm.example.com\n"
     )
-    assert settings.token() == "of the file $HOME"
+    assert settings.token().value == "of the file $HOME"
     assert settings.setting("WEGLY_ORIGIN") == "https://crm.example.com"
     monkeypatch.setenv("WEGLY_TOKEN", "of the environment")
-    assert settings.token() == "of the environment"
+    assert settings.token().value == "of the environment"
     assert settings.setting("WEGLY_BASE_URL") is None
 
 
@@ -106,7 +106,7 @@ def test_the_nearest_file_is_found_upward(project):
 
 def test_the_env_file_of_the_project_is_read_below_it(project):
     (project / ".env").write_text("WEGLY_TOKEN=of the project\n")
-    assert settings.token() == "of the project"
+    assert settings.token().value == "of the project"
 
 
 def test_the_search_stops_before_the_home_folder(project, monkeypatch):
@@ -114,7 +114,7 @@ def test_the_search_stops_before_the_home_folder(project, monkeypatch):
     (project / ".env").write_text("WEGLY_TOKEN=of another project\n")
     assert settings.token() is None
     monkeypatch.chdir(project)
-    assert settings.token() == "of another project", "the working folder is searched in any case"
+    assert settings.token().value == "of another project", "the working folder is searched in any case"
 
 
 def test_the_search_stops_before_a_folder_that_others_may_write_to(project):
@@ -126,3 +126,28 @@ def test_the_search_stops_before_a_folder_that_others_may_write_to(project):
 def test_a_working_folder_that_was_removed_holds_no_settings(project):
     (project / "notebooks").rmdir()
     assert settings.token() is None
+
+
+def test_a_folder_or_file_of_the_same_name_hides_nothing_above_it(project):
+    (project / ".env").write_text("WEGLY_TOKEN=of the project\n")
+    (project / "data").mkdir()
+    (project / "notebooks/.env").mkdir()
+    (project / "notebooks/data").write_text("")
+    assert settings.token().value == "of the project"
+    assert settings.nearest("data") == project / "data"
+
+
+def test_the_salt_file_is_never_taken_from_a_file_of_the_folder(project, monkeypatch, tmp_path):
+    (project / ".env").write_text("WEGLY_SALT_FILE=/somebody/knows/this\n")
+    assert settings.salt_file() != Path("/somebody/knows/this"), "the environment's is used"
+    monkeypatch.delenv("WEGLY_SALT_FILE")
+    with pytest.raises(SettingError, match=r"project/\.env sets WEGLY_SALT_FILE: .* Remove the line"):
+        settings.salt_file()
+
+
+def test_a_file_that_cannot_be_read_leaves_its_text_in_no_error(project):
+    (project / ".env").write_bytes(b"WEGLY_TOKEN=very-secret\n\xff")
+    with pytest.raises(SettingError, match=r"project/\.env cannot be read: .*; mend it, or remove it") as caught:
+        settings.token()
+    assert caught.value.__context__ is None
+    assert "very-secret" not in str(caught.value)

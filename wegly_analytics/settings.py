@@ -9,12 +9,15 @@ import importlib
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dotenv import dotenv_values
 from platformdirs import user_config_path
 
 from wegly_analytics.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN: Final = "WEGLY_TOKEN"  # noqa: S105 - a name
 BASE_URL: Final = "WEGLY_BASE_URL"
@@ -27,13 +30,42 @@ SERVICE: Final = "wegly_analytics"
 """The keyring holds the token under this name: ``keyring set wegly_analytics token``."""
 
 
+class Token:
+    """A token, and where it was found; its repr does not show it.
+
+    Parameters
+    ----------
+    value
+        The token.
+    source
+        Where it was found, in words.
+    file
+        The ``.env`` file it was found in, if any.
+
+    Examples
+    --------
+    >>> Token("a-secret", "the environment")
+    <a token from the environment>
+    """
+
+    __slots__ = ("file", "source", "value")
+
+    def __init__(self, value: str, source: str, file: Path | None = None) -> None:
+        self.value = value
+        self.source = source
+        self.file = file
+
+    def __repr__(self) -> str:
+        return f"<a token from {self.source}>"
+
+
 def setting(name: str) -> str | None:
     """Read a setting from the environment, or else from the nearest ``.env`` file.
 
     Parameters
     ----------
     name
-        Such as ``"WEGLY_TOKEN"``.
+        Such as ``"WEGLY_WEBHOOK_SECRET"``.
 
     Returns
     -------
@@ -45,16 +77,61 @@ def setting(name: str) -> str | None:
     SettingError
         If the ``.env`` file cannot be read.
     """
+    return os.environ.get(name) or _from_file(name)[0]
+
+
+def setting_for(name: str, token: Token, harmless: str | None = None) -> str | None:
+    """Read a setting that decides where a token goes: from the environment, or from the file that holds the token.
+
+    A ``.env`` file comes with the folder, and may be of somebody else: it must not send a token to its own address
+    that it does not hold itself.
+
+    Parameters
+    ----------
+    name
+        Such as ``"WEGLY_BASE_URL"``.
+    token
+        The token that is used.
+    harmless
+        A value that any file may set: the default.
+
+    Returns
+    -------
+    str or None
+        The value; None if it is not set, or empty.
+
+    Raises
+    ------
+    SettingError
+        If it is set in a ``.env`` file, but the token is from elsewhere; or if the file cannot be read.
+    """
     if value := os.environ.get(name):
         return value
-    file = nearest(".env")
+    value, file = _from_file(name)
+    if value and value != harmless and file != token.file:
+        argument = name.removeprefix("WEGLY_").lower()
+        raise SettingError(
+            f"{file.absolute()} sets {name}={value!r}, but the token is from {token.source}. A .env file decides only "
+            f"for the token that it holds: set {name} in the environment, or pass Client({argument}=...), or put "
+            f"{TOKEN} into the same file"
+        )
+    return value
+
+
+def _from_file(name: str) -> tuple[str | None, Path]:
+    file = nearest(".env", Path.is_file)
+    trouble = ""
     try:
-        return dotenv_values(file, interpolate=False).get(name) or None if file.is_file() else None
+        if file.is_file():
+            return dotenv_values(file, interpolate=False).get(name) or None, file
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"{file.absolute()} cannot be read: {error}") from None
+        trouble = str(error)
+    if trouble:  # raised here, so that the error has no context whose frames hold the file's text
+        raise SettingError(f"{file.absolute()} cannot be read: {trouble}; mend it, or remove it")
+    return None, file
 
 
-def nearest(name: str) -> Path:
+def nearest(name: str, is_meant: Callable[[Path], bool] = Path.is_dir) -> Path:
     """Find a file or folder in the working folder, or else in the nearest folder above it, as git does.
 
     The search goes up through folders that belong to the user and are not writable by all. It stops before the
@@ -64,6 +141,8 @@ def nearest(name: str) -> Path:
     ----------
     name
         Such as ``".env"`` or ``"data"``.
+    is_meant
+        Whether a path that exists is what is looked for: a folder or a file. Others of that name are passed over.
 
     Returns
     -------
@@ -76,12 +155,12 @@ def nearest(name: str) -> Path:
         ceilings = {Path.home(), *above[-1:]}
     except (OSError, RuntimeError):  # the working folder was removed, or there is no home folder
         return in_working_folder
-    if in_working_folder.exists() or Path.cwd() in ceilings:
+    if is_meant(in_working_folder) or Path.cwd() in ceilings:
         return in_working_folder
     for folder in above:
         if folder in ceilings or not _is_own(folder):
             break
-        if (folder / name).exists():
+        if is_meant(folder / name):
             return folder / name
     return in_working_folder
 
@@ -95,9 +174,15 @@ def _is_own(folder: Path) -> bool:
     return hasattr(os, "geteuid") and found.st_uid == os.geteuid() and not found.st_mode & stat.S_IWOTH
 
 
-def token() -> str | None:
+def token() -> Token | None:
     """Find the token: WEGLY_TOKEN, or else the keyring's, if the extra ``keyring`` is installed."""
-    return setting(TOKEN) or _from_keyring()
+    if value := os.environ.get(TOKEN):
+        return Token(value, f"{TOKEN} in the environment")
+    value, file = _from_file(TOKEN)
+    if value:
+        return Token(value, str(file.absolute()), file)
+    value = _from_keyring()
+    return Token(value, "the keyring") if value else None
 
 
 def _from_keyring() -> str | None:
@@ -115,5 +200,21 @@ def _from_keyring() -> str | None:
 
 
 def salt_file() -> Path:
-    """Return the file with the secret for pseudonyms: outside the data, in the user's configuration folder."""
-    return Path(setting(SALT_FILE) or user_config_path(SERVICE, appauthor=False) / "personal.key")
+    """Return the file with the secret for pseudonyms: outside the data, in the user's configuration folder.
+
+    WEGLY_SALT_FILE names another one, in the environment only.
+
+    Raises
+    ------
+    SettingError
+        If a ``.env`` file names one: whoever wrote it could know the secret, and undo the pseudonyms.
+    """
+    if value := os.environ.get(SALT_FILE):
+        return Path(value)
+    value, file = _from_file(SALT_FILE)
+    if value:
+        raise SettingError(
+            f"{file.absolute()} sets {SALT_FILE}: the file with the secret is not taken from a .env file. Remove the "
+            f"line, and set {SALT_FILE} in the environment if you want {value!r}"
+        )
+    return user_config_path(SERVICE, appauthor=False) / "personal.key"

@@ -4,10 +4,13 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pandas as pd
 import pytest
@@ -44,6 +47,15 @@ def test_without_any_id_nothing_is_published(wegly, serve, tmp_path, words):
     assert (code, out) == (2, "")
     assert "nothing was published" in err
     assert not (tmp_path / "data" / "snapshots").exists()
+
+
+def test_many_ids_need_a_confirmation(wegly, serve):
+    server = serve()
+    for words in (("1-9999999",), ("1-60000", "60001-120000")):
+        code, _, err = wegly(*FETCH, *words, server=server)
+        assert (code, server.requests) == (2, [])
+        assert "more than 100,000 ids" in err
+        assert "--yes" in err
 
 
 def test_a_walk_needs_no_ids(wegly, serve, tmp_path):
@@ -164,19 +176,37 @@ def test_an_archive_is_read_described_and_erased(wegly, serve, tmp_path):
     assert len(load(tmp_path / "again")) == 9
     code, out, _ = wegly("archive", "raw")
     assert code == 0
-    assert "responses  12 for 12 ids in 1 files" in out
-    code, out, _ = wegly("archive", "raw", "--erase-older-than", "0m")
+    assert "responses  12 for 12 ids\n" in out
+    code, out, err = wegly("archive", "raw", "--erase-older-than", "0m")
+    assert (code, out, err) == (2, "", "Error: all 12 responses in raw would be erased: add --yes to do so\n")
+    code, out, _ = wegly("archive", "raw", "--erase-older-than", "0m", "--yes")
     assert (code, out.startswith("erased     12 responses from before ")) == (0, True)
-    assert wegly("archive", "raw") == (2, "", "Error: raw is not an archive: `wegly fetch --archive raw` creates one\n")
+    assert "responses  0 for 0 ids\n" in out
+    assert wegly("archive", "no") == (2, "", "Error: no is not an archive: `wegly fetch --archive no` creates one\n")
 
 
-def test_a_damaged_file_of_an_archive_is_named(wegly, serve, tmp_path):
+def test_a_damaged_archive_is_named_with_exit_code_1_until_the_damage_is_erased(wegly, serve, tmp_path):
     wegly(*FETCH, "1-3", "--archive", "raw", server=serve())
-    (segment,) = [path for path in (tmp_path / "raw").iterdir() if path.suffix == ".gz"]
-    segment.write_bytes(segment.read_bytes()[:-8] + b"\xff" * 40)
-    code, out, _ = wegly("archive", "raw")
-    assert code == 0
-    assert f"damaged    raw/{segment.name}: " in out
+    with closing(sqlite3.connect(tmp_path / "raw")) as connection, connection:
+        connection.execute("UPDATE response SET status = 404 WHERE requested = '2'")
+    code, out, err = wegly("archive", "raw")
+    assert (code, "responses  2 for 2 ids\n" in out) == (1, True)
+    assert re.fullmatch(r"damaged: raw: record \d \(requested: '2'\): its checksum is wrong\n", err)
+    code, out, err = wegly("archive", "raw", "--erase-older-than", "1d")
+    assert (code, out.startswith("erased     1 responses"), err) == (0, True, "")
+
+
+def test_what_is_not_an_archive_is_refused_before_the_first_request_and_left_as_it_is(wegly, serve, tmp_path):
+    server = serve()
+    (tmp_path / "words").write_text("words " * 200)
+    (tmp_path / "folder").mkdir()
+    for name, code, why in (
+        ("words", 1, "file is not a database"),
+        ("folder", 2, "folder is a folder, and an archive"),
+    ):
+        found, out, err = wegly(*FETCH, "1-3", "--archive", name, server=server)
+        assert (found, out, why in err) == (code, "", True)
+    assert (server.requests, (tmp_path / "words").read_text()) == ([], "words " * 200)
 
 
 def test_personal_data_is_treated_as_requested(wegly, serve, tmp_path):

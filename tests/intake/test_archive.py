@@ -1,18 +1,21 @@
-import gzip
 import os
-import resource
+import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import zlib
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wegly_analytics.errors import ArchiveError
-from wegly_analytics.intake.archive import Archive
+from wegly_analytics.errors import ArchiveError, SettingError
+from wegly_analytics.intake.archive import Archive, _crc
+from wegly_analytics.intake.client import MAX_BYTES
 from wegly_analytics.intake.record import Record
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -32,85 +35,217 @@ def deal(n, at=NOW):
     return Record(str(n), 200, at, b'{"id": "%d", "title": "%s"}' % (n, b"x" * 500))
 
 
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def changed(path, statement, *values):
+    """Change an archive as no program of ours does."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement, values)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "responses.sqlite"
+
+
+@settings(max_examples=30)
 @given(st.lists(records, max_size=5))
 def test_records_are_read_as_written_byte_by_byte(tmp_path_factory, written):
-    folder = tmp_path_factory.mktemp("archive") / "raw"
-    with Archive(folder) as archive:
+    path = tmp_path_factory.mktemp("archive") / "data" / "responses.sqlite"
+    with Archive(path) as archive:
         for record in written:
             archive.write(record)
-    again = Archive(folder)
+    again = Archive(path)
     assert list(again) == written
     assert again.damaged == {}
 
 
-def test_a_record_can_be_read_as_soon_as_it_is_written(tmp_path):
-    writing = Archive(tmp_path)
+def test_text_that_is_not_unicode_costs_no_record(path):
+    with Archive(path) as archive:
+        archive.write(Record("1", 500, NOW, b"", "odd \ud800"))
+    assert [record.message for record in archive] == ["odd ?"]
+
+
+def test_a_record_can_be_read_as_soon_as_it_is_written(path):
+    writing = Archive(path)
     for n in range(5):
         writing.write(deal(n))
-        assert [record.requested for record in Archive(tmp_path)] == [str(m) for m in range(n + 1)]
+        assert [record.requested for record in Archive(path)] == [str(m) for m in range(n + 1)]
     writing.close()
-
-
-def test_any_tool_reads_a_finished_segment(tmp_path):
-    with Archive(tmp_path) as archive:
-        archive.write(deal(1))
-    (path,) = archive.segments()
-    assert gzip.decompress(path.read_bytes()) == deal(1).line()
-    assert path.name.startswith("responses-")
+    with pytest.raises(ArchiveError, match="was closed"):
+        writing.write(deal(9))
 
 
 def test_files_are_private_to_the_user(tmp_path):
     os.umask(0o022)
-    with Archive(tmp_path / "data" / "raw") as archive:
+    path = tmp_path / "data" / "responses.sqlite"
+    with Archive(path) as archive:
         archive.write(deal(1))
-    assert stat.S_IMODE((tmp_path / "data" / "raw").stat().st_mode) == 0o700
-    assert stat.S_IMODE(archive.segments()[0].stat().st_mode) == 0o600
+        assert {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == dict.fromkeys(
+            ("responses.sqlite", "responses.sqlite-wal", "responses.sqlite-shm"), 0o600
+        )
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert list(files(path.parent)) == ["responses.sqlite"]
 
 
-@pytest.mark.parametrize("lost", [1, 5, 60, 300])
-def test_a_file_cut_off_at_its_end_loses_only_its_last_records(tmp_path, lost):
-    archive = Archive(tmp_path)
-    for n in range(10):
-        archive.write(deal(n))
-    (path,) = archive.segments()
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-lost])
-    read = [record.requested for record in Archive(tmp_path)]
-    assert read == [str(n) for n in range(len(read))]
-    assert len(read) >= 10 - 1 - lost // 30, "records are some thirty bytes here"
-    assert Archive(tmp_path).damaged == {}
+WRITING = """
+import sys
+from datetime import UTC, datetime
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.record import Record
+archive = Archive(sys.argv[1])
+for n in range(int(sys.argv[2])):
+    archive.write(Record(sys.argv[3] + str(n), 200, datetime.now(UTC), b"{%d}" % n))
+    if n == 2:
+        print("begun", flush=True)
+"""
 
 
-def test_damage_is_named_and_the_records_before_it_are_read(tmp_path):
-    archive = Archive(tmp_path)
-    archive.write(deal(1))
-    archive.write(deal(2))
-    (path,) = archive.segments()
-    with path.open("ab") as file:
-        file.write(b"\xff" * 100)
-    (tmp_path / "responses-0-odd.ndjson.gz").write_bytes(gzip.compress(b'{"requested": "7"}\n'))
-    again = Archive(tmp_path)
-    assert [record.requested for record in again] == ["1", "2"]
-    assert set(again.damaged) == {path, tmp_path / "responses-0-odd.ndjson.gz"}
-    assert "not a record" in again.damaged[tmp_path / "responses-0-odd.ndjson.gz"]
+def writing(path, n, prefix="", end=""):
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITING + end, str(path), str(n), prefix], stdout=subprocess.PIPE, text=True
+    )
 
 
-def test_segments_joined_into_one_file_are_read_whole(tmp_path):
-    packed = b"".join(gzip.compress(deal(n).line()) for n in range(3))
-    (tmp_path / "responses-joined.ndjson.gz").write_bytes(packed)
-    assert [record.requested for record in Archive(tmp_path)] == ["0", "1", "2"]
+def test_processes_and_threads_write_at_once_and_an_erasure_loses_none_of_theirs(path):
+    processes = [writing(path, 300, prefix, "archive.close()") for prefix in "ab"]
+    for process in processes:
+        process.stdout.readline()
+    with Archive(path) as archive:
+        threads = [Thread(target=lambda: [archive.write(deal(n)) for n in range(100)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(5):
+            assert Archive(path).erase(LONG_AGO) == 0
+        for thread in threads:
+            thread.join()
+    for process in processes:
+        with process:
+            assert process.wait(60) == 0
+    again = Archive(path)
+    assert (again.count()["records"], again.count()["ids"], again.damaged) == (1000, 700, {})
 
 
-def test_the_newest_final_record_counts_and_failures_do_not(tmp_path):
-    with Archive(tmp_path) as archive:
+def test_what_a_killed_process_wrote_is_kept(path):
+    with writing(path, 50, end="import os; os._exit(9)") as process:
+        process.wait(60)
+    assert f"{path.name}-wal" in files(path.parent)
+    again = Archive(path)
+    assert (again.count()["records"], again.damaged) == (50, {})
+
+
+def outcome_of_a_flip(folder, contents, written):
+    """Read a damaged archive: the records must be those that were written, or the damage must be named."""
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    archive = Archive(folder / "responses.sqlite")
+    try:
+        found = list(archive)
+        damaged = archive.damaged.copy()
+        again = list(archive.records(archive.newest()))
+    except ArchiveError as error:
+        assert "responses.sqlite" in str(error)
+        return "refused"
+    finally:
+        for path in folder.iterdir():
+            path.unlink()
+    assert all(record in written for record in found + again), "an altered response was taken for true"
+    assert damaged or found == written, "records are missing, and nothing says so"
+    return "named" if damaged else "whole"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_whatever_bit_flips_no_record_changes_and_none_is_missing_without_a_word(path, killed):
+    with writing(path, 4, end="import os; os._exit(9)" if killed else "archive.close()") as process:
+        process.wait(60)
+    contents = {name: content for name, content in files(path.parent).items() if not name.endswith("-shm")}
+    place = path.parent / "flipped"
+    place.mkdir()
+    for name, content in contents.items():
+        (place / name).write_bytes(content)
+    written = list(Archive(place / path.name))
+    assert len(written) == 4
+    outcomes = set()
+    for name, content in contents.items():
+        for bit in range(0, 8 * len(content), 8 * len(content) // 150 | 1):
+            flipped = bytearray(content)
+            flipped[bit // 8] ^= 1 << bit % 8
+            outcomes.add(outcome_of_a_flip(place, contents | {name: bytes(flipped)}, written))
+        for part in range(1, 8):
+            if not name.endswith("-wal"):  # a log that is cut off between two records is that of an earlier moment
+                cut = content[: len(content) * part // 8]
+                outcomes.add(outcome_of_a_flip(place, contents | {name: cut}, written))
+    assert outcomes == {"refused", "named", "whole"}
+
+
+BAD = {
+    "another id": ("UPDATE response SET requested = '9' WHERE n = 2", (), "its checksum is wrong"),
+    "another time": ("UPDATE response SET at = at + 1 WHERE n = 2", (), "its checksum is wrong"),
+    "an impossible time": ("UPDATE response SET at = 9e18 WHERE n = 2", (), "its checksum is wrong"),
+    "another status": ("UPDATE response SET status = 404 WHERE n = 2", (), "its checksum is wrong"),
+    "no body": ("UPDATE response SET body = NULL WHERE n = 2", (), "its checksum is wrong"),
+    "another body": ("UPDATE response SET body = ? WHERE n = 2", (zlib.compress(b"{}"),), "its checksum is wrong"),
+    "another type": ("UPDATE response SET body = 7, requested = x'ff' WHERE n = 2", (), "its checksum is wrong"),
+    "a missing record": ("DELETE FROM response WHERE n = 2", (), "3 were written, 2 were found"),
+    "no total": ("DELETE FROM total", (), "None were written"),
+}
+
+
+@pytest.mark.parametrize(("statement", "values", "why"), BAD.values(), ids=BAD)
+def test_a_record_that_is_not_as_it_was_written_is_named_and_not_read(path, statement, values, why):
+    with Archive(path) as archive:
+        for n in (1, 2, 3):
+            archive.write(deal(n))
+    changed(path, statement, *values)
+    again = Archive(path)
+    assert set(again.newest()) - {"2"} == {"1", "3"}
+    assert why in " ".join(again.damaged.values())
+    assert Archive(path).erase(LONG_AGO) == (why.startswith("its checksum")), "erasing removes what is damaged"
+    assert [again.count()["records"], again.damaged] == [3 - (statement != BAD["no total"][0]), {}]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (zlib.compress(bytes(MAX_BYTES + 1)), "larger than 32 MiB"),
+        (zlib.compress(b"{}")[:-1], "cut off"),
+        (b"not zlib", "decompressing"),
+    ],
+)
+def test_a_body_that_cannot_be_unpacked_is_named_whatever_its_checksum(path, body, why):
+    columns = (b"1", 0, 200, None, 1, body)
+    with Archive(path) as archive:
+        archive.write(deal(2))
+    changed(
+        path,
+        "INSERT INTO response VALUES (NULL, '1', 0, 200, NULL, 1, ?, ?)",
+        body,
+        _crc(*columns),
+    )
+    again = Archive(path)
+    found = again.newest()
+    assert [record.requested for record in again.records(found)] == ["2"]
+    assert why in again.damaged["record 2 (requested: '1')"]
+
+
+def test_the_newest_final_record_counts_and_failures_do_not(path):
+    with Archive(path) as archive:
         archive.write(Record("1", 200, NOW, b'{"id": "new"}'))
         archive.write(Record("1", 200, LONG_AGO, b'{"id": "old"}'))
         archive.write(Record("1", 500, NOW + timedelta(1)))
         archive.write(Record("2", None, NOW, message="no response"))
         archive.write(Record("3", 404, NOW))
-    newest = Archive(tmp_path).newest(lambda record: record.is_final)
-    assert {requested: found.n for requested, found in newest.items()} == {"1": 0, "3": 4}
-    assert [record.body for record in archive.pick([0])] == [b'{"id": "new"}']
+    newest = Archive(path).newest()
+    assert {id_: (found.status, found.is_final) for id_, found in newest.items()} == {
+        "1": (200, True),
+        "2": (None, False),
+        "3": (404, True),
+    }
+    assert [record.body for record in archive.records({"1": newest["1"]})] == [b'{"id": "new"}']
+    assert archive.erase(NOW + timedelta(hours=1)) == 4
+    assert list(archive.records(newest)) == [], "a record that is gone is left out, not replaced by another"
 
 
 @pytest.mark.parametrize(
@@ -130,79 +265,150 @@ def test_only_a_response_about_the_deal_is_final(record, is_final):
     assert record.is_final is is_final
 
 
-def test_old_records_are_erased_for_good(tmp_path):
-    for n, times in enumerate([[LONG_AGO], [LONG_AGO, NOW], [NOW]]):
-        with Archive(tmp_path) as archive:
-            for at in times:
-                archive.write(deal(n, at))
-    assert archive.count() | {"bytes": 0} == {
-        "segments": 3,
-        "bytes": 0,
-        "records": 4,
-        "ids": 3,
-        "oldest": LONG_AGO,
-        "newest": NOW,
-    }
-    assert archive.erase(NOW - timedelta(days=90)) == 2
-    left = Archive(tmp_path)
-    assert [(record.requested, record.at) for record in left] == [("1", NOW), ("2", NOW)]
-    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in left.segments())
-    assert sorted(os.listdir(tmp_path)) == [path.name for path in left.segments()]
-    assert left.erase(NOW - timedelta(days=90)) == 0
+def test_old_records_are_erased_for_good(path):
+    bodies = [b"<%d>" % n + os.urandom(50) for n in range(40)]
+    with Archive(path) as archive:
+        for n, body in enumerate(bodies):
+            archive.write(Record(f"id-{n:02}", 500, [LONG_AGO, NOW][n % 2], body, f"Ana Maria {n:02}"))
+        assert archive.erase(NOW - timedelta(days=90)) == 20
+        left = b"".join(files(path.parent).values())
+        for n, body in enumerate(bodies):
+            for trace in (b"id-%02d" % n, b"Ana Maria %02d" % n, zlib.compress(body, 3)):
+                assert (trace in left) == bool(n % 2), "only the new ones are left in any file"
+        archive.write(deal(99))
+    again = Archive(path)
+    assert again.count() | {"bytes": 0} == {"bytes": 0, "records": 21, "ids": 21, "oldest": NOW, "newest": NOW}
+    assert again.erase(NOW - timedelta(days=90)) == 0
+    assert list(files(path.parent)) == [path.name]
 
 
-def test_a_damaged_segment_is_not_rewritten(tmp_path):
-    packer = zlib.compressobj(wbits=31)
-    cut_off = packer.compress(deal(1, LONG_AGO).line() + deal(2, NOW).line()) + packer.flush(zlib.Z_SYNC_FLUSH)
-    (tmp_path / "responses-1.ndjson.gz").write_bytes(cut_off + b"\xff" * 50)
-    with pytest.raises(ArchiveError, match=r"responses-1.ndjson.gz is damaged \(.*\); erase or repair it by hand"):
-        Archive(tmp_path).erase(NOW - timedelta(days=1))
-    assert len(list(Archive(tmp_path))) == 2
+def test_erasing_is_refused_where_the_structure_is_damaged(path):
+    with Archive(path) as archive:
+        for n in range(100):
+            archive.write(Record(str(n), 500, NOW, None, "x" * 500))
+    content = bytearray(path.read_bytes())
+    content[-4096:-4000] = bytes(96)
+    path.write_bytes(content)
+    with pytest.raises(ArchiveError, match=r"is damaged \(.*\): move it aside"):
+        Archive(path).erase(NOW - timedelta(days=1))
+    again = Archive(path)
+    assert len(list(again)) > 50, "pages beyond the damaged one are read, too"
+    assert again.damaged
+
+
+def test_other_files_are_refused_by_name_and_not_changed(path):
+    changed(path, "CREATE TABLE t (a)")
+    other = path.read_bytes()
+    with pytest.raises(ArchiveError, match="is an SQLite file, but not an archive"):
+        Archive(path).open()
+    assert path.read_bytes() == other
+    for content, why in ((b"", "is empty"), (b"words " * 200, "file is not a database")):
+        path.write_bytes(content)
+        for action in (Archive(path).open, Archive(path).newest):
+            with pytest.raises(ArchiveError, match=why):
+                action()
+        assert path.read_bytes() == content
+    path.unlink()
+    with Archive(path) as archive:
+        archive.write(deal(1))
+    changed(path, "PRAGMA user_version = 2")
+    with pytest.raises(ArchiveError, match="has format 2, and this version reads 1: update"):
+        Archive(path).newest()
+    with pytest.raises(SettingError, match="is a folder"):
+        Archive(path.parent)
+
+
+def test_archives_that_were_begun_by_killed_processes_are_removed(path):
+    for name in (".responses.sqlite.new-0a", ".responses.sqlite.new-0a-wal"):
+        (path.parent / name).write_bytes(b"begun")
+    with Archive(path) as archive:
+        archive.open()
+    assert list(files(path.parent)) == [path.name]
+
+
+def test_many_processes_create_one_archive(path):
+    processes = [writing(path, 5, prefix, "archive.close()") for prefix in "abcd"]
+    for process in processes:
+        with process:
+            assert process.wait(60) == 0
+    assert Archive(path).count()["ids"] == 20
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(files(path.parent)) == [path.name]
+
+
+def test_a_log_that_is_left_of_a_deleted_archive_is_not_taken_for_that_of_a_new_one(path):
+    with writing(path, 5, end="import os; os._exit(9)") as process:
+        process.wait(60)
+    path.unlink()
+    with pytest.raises(ArchiveError, match="wal was left by an archive that is gone"):
+        Archive(path).open()
 
 
 def test_a_folder_that_cannot_be_written_is_named_when_it_is_opened(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ArchiveError, match=r"cannot write to the archive .*file/raw: Not a directory"):
-        Archive(tmp_path / "file" / "raw").open()
+    with pytest.raises(ArchiveError, match=r"cannot write to the archive .*file/a: Not a directory"):
+        Archive(tmp_path / "file" / "a").open()
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "responses-1.ndjson.gz").mkdir()
-    with pytest.raises(ArchiveError, match="responses-1.ndjson.gz cannot be read: Is a directory"):
-        list(Archive(tmp_path))
+READING = """
+import os, sys
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.errors import ArchiveError
+import wegly_analytics as wa
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+print(len(list(Archive(sys.argv[1]))))
+try:
+    Archive(sys.argv[1]).open()
+except ArchiveError as error:
+    print(error)
+"""
+
+
+def test_an_archive_that_is_read_only_is_read(tmp_path):
+    place = tmp_path / "data"
+    with Archive(place / "responses.sqlite") as archive:
+        archive.write(deal(1))
+    shared = shutil.copytree(place, f"/dev/shm/wegly-{os.getpid()}" if os.path.isdir("/dev/shm") else tmp_path / "x")
+    try:
+        os.chmod(f"{shared}/responses.sqlite", 0o444)
+        os.chmod(shared, 0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", READING, f"{shared}/responses.sqlite"], capture_output=True, text=True, check=True
+        )
+    finally:
+        os.chmod(shared, 0o755)
+        shutil.rmtree(shared)
+    n, error = done.stdout.splitlines()
+    assert (n, "cannot write to the archive" in error, "it is read-only" in error) == ("1", True, True)
 
 
 FULL_DISK = """
-import resource, signal, sys
+import random, resource, signal, sys
 from datetime import UTC, datetime
 from wegly_analytics.intake.archive import Archive
 from wegly_analytics.intake.record import Record
 from wegly_analytics.errors import ArchiveError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 archive = Archive(sys.argv[1])
-import random
-errors = []
-for n in range(400):
+written = []
+for n in range(100):
     try:
-        archive.write(Record(str(n), 200, datetime.now(UTC), random.Random(n).randbytes(200)))
+        archive.write(Record(str(n), 200, datetime.now(UTC), random.Random(n).randbytes(2000)))
+        written.append(n)
     except ArchiveError as error:
-        errors.append((n, str(error)))
-archive.close()
-print(errors[0], errors[-1], sep="\\n")
+        last = str(error)
+print(written, last, sep="\\n")
 """
 
 
-def test_a_full_disk_is_reported_and_earlier_records_are_kept(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path / "raw")], capture_output=True, text=True, check=True
-    )
-    first, last = done.stdout.splitlines()
-    assert "cannot write to the archive" in first
-    assert "File too large; what was written before is kept" in first
-    assert "the disk was full before" in last, "nothing is written after half a record"
-    kept = [int(record.requested) for record in Archive(tmp_path / "raw")]
-    written = int(first[1 : first.index(",")])
-    # of the record that found the disk full all but the end of its block may have been written: then it is readable
-    assert kept in (list(range(written)), list(range(written + 1)))
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20_000
+def test_a_full_disk_is_reported_and_earlier_records_are_kept(path):
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True)
+    written, error = done.stdout.splitlines()
+    assert "cannot write to the archive" in error
+    assert error.endswith("; what was written before is kept")
+    again = Archive(path)
+    assert str([int(record.requested) for record in again]) == written
+    assert (5 < again.count()["records"] < 95, again.damaged) == (True, {})

@@ -1,6 +1,7 @@
 import base64
 import json
 import logging
+import struct
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,7 +21,7 @@ from wegly_analytics.errors import (
     SettingError,
 )
 from wegly_analytics.intake.client import MAX_BYTES, Client
-from wegly_analytics.sandbox import TOKEN
+from wegly_analytics.sandbox import TOKEN, Server
 from wegly_analytics.sandbox.faults import FAULTS, Broken, Drip, Status, Times
 
 client = partial(local_client, attempts=3)
@@ -304,3 +305,50 @@ def test_a_429_is_not_a_failure_while_other_requests_succeed(serve):
         bodies = list(pool.map(api.deal, [1, 2, 3, 4, 5, 6, 7, 8, 9] * 3))
     assert len(bodies) == 27
     assert sum(request.status == 429 for request in server.requests) >= 1
+
+
+def test_a_long_wait_on_a_503_is_of_that_deal(serve):
+    with pytest.raises(ApiError, match="503 for …/deals/1: the server requests a wait of 3600 s") as caught:
+        client(serve(Status(503, {"Retry-After": "3600"}))).deal(1)
+    assert not isinstance(caught.value, RateLimitError)
+    assert not hasattr(caught.value, "wait")
+
+
+def test_a_long_wait_on_a_429_is_of_the_run_only_if_nothing_else_succeeds():
+    long = Status(429, {"Retry-After": "3600"})
+    with Server(Deals(), clock=lambda: None, faults=lambda key: long if int(key) > 5 else None) as server:
+        api = client(server)
+        waits = []
+        for code in (1, 6, 2, 7, 3, 6, 7, 8):
+            try:
+                api.deal(code)
+                waits.append("deal")
+            except RateLimitError as error:
+                waits.append(error.wait)
+    assert waits == ["deal", None, "deal", None, "deal", None, None, 3600.0]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError, LookupError, struct.error, UnicodeError, AttributeError, RecursionError, OSError],
+)
+def test_any_exception_is_the_failure_of_its_deal(serve, error):
+    def fail(response, **_):
+        raise error("something unforeseen")
+
+    session = requests.Session()
+    session.hooks["response"].append(fail)
+    with pytest.raises(ApiError, match=r"no response from …/deals/1: .*something unforeseen") as caught:
+        client(serve(), session=session).deal(1)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_what_concerns_the_process_is_not_the_failure_of_a_deal(serve, error):
+    def fail(response, **_):
+        raise error
+
+    session = requests.Session()
+    session.hooks["response"].append(fail)
+    with pytest.raises(error):
+        client(serve(), session=session).deal(1)

@@ -1,6 +1,6 @@
 import io
 from contextlib import redirect_stderr
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -14,8 +14,10 @@ from wegly_analytics.errors import (
     OriginError,
     SettingError,
 )
+from wegly_analytics.intake.build import Response, SnapshotBuilder
+from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.fetch import fetch
-from wegly_analytics.sandbox import faults
+from wegly_analytics.sandbox import TOKEN, faults
 
 
 def test_ids_go_in_and_a_snapshot_comes_out(serve):
@@ -59,9 +61,42 @@ def test_a_bad_id_stops_the_run_before_the_first_request(serve):
     assert server.requests == []
 
 
-def test_no_ids_make_an_empty_snapshot(serve):
-    snap = fetch([], client=client(serve()), progress=False)
-    assert (len(snap.deals), len(snap.ledger)) == (0, 0)
+def test_without_an_id_there_is_no_snapshot(serve):
+    with pytest.raises(IdError, match="there is no id to fetch"):
+        fetch([], client=client(serve()), progress=False)
+
+
+@pytest.mark.parametrize("trouble", [RuntimeError("odd"), MemoryError(), KeyError("x"), "no bytes", None])
+def test_whatever_a_client_of_ones_own_does_costs_one_deal(serve, trouble):
+    class Own(Client):
+        def deal(self, id):  # noqa: A002
+            if id != "3":
+                return super().deal(id)
+            if isinstance(trouble, Exception):
+                raise trouble
+            return trouble
+
+    with pytest.warns(IncompleteWarning):
+        snap = fetch(range(1, 10), client=Own(TOKEN, base_url=serve().url, per_second=None), progress=False)
+    assert snap.completeness.failed == 1
+    assert len(snap) == 8
+
+
+def test_large_responses_are_flattened_before_a_thousand_have_come():
+    builder, large = SnapshotBuilder(), b" " * (9 << 20)
+    for n in range(3):
+        response = Response(str(n + 1), "fetched", datetime.now(UTC), 200, None, large + b'{"id": "d%d"}' % n)
+        builder.add(n, response)
+    assert sum(len(response.body) for _, response in builder._pending) < 16 << 20
+    assert len(builder.snapshot(datetime.now(UTC))) == 3
+
+
+def test_no_response_was_received_later_than_now():
+    now = datetime.now(UTC)
+    builder = SnapshotBuilder()
+    builder.add(0, Response("1", "fetched", now + timedelta(days=30_000 - 4_000), 200, None, b'{"id": "d"}'))
+    snap = builder.snapshot(now)
+    assert (snap.taken_from, snap.taken_at, snap.ledger["fetched_at"][0]) == (now, now, now)
 
 
 def test_a_wrong_token_is_one_error_after_one_request(serve):

@@ -53,3 +53,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text):
         (tmp_path / name).write_text(text)
     with pytest.raises(SettingError, match=f"{name} cannot be read: "):
         ids_from(tmp_path / name)
+
+
+def test_a_line_for_excel_and_a_suffix_in_capitals_do_not_matter(tmp_path):
+    file = tmp_path / "D.CSV"
+    file.write_text("sep=;\r\nname;code\r\na;17\r\nb;3\r\n")
+    assert ids_from(file) == ["17", "3"]
+
+
+def test_a_repeated_column_is_named(tmp_path):
+    (tmp_path / "x.csv").write_text("code,code\n1,2\n")
+    with pytest.raises(SettingError, match="several columns called 'code'"):
+        ids_from(tmp_path / "x.csv")

@@ -100,3 +100,21 @@ def test_nothing_is_shown_on_request():
         clock = Clock()
         run(Progress(3, show=False, stream=stream, clock=clock), clock, ["fetched"] * 3, 100)
         assert stream.getvalue() == ""
+
+
+def closed():
+    stream = Terminal()
+    stream.close()
+    return stream
+
+
+class Full(Terminal):
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("stream", [closed, Full, lambda: None])
+def test_a_stream_that_cannot_be_written_ends_nothing(stream, monkeypatch):
+    monkeypatch.setattr("sys.stderr", stream())
+    clock = Clock()
+    run(Progress(3, show=True, clock=clock), clock, ["fetched"] * 3, 100)

@@ -214,6 +214,33 @@ def test_new_codes_above_the_highest_known_one_are_requested_unless_misses_is_ze
     assert renew(snap, server, misses=0).deals["code"].tolist() == [1]
 
 
+def test_a_deal_whose_code_belongs_to_another_one_is_kept_and_requested_by_its_id(serve):
+    book = Book({"status": OPEN}, {"status": OPEN})
+    server = serve(book)
+    snap = fetch([1, 2], client=client(server), progress=False)
+    book.deals[1] |= {"id": uuid_of(99)}
+    again = renew(snap, server)
+    assert sorted(again.deals["deal_id"]) == [uuid_of(1), uuid_of(2), uuid_of(99)]
+    row = again.ledger.set_index("requested").loc[uuid_of(1)]
+    assert (row["outcome"], row["message"]) == ("carried", f"1 is now the code of deal {uuid_of(99)}; kept as it was")
+    assert outcomes(again)["1"] == "fetched"
+    server.requests.clear()
+    renew(again, server)
+    assert uuid_of(1) in requested(server)
+
+
+def test_one_absurd_code_does_not_hide_the_new_ones(serve):
+    book = Book(*[{"status": OPEN}] * 5)
+    server = serve(book)
+    book.write(6, status=OPEN)
+    book.deals[6] |= {"code": 10**18 - 1, "id": uuid_of(6)}
+    snap = fetch([*range(1, 6), uuid_of(6)], client=client(server), progress=False)
+    book.write(7, status=OPEN)
+    del book.deals[6]
+    again = renew(snap, server)
+    assert again.deals["code"].tolist() == [1, 2, 3, 4, 5, 10**18 - 1, 7]
+
+
 def test_pseudonyms_stay_equal_through_a_refresh(serve, tmp_path):
     book = Book({"status": OPEN}, won(200))
     server = serve(book)
@@ -228,16 +255,16 @@ def test_pseudonyms_stay_equal_through_a_refresh(serve, tmp_path):
 def test_a_refresh_that_was_stopped_is_resumed(serve, tmp_path):
     book = Book(*[{"status": OPEN}] * 80)
     server = serve(book)
-    snap = fetch(range(1, 81), client=client(server), archive=tmp_path, progress=False)
+    snap = fetch(range(1, 81), client=client(server), archive=tmp_path / "a.sqlite", progress=False)
     server.requests.clear()
     server.fault = lambda id_: faults.Status(500) if int(id_) > 55 else None
     with pytest.raises(ApiError, match="max_failures"):
-        renew(snap, server, archive=tmp_path)
-    received = {r.requested for r in Archive(tmp_path) if r.status == 200 and r.at > snap.taken_at}
+        renew(snap, server, archive=tmp_path / "a.sqlite")
+    received = {r.requested for r in Archive(tmp_path / "a.sqlite") if r.status == 200 and r.at > snap.taken_at}
     assert 40 < len(received) <= 55
     server.fault = lambda id_: None
     server.requests.clear()
-    again = renew(snap, server, archive=tmp_path)
+    again = renew(snap, server, archive=tmp_path / "a.sqlite")
     assert not received & set(requested(server))
     assert (again.completeness.fetched, again.completeness.missing) == (80, 0)
 
@@ -245,9 +272,9 @@ def test_a_refresh_that_was_stopped_is_resumed(serve, tmp_path):
 def test_archived_responses_older_than_the_snapshot_are_not_used(serve, tmp_path):
     server = serve(Book({"status": OPEN, "title": "new"}))
     snap = fetch([1], client=client(server), progress=False)
-    with Archive(tmp_path) as archive:
+    with Archive(tmp_path / "a.sqlite") as archive:
         archive.write(Record("1", 404, snap.taken_at - timedelta(days=1)))
-    assert outcomes(renew(snap, server, archive=tmp_path))["1"] == "fetched"
+    assert outcomes(renew(snap, server, archive=tmp_path / "a.sqlite"))["1"] == "fetched"
 
 
 def test_a_damaged_table_is_reported_before_the_first_request(serve, tmp_path):

@@ -88,10 +88,10 @@ def test_archives_that_share_an_id_give_its_newest_response(tmp_path):
     for name, title, day in (("a", "old", 1), ("b", "new", 2)):
         at = datetime(2026, 1, day, tzinfo=UTC)
         body = json.dumps(a_deal(1, title, at.isoformat())).encode()
-        with Archive(tmp_path / name) as archive:
+        with Archive(tmp_path / f"{name}.sqlite") as archive:
             archive.write(Record("1", 200, at, body))
             archive.write(Record("2", 404 if name == "a" else 500, at, None, "gap"))
-    snap = wa.read([tmp_path / "b", tmp_path / "a"])
+    snap = wa.read([tmp_path / "b.sqlite", tmp_path / "a.sqlite"])
     assert snap.deals["title"].tolist() == ["new"]
     assert dict(zip(snap.ledger["requested"], snap.ledger["outcome"], strict=True)) == {
         "1": "fetched",
@@ -130,7 +130,7 @@ def test_an_address_that_gives_nothing_but_404_is_an_error_that_names_it(n, serv
         with pytest.raises(
             ApiError, match=rf"none of {n} ids was found \(404\) at {server.url}: check the address and the ids"
         ):
-            wa.fetch(range(1, n + 1), client=client(server), archive=tmp_path / "raw", progress=False)
+            wa.fetch(range(1, n + 1), client=client(server), archive=tmp_path / "a.sqlite", progress=False)
 
 
 @pytest.fixture
@@ -165,11 +165,11 @@ def impatient(base_url):
 @pytest.mark.parametrize("n", [1, 60, 2000])
 def test_a_closed_port_stops_a_run_of_any_size_at_the_first_request(n, closed, tmp_path):
     with pytest.raises(UnreachableError, match=rf"cannot connect to {closed}: .*refused; check the address") as stopped:
-        wa.fetch(range(1, n + 1), client=impatient(closed), archive=tmp_path / "raw", progress=False)
+        wa.fetch(range(1, n + 1), client=impatient(closed), archive=tmp_path / "a.sqlite", progress=False)
     assert stopped.value.__notes__ == [
-        f"0 deals were received and are kept in {tmp_path / 'raw'}; run the same line again to resume"
+        f"0 deals were received and are kept in {tmp_path / 'a.sqlite'}; run the same line again to resume"
     ]
-    assert [record.requested for record in Archive(tmp_path / "raw")] == ["1"]
+    assert [record.requested for record in Archive(tmp_path / "a.sqlite")] == ["1"]
 
 
 def test_an_unknown_name_stops_a_run_with_the_cause():
@@ -226,5 +226,5 @@ def test_the_last_id_of_a_resumed_run_may_fail(serve, tmp_path):
     server = serve(faults={"9": faults.Status(500)})
     for _ in range(2):  # the second run requests nothing but the deal that fails
         with pytest.warns(IncompleteWarning, match="1 failed"):
-            snap = wa.fetch(range(1, 10), client=client(server), archive=tmp_path, progress=False)
+            snap = wa.fetch(range(1, 10), client=client(server), archive=tmp_path / "a.sqlite", progress=False)
         assert len(snap) == 8

@@ -1,12 +1,14 @@
 import pyarrow as pa
 import pytest
 
-from wegly_analytics.model.personal import Personal
+from wegly_analytics.model.personal import PROTECTED_MODES, UNDECLARED, Personal
 from wegly_analytics.model.schema import Column, Kind, Table, dictionary, tree
 
 
 def column(**changes):
-    return Column(**{"name": "a", "path": "a", "kind": Kind.TEXT, "meaning": "An a."} | changes)
+    kind = changes.setdefault("kind", Kind.TEXT)
+    declared = {"personal": Personal.CATEGORY} if kind is Kind.TEXT else {}
+    return Column(**{"name": "a", "path": "a", "meaning": "An a."} | declared | changes)
 
 
 def test_only_a_documented_number_has_labels():
@@ -19,6 +21,7 @@ def test_only_a_documented_number_has_labels():
 def test_arrow_fields_carry_meaning_path_and_unit():
     field = column(unit="days", personal=Personal.STAFF).field
     assert field.metadata == {b"meaning": b"An a.", b"path": b"a", b"unit": b"days", b"personal": b"staff"}
+    assert column().field.metadata[b"personal"] == b"category"
     assert column(required=True).field.nullable is False
 
 
@@ -47,7 +50,7 @@ def test_the_dictionary_shows_labels_units_and_the_treatment_of_personal_data():
         "One row is one thing.",
         "`one` (1)",
         "Unit: days.",
-        "anyone; `hash`: drop",
+        "free text; `hash`: drop",
         "| `logo` | A picture. |",
     ):
         assert piece in text
@@ -58,9 +61,20 @@ def test_only_text_can_be_personal():
         column(kind=Kind.INTEGER, personal=Personal.CUSTOMER)
 
 
+def test_text_without_a_declaration_is_an_error():
+    with pytest.raises(ValueError, match="a: a TEXT column must declare what it may hold"):
+        column(personal=None)
+
+
 def test_each_mode_treats_a_column_at_least_as_strongly_as_the_weaker_modes():
     strength = ["keep", "hash", "drop"]
     for each in Personal:
-        treatments = [strength.index(each.treatment(mode)) for mode in ("keep", "hash", "hash-all", "drop")]
+        treatments = [strength.index(each.treatment(mode)) for mode in ("keep", *PROTECTED_MODES)]
         assert treatments == sorted(treatments)
-        assert (treatments[0], treatments[-1]) == (0, 2)
+        assert treatments[0] == 0
+
+
+def test_a_kind_is_readable_only_in_the_modes_that_it_lists():
+    for each in Personal:
+        assert each.readable_in == tuple(mode for mode in PROTECTED_MODES if each.treatment(mode) == "keep")
+    assert UNDECLARED.readable_in == ()

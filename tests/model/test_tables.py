@@ -2,6 +2,7 @@ from collections import Counter
 from pathlib import Path
 
 from wegly_analytics.model import enums
+from wegly_analytics.model.personal import Personal
 from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DOCUMENTED, IGNORED, LEDGER, READ, TABLES, data_dictionary
 
@@ -56,36 +57,42 @@ def test_undocumented_numbers_stay_numbers():
         assert str(TABLES[table].schema.field(column).type) == "int64"
 
 
-def test_every_column_that_may_hold_a_person_is_marked_with_whose_it_is():
-    marked = {whose: set() for whose in ("customer", "staff", "anyone")}
-    for table in TABLES.values():
-        for column in table.columns:
-            if column.personal:
-                marked[column.personal.whose].add(f"{table.name}.{column.name}")
-    assert marked["customer"] == {
+def columns_of(*kinds):
+    """The columns of the nine tables that were declared as one of some kinds."""
+    return {f"{t.name}.{c.name}" for t in TABLES.values() for c in t.columns if c.personal in kinds}
+
+
+def test_every_column_that_may_hold_a_person_is_declared():
+    assert columns_of(Personal.CUSTOMER) == {
         "deals.organization_id", "deals.organization", "deals.lead_id", "deals.lead", "deals.tracking_id",
         "participants.participant_id", "participants.person_id", "participants.person",
         "contacts.participant_id", "contacts.person_id", "contacts.contact_id", "contacts.value",
     }  # fmt: skip
-    assert marked["staff"] == {
+    assert columns_of(Personal.STAFF) == {
         "deals.responsible_id", "deals.responsible", "deals.created_by_id", "deals.created_by",
         "proposals.created_by_id", "proposals.created_by", "proposals.approved_by_id", "proposals.approved_by",
         "followers.user_id", "followers.user",
     }  # fmt: skip
-    assert marked["anyone"] == {
+    assert columns_of(Personal.FREE_TEXT, Personal.REPEATED_TEXT) == {
         "deals.title", "proposals.title", "deals.lost_reason_description", "deals.quality_reason",
-        "participants.notes", "followers.notes", "deals.url_conversion", "custom_fields.value",
-        "custom_fields.option", "tags.tag", "deals.utm_search_term", "deals.campaign", "deals.ad_set", "deals.content",
-        "deals.displayed_on", "deals.conversion_tool", "deals.creative", "deals.creative_uri",
+        "participants.notes", "followers.notes", "custom_fields.value", "deals.utm_search_term",
+        "deals.url_conversion", "deals.creative_uri",
+    }  # fmt: skip
+    assert columns_of(Personal.LABEL) == {
+        "custom_fields.option", "tags.tag", "deals.campaign", "deals.ad_set", "deals.content", "deals.displayed_on",
+        "deals.conversion_tool", "deals.creative",
     }  # fmt: skip
 
 
-def test_text_without_a_mark_is_an_id_or_a_list_that_the_company_maintains():
+def test_what_is_readable_in_every_mode_is_an_id_or_a_list_that_the_company_maintains():
     lists = {"pipeline", "stage", "source", "lead_source", "loss_reason", "role", "field", "color"}
-    for table in TABLES.values():
-        for column in table.columns:
-            if column.kind is Kind.TEXT and column.personal is None:
-                assert column.name in lists or column.name.endswith("_id"), f"{table.name}.{column.name}"
+    readable = columns_of(Personal.CATEGORY, Personal.IDENTIFIER)
+    assert {place for place in readable if not place.endswith("_id") and place.split(".")[1] not in lists} == set()
+    declared = {c.name: c.personal for c in LEDGER.columns if c.kind is Kind.TEXT}
+    assert declared == {
+        "requested": Personal.IDENTIFIER, "outcome": Personal.CATEGORY, "deal_id": Personal.IDENTIFIER,
+        "message": Personal.FREE_TEXT,
+    }  # fmt: skip
 
 
 def test_the_data_dictionary_is_up_to_date():

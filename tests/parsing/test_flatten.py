@@ -1,7 +1,6 @@
 import json
 from datetime import UTC, date, datetime
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,7 +99,8 @@ def test_pretty_printed_responses_give_the_same_tables(deal):
         ([b'{"id": "a"} null {}', b'{"id": "b"}'], {0}),
         ([b'{"id": "a"', b', "code": 1}'], {0, 1}),
         ([b"null", b'{"id": "b"}'], {0}),
-        ([b'{"wegly_analytics:row": 7, "id": "a"}', b'{"id": "b"}'], {0}),
+        ([b'{"wegly_analytics:row": 7, "id": "a"}', b'{"id": "b"}'], set()),
+        ([b'{"id": "a"} {"wegly_analytics:row": 1, "id": "evil"}', b'{"id": "b"}'], {0}),
     ],
 )
 def test_half_or_double_responses_are_never_mistaken_for_their_neighbours(bodies, refused):
@@ -152,11 +152,19 @@ def test_a_response_without_an_id_is_not_a_deal(bad):
 
 def test_a_response_with_another_deal_is_refused():
     flat = flatten(
-        [b'{"id": "A", "code": 1}', b'{"id": "b", "code": 9}', b'{"id": "c"}', b'{"id": "d"}'], ["a", "2", "3", "e"]
+        [
+            b'{"id": "A", "code": 1}',
+            b'{"id": "b", "code": 9}',
+            b'{"id": "c"}',
+            b'{"id": "00000000-0000-0000-0000-00000000000D"}',
+            b'{"id": "Maria"}',
+        ],
+        ["a", "2", "3", "e", "f"],
     )
     assert {n: str(error) for n, error in flat.refused.items()} == {
         1: "code: expected deal 2, as requested, found deal 9",
-        3: "id: expected deal e, as requested, found deal d",
+        3: "id: expected deal e, as requested, found deal 00000000-0000-0000-0000-00000000000D",
+        4: "id: expected deal f, as requested, found another id",
     }
     assert flat.deal_ids == {0: "A", 2: "c"}
 
@@ -168,11 +176,6 @@ def test_of_two_versions_of_a_deal_the_newest_is_kept_with_its_children():
         flat = flatten([body(deal) for deal in order])
         assert flat.tables["tags"].column("tag").to_pylist() == ["new"]
         assert len(flat.deal_ids) == len(order)
-
-
-def test_years_that_python_does_not_have_are_kept():
-    table = flatten([b'{"id": "a", "updated_at": "0000-01-01T00:00:00Z", "won_date": "9999-12-31T23:59:59Z"}']).tables
-    assert table["deals"].column("updated_at").cast(pa.int64()).to_pylist() == [-62167219200000000]
 
 
 def test_an_expected_close_is_its_utc_day():
@@ -189,3 +192,36 @@ def test_a_repaired_response_that_is_not_a_deal_has_no_notes():
     flat = flatten([b'{"code": "12"}'])
     assert list(flat.refused) == [0]
     assert not flat.notes
+
+
+@pytest.mark.parametrize(
+    ("date", "read"),
+    [
+        ("0000-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+05:00", None),
+        ("9999-12-31T23:59:59-05:00", None),
+        ("9999-12-31T24:00:00Z", None),
+        ("-0001-01-01T00:00:00Z", None),
+        ("10000-01-01T00:00:00Z", None),
+        ("0000-00-00", None),
+        ("2026-02-28T24:00:00Z", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
+        ("2026-W10-1", datetime(2026, 3, 2, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("rest", [{}, {"code": "1"}], ids=["in bulk", "after a repair"])
+def test_a_date_that_not_every_reader_can_read_is_missing_and_noted(date, read, rest):
+    flat = flatten([body({"id": "a", "created_at": date, "expected_close_date": date} | rest)])
+    row = flat.tables["deals"].select(["created_at", "expected_close"]).to_pylist()[0]
+    assert row == {"created_at": read, "expected_close": read and read.date()}
+    assert sum("created_at" in note for note in flat.notes[0]) == 1
+
+
+def test_a_line_break_inside_a_text_is_not_read_as_a_space():
+    assert "Invalid control character" in str(flatten([b'{"id": "a", "title": "b\nc"}']).refused[0])
+
+
+def test_half_a_character_in_a_field_that_no_table_keeps_does_not_cost_the_deal():
+    flat = flatten([b'{"id": "a", "\\ud800": "\\udc00"}'])
+    assert flat.deal_ids == {0: "a"}
+    assert flat.notes == {0: ["a field that no table keeps has a value that cannot be read; ignored"]}

@@ -16,7 +16,7 @@ COMPRESSED = gzip.compress(LINES * 50)
 
 UNREADABLE = {
     "an empty file": ("a.json", b"", "expected a JSON object, found '', Expecting value at 0"),
-    "a page for signing in": ("a.json", b"<html><title>Wegly</title>", "found '<html><title>Wegly</title>', Expecting"),
+    "a page for signing in": ("a.json", b"<html><title>Wegly</title>", "found '<…', probably an HTML page, Expecting"),
     "a CSV file": ("deals.csv", b"code,title\n1,Maria\n", "expected a JSON object, found Expecting value at 0"),
     "a list of ids": ("ids.json", b"[17, 18]", "expected a JSON object, found number"),
     "a list of lists": ("a.json", b'[[{"id": "a"}]]', "expected a JSON object, found list"),
@@ -39,7 +39,7 @@ UNREADABLE = {
 
 REFUSED = {
     "a path that does not exist": ("none.json", None, "none.json cannot be read: No such file"),
-    "a folder of JSON files": ("", b"", "fetch(archive="),
+    "a folder of JSON files": ("", b"", "is a folder, and an archive is a file"),
     "compressed, but cut off": ("a.ndjson.gz", COMPRESSED[:40], "a.ndjson.gz cannot be read: Truncated"),
     "not compressed, with the suffix": ("a.json.gz", LINES, "a.json.gz cannot be read: "),
     "another compression": ("a.json.gz", pa.compress(LINES, "zstd", asbytes=True), "a.json.gz cannot be read: "),

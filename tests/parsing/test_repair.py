@@ -21,7 +21,9 @@ def nest(path, value):
 
 @given(deals())
 def test_what_the_documentation_allows_needs_no_repair(deal):
-    assert repair(body(deal)) == (body(deal), [])
+    assert repair(body(deal))[1] == []
+    flat, again = flatten([body(deal)]), flatten([repair(body(deal))[0]])
+    assert all(again.tables[name].equals(table) for name, table in flat.tables.items())
 
 
 @pytest.mark.parametrize(
@@ -36,8 +38,22 @@ def test_what_the_documentation_allows_needs_no_repair(deal):
         ({"stage": []}, {"stage": None}, "stage: expected an object, found []; read as missing"),
         ({"tags": {}}, {"tags": None}, "tags: expected a list, found {}; read as missing"),
         ({"title": 3.10}, {"title": "3.1"}, "title: expected text, found number; read as text"),
-        ({"stage": {"name": 3.10}}, {"stage": {"name": "3.1"}}, "stage.name: expected text, found 3.1; read as '3.1'"),
-        ({"stage": {"id": True}}, {"stage": {"id": "true"}}, "stage.id: expected text, found true; read as 'true'"),
+        (
+            {"stage": {"name": 3.10}},
+            {"stage": {"name": "3.1"}},
+            "stage.name: expected text, found number; read as text",
+        ),
+        (
+            {"stage": {"id": True}},
+            {"stage": {"id": "true"}},
+            "stage.id: expected text, found true or false; read as text",
+        ),
+        ({"value": "1e400"}, {"value": None}, "value: expected a number, found '1e400'; read as missing"),
+        (
+            {"won_date": "0000-00-00"},
+            {"won_date": None},
+            "won_date: expected a date and time, found '0000-00-00'; read as missing",
+        ),
         ({"title": []}, {"title": None}, "title: expected text, found []; read as missing"),
         (
             {"won_date": " 2024-02-20T10:00:00.1234567z"},
@@ -74,14 +90,13 @@ def test_what_loses_nothing_is_repaired_and_noted(response, read, note):
         (b'{"code": 1e300}', "code: expected a whole number, found 1e300"),
         (b'{"value": true}', "value: expected a number, found true"),
         (b'{"value": "R$ 5"}', "value: expected a number, found 'R$ 5'"),
-        (b'{"value": 1e400}', "value: expected a number, found 1e400"),
-        (b'{"stage": {"name": ["x"]}}', "stage.name: expected text, found […]"),
-        (b'{"stage": {"name": {"x": 1}}}', "stage.name: expected text, found {…}"),
+        (b'{"stage": {"name": ["x"]}}', "stage.name: expected text, found list"),
+        (b'{"stage": {"name": {"x": 1}}}', "stage.name: expected text, found object"),
         (b'{"title": ["Maria"]}', "title: expected text, found list"),
         (b'{"responsible": "Maria"}', "responsible: expected an object, found text"),
-        (b'{"stage": "New"}', "stage: expected an object, found 'New'"),
-        (b'{"pipeline_stages": "New"}', "pipeline_stages: expected a list, found 'New'"),
-        (b'{"pipeline_stages": [{}, "New"]}', "pipeline_stages[1]: expected an object, found 'New'"),
+        (b'{"stage": "New"}', "stage: expected an object, found text"),
+        (b'{"pipeline_stages": "New"}', "pipeline_stages: expected a list, found text"),
+        (b'{"pipeline_stages": [{}, "New"]}', "pipeline_stages[1]: expected an object, found text"),
         (b'{"won_date": "2024-02-30"}', "won_date: expected a date and time, found '2024-02-30'"),
         (b'{"won_date": 1700000000}', "won_date: expected a date and time, found 1700000000"),
         (b'{"proposals": [{"is_primary": "yes"}]}', "proposals[0].is_primary: expected true or false, found 'yes'"),
@@ -98,10 +113,10 @@ def test_what_loses_nothing_is_repaired_and_noted(response, read, note):
             "participants[0].person.name: expected text, found list",
         ),
         (b"null", "response: expected a JSON object, found null"),
-        (b"<html>", "response: expected a JSON object, found '<html>', Expecting value at 0"),
+        (b"<html>", "response: expected a JSON object, found '<…', probably an HTML page, Expecting value at 0"),
         (b'{"id": "a"', "response: expected a JSON object, found Expecting ',' delimiter at 10"),
         (b'{"id": "\xff"}', "response: expected UTF-8 text, found byte 0xff at 8"),
-        (b'{"x": ' + b"9" * 5000 + b"}", "response: expected a JSON object, found Exceeds the limit"),
+        (b'{"code": ' + b"9" * 5000 + b"}", "code: expected a whole number, found " + "9" * 60 + "…"),
         (b"[" * 100_000, "response: expected a JSON object, found lists or objects nested deeper than 200"),
     ],
 )

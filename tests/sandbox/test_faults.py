@@ -94,7 +94,9 @@ def is_json(body: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["html", "empty", "truncated", "bad_utf8", "deep"])
+@pytest.mark.parametrize(
+    "name", ["html", "empty", "truncated", "bad_utf8", "deep", "spaces", "two_objects", "gzip_inside"]
+)
 def test_responses_that_are_not_json(name: str) -> None:
     response = response_to(name)
     assert response.status_code == 200
@@ -110,6 +112,12 @@ CHANGES: dict[str, Callable[[dict[str, object]], bool]] = {
     "drip": lambda deal: deal == DEAL,
     "duplicate_key": lambda deal: deal["status"] == 3,
     "gzip_bomb": lambda deal: deal == {},
+    "no_id": lambda deal: deal["id"] is None,
+    "many_keys": lambda deal: len(deal) == len(DEAL) + 100_000,
+    "repeated_keys": lambda deal: len(deal) == len(DEAL) + 30_000,
+    "surrogate_key": lambda deal: "\ud800" in deal,
+    "nulls": lambda deal: set(deal["tags"]) == {None},  # type: ignore[call-overload]
+    "infinity": lambda deal: deal["value"] == float("inf"),
 }
 
 

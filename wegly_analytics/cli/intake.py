@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -19,6 +20,9 @@ from wegly_analytics.model.ids import read_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_MANY: Final = 100_000
+"""Ids beyond which the command asks for a confirmation: at the default rate they take more than five hours."""
 
 
 def fetch(
@@ -40,6 +44,7 @@ def fetch(
         typer.Option(callback=checks.not_empty, help="The column of ids in a CSV, Parquet or Excel file."),
     ] = None,
     webhooks: Annotated[Path | None, typer.Option(help="A file of captured webhooks (NDJSON), instead of ids.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help=f"Fetch also more than {_MANY:,} ids.")] = False,
     root: options.Root,
     archive: options.Archive = None,
     max_age: options.MaxAge = None,
@@ -66,8 +71,8 @@ def fetch(
         raise SettingError("--max-age is about archived responses: use it together with --archive")
     publication = Publication(root, personal, allow_incomplete, as_json)
     if archive is not None:
-        checks.writable(archive, "--archive")
-    wanted = _wanted(ids or [], column, walk, misses, webhooks)
+        checks.writable(archive.parent, "--archive")
+    wanted = _wanted(ids or [], column, walk, misses, webhooks, yes)
     client = _client(base_url, origin, timeout, attempts, per_second)
     with _explained(client):
         snap = wa.fetch(
@@ -108,7 +113,7 @@ def refresh(
     """
     publication = Publication(root, personal, allow_incomplete, as_json)
     if archive is not None:
-        checks.writable(archive, "--archive")
+        checks.writable(archive.parent, "--archive")
     from wegly_analytics.intake.changes import Changes
 
     before = wa.load(root)
@@ -163,7 +168,9 @@ def _explained(client: wa.Client) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _wanted(ids: list[str], column: str | None, walk: int | None, misses: int | None, webhooks: Path | None) -> Any:
+def _wanted(
+    ids: list[str], column: str | None, walk: int | None, misses: int | None, webhooks: Path | None, is_confirmed: bool
+) -> Any:
     """Read which deals are meant, in a form that `wegly_analytics.fetch` takes."""
     if misses is not None and walk is None:
         raise SettingError("--misses ends a walk: use it together with --walk")
@@ -175,7 +182,11 @@ def _wanted(ids: list[str], column: str | None, walk: int | None, misses: int | 
         return wa.walk(walk, misses=misses or 100)
     if webhooks is not None:
         return wa.webhook_ids(webhooks, setting(WEBHOOK_SECRET))
-    return list(_ids(ids, column))
+    found = _ids(ids, column)
+    first = list(islice(found, _MANY + 1))
+    if len(first) > _MANY and not is_confirmed:
+        raise SettingError(f"more than {_MANY:,} ids would take hours: give fewer, or confirm with --yes")
+    return [*first, *found]
 
 
 def _ids(words: list[str], column: str | None) -> Iterator[str]:
@@ -187,7 +198,8 @@ def _ids(words: list[str], column: str | None) -> Iterator[str]:
             yield from read_ids(sys.stdin, "standard input")
             continue
         try:
-            yield from list(read_ids([word], "arguments"))
+            found = read_ids([word], "arguments")
+            first = list(islice(found, _MANY + 1))
         except IdError as error:
             file = Path(word)
             if not file.is_file():
@@ -197,3 +209,6 @@ def _ids(words: list[str], column: str | None) -> Iterator[str]:
                 yield from ids_in(file, column)
             except MissingColumnError as error:
                 raise SettingError(str(error)) from None
+            continue
+        yield from first  # a range is not expanded before that many are confirmed
+        yield from found

@@ -32,13 +32,13 @@ app = typer.Typer(
 _EXAMPLES: Final[dict[Callable[..., None], str]] = {
     demo.demo: "wegly demo --lang pt",
     intake.fetch: """
-        wegly fetch 1-500 --archive data/raw
-        wegly fetch deals.csv --column code --archive data/raw
-        wegly fetch --walk 1 --misses 200 --archive data/raw
+        wegly fetch 1-500 --archive data/responses.sqlite
+        wegly fetch deals.csv --column code --archive data/responses.sqlite
+        wegly fetch --walk 1 --misses 200 --archive data/responses.sqlite
     """,
-    intake.refresh: "wegly refresh --archive data/raw --recent 14d",
-    intake.read: "wegly read data/raw --personal drop",
-    archive.archive: "wegly archive data/raw --erase-older-than 90d",
+    intake.refresh: "wegly refresh --archive data/responses.sqlite --recent 14d",
+    intake.read: "wegly read data/responses.sqlite --personal drop",
+    archive.archive: "wegly archive data/responses.sqlite --erase-older-than 90d",
     snapshots.snapshots: "wegly snapshots data/snapshots",
     snapshots.verify: "wegly verify --root data/snapshots",
     sandbox.sandbox: "wegly sandbox --port 8765 --fault error500:0.01",

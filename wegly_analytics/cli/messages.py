@@ -43,8 +43,8 @@ def with_options(message: str) -> str:
 
     Examples
     --------
-    >>> with_options("more than max_failures=0.05 allows; with archive='data/raw' it can be resumed")
-    'more than --max-failures 0.05 allows; with --archive data/raw it can be resumed'
+    >>> with_options("more than max_failures=0.05 allows; with archive='data/responses.sqlite' it can be resumed")
+    'more than --max-failures 0.05 allows; with --archive data/responses.sqlite it can be resumed'
     >>> with_options('pass Client(origin="https://…"), or column= with its name')
     'pass --origin https://…, or --column with its name'
     >>> with_options("wa.snapshots lists them; name a folder, such as save('data/snapshots')")

@@ -41,7 +41,9 @@ Lang = Annotated[
 Archive = Annotated[
     Path | None,
     typer.Option(
-        "--archive", help="Keep every response in this folder; the same command then resumes a run that was stopped."
+        "--archive",
+        help="Keep every response in this file, such as data/responses.sqlite; the same command then resumes a run "
+        "that was stopped.",
     ),
 ]
 MaxAge = Annotated[

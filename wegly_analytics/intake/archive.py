@@ -1,73 +1,91 @@
 """Responses as received, on disk: what is in an archive need not be requested again.
 
-An archive is a folder of segments, one for each run: newline-delimited JSON, compressed with gzip, private to the user.
-Each line is one record: the id requested, the HTTP status, the time, and the body byte by byte. A record is written as
-soon as it exists, so a killed process loses at most the last one; once a second the file is also synced to the disk. A
-record that was cut off when its process was killed is skipped, and its id requested again. Segments are never changed;
-only `erase` rewrites them.
+An archive is one SQLite file, private to the user, to which many processes and threads may write at once. Each record
+is on the disk when `write` returns, so a killed process, or a power failure, loses nothing that was acknowledged. Each
+carries a CRC of all its columns, and the file the number of its records and the sum of their CRCs: what is damaged or
+missing is named, and never taken for a response.
 """
 
 from __future__ import annotations
 
-import secrets
+import sqlite3
 import zlib
-from collections import Counter
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from wegly_analytics.errors import ArchiveError
+from wegly_analytics.errors import ArchiveError, SettingError
+from wegly_analytics.intake import database
+from wegly_analytics.intake.connection import MAX_BYTES
 from wegly_analytics.intake.record import Record
-from wegly_analytics.intake.segment import Segment, read_lines
-from wegly_analytics.store.publish import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
-SUFFIX: Final = ".ndjson.gz"
-_PREFIX: Final = "responses-"
+ARCHIVE: Final = "data/responses.sqlite"
+"""The file that errors suggest for an archive."""
+
+_COLUMNS: Final = "requested, at, status, message, is_final, body, crc"
+_SELECT: Final = f"SELECT rowid, {_COLUMNS} FROM response"  # noqa: S608 - of constants
+_INSERT: Final = f"INSERT INTO response ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_DAMAGE: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+_LEVEL: Final = 3
+"""Of nine: half the time of zlib's default, for a tenth more bytes."""
 
 
 class Found(NamedTuple):
-    """A record in the archive: its number, its status, its time."""
+    """A record in the archive, without its body; of two records of an id the larger one stands for it."""
 
+    is_final: bool
+    at: datetime
     n: int
     status: int | None
-    at: datetime
 
 
 class Archive:
-    """A folder of responses.
+    """A file of responses.
 
     Parameters
     ----------
-    folder
-        The folder; created when the first record is written.
+    path
+        The file; created by `open`, or when the first record is written.
 
     Attributes
     ----------
     damaged
-        Files that could not be read to their end, and why; filled while they are read.
+        What the last reading could not read, and why.
+
+    Raises
+    ------
+    SettingError
+        If `path` is a folder.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with Archive(folder) as archive:
+    ...     with Archive(f"{folder}/responses.sqlite") as archive:
     ...         archive.write(Record("17", 404, datetime(2026, 11, 23, tzinfo=UTC)))
-    ...     [record.requested for record in Archive(folder)]
+    ...     [record.requested for record in archive]
     ['17']
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self.damaged: dict[Path, str] = {}
-        self._segment: Segment | None = None
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if self.path.is_dir():
+            raise SettingError(f"{path} is a folder, and an archive is a file: give for example archive={ARCHIVE!r}")
+        self.damaged: dict[str, str] = {}
+        self._connection: sqlite3.Connection | None = None
+        self._is_closed = False
         self._lock = Lock()
 
     def __repr__(self) -> str:
-        return f"Archive({str(self.folder)!r})"
+        return f"Archive({str(self.path)!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -75,14 +93,11 @@ class Archive:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def segments(self) -> list[Path]:
-        """List the files, the oldest first."""
-        return sorted(self.folder.glob(f"{_PREFIX}*{SUFFIX}"))
-
     def __iter__(self) -> Iterator[Record]:
-        """Read every record, the oldest segment first."""
-        for path in self.segments():
-            yield from self._records(path)
+        """Read every record, in the order in which they were written."""
+        for row in self._all():
+            if record := self._record(row):
+                yield record
 
     def open(self) -> None:
         """Make sure that the archive can be written to.
@@ -90,51 +105,60 @@ class Archive:
         Raises
         ------
         ArchiveError
-            If it cannot.
+            If it cannot, or if its structure is damaged, so that writing might damage more.
         """
-        with self._lock:
-            self._open_segment()
+        with self._lock, self._errors("write to"):
+            self._is_closed = False
+            self._opened()
 
     def write(self, record: Record) -> None:
-        """Add a record; threads may do so at the same time.
+        """Add a record; threads and processes may do so at the same time. It is on the disk when this returns.
 
         Raises
         ------
         ArchiveError
-            If the disk is full or the folder cannot be written. What was written before is kept.
+            If the disk is full or the file cannot be written. What was written before is kept.
         """
-        line = record.line()
-        with self._lock:
-            try:
-                self._open_segment().write(line)
-            except OSError as error:
-                raise self._error(error) from error
+        row = _row(record)
+        with self._lock, self._errors("write to"), _transaction(self._opened()) as connection:
+            connection.execute(_INSERT, row)
+            connection.execute("UPDATE total SET records = records + 1, crcs = crcs + ?", row[-1:])
 
     def close(self) -> None:
-        """End the segment, if there is one."""
-        with self._lock:
-            segment, self._segment = self._segment, None
-            if segment is not None:
-                try:
-                    segment.close()
-                except OSError as error:
-                    raise self._error(error) from error
+        """Close the file, if it is open."""
+        with self._lock, self._errors("write to"):
+            self._is_closed = True
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
 
-    def newest(self, is_wanted: Callable[[Record], bool]) -> dict[str, Found]:
-        """Find the newest record of each id among those that are wanted."""
+    def newest(self) -> dict[str, Found]:
+        """Find the record that stands for each id: the newest final one, or the newest where none is final."""
         found: dict[str, Found] = {}
-        for n, record in enumerate(self):
-            if is_wanted(record) and (record.requested not in found or record.at >= found[record.requested].at):
-                found[record.requested] = Found(n, record.status, record.at)
+        for n, requested, at, status, _, is_final, *_ in self._all():
+            id_, one = requested.decode(), Found(bool(is_final), _time(at), n, status)
+            found[id_] = max(found.get(id_, one), one)
         return found
 
-    def pick(self, numbers: Iterable[int]) -> Iterator[Record]:
-        """Read the records with these numbers."""
-        wanted = set(numbers)
-        yield from (record for n, record in enumerate(self) if n in wanted)
+    def records(self, wanted: Mapping[str, Found]) -> Iterator[Record]:
+        """Read the records that `newest` found, one by one; those that were damaged or erased since are left out."""
+        if not wanted:
+            return
+        with self._errors("read"), closing(database.connect(self.path)) as connection:
+            for requested, found in wanted.items():
+                try:
+                    row = connection.execute(f"{_SELECT} WHERE rowid = ?", (found.n,)).fetchone()
+                except sqlite3.DatabaseError as error:
+                    if isinstance(error, sqlite3.OperationalError):
+                        raise
+                    self._note(found.n, requested, str(error))
+                    continue
+                record = self._record(row) if row and self._is_whole(row) else None
+                if record and (record.requested, record.at) == (requested, found.at):
+                    yield record
 
     def erase(self, before: datetime) -> int:
-        """Erase all records from before a time, for good.
+        """Erase all records from before a time, for good, and the damaged ones, whose time cannot be known.
 
         Parameters
         ----------
@@ -149,78 +173,189 @@ class Archive:
         Raises
         ------
         ArchiveError
-            If a segment cannot be rewritten, or is damaged, so that not all it holds is known.
+            If the file cannot be written, or its structure is damaged: nothing is erased then.
         """
-        erased = 0
-        for path in self.segments():
-            records = list(self._records(path))
-            if path in self.damaged and records and max(r.at for r in records) >= before:
-                raise ArchiveError(f"{path} is damaged ({self.damaged[path]}); erase or repair it by hand")
-            kept = [record for record in records if record.at >= before]
-            if len(kept) == len(records) and records:
-                continue
-            try:
-                if kept:
-                    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-                    segment = Segment(temporary)
-                    for record in kept:
-                        segment.write(record.line())
-                    segment.close()
-                    temporary.replace(path)
-                else:
-                    path.unlink()
-                sync(self.folder)
-            except OSError as error:
-                raise self._error(error) from error
-            erased += len(records) - len(kept)
-        return erased
+        with self._errors("erase from"), closing(database.connect(self.path, write=True)) as connection:
+            self._check(connection)
+            connection.execute("PRAGMA secure_delete=ON")
+            self.damaged.clear()
+            self._check_log(connection)
+            with _transaction(connection):
+                (held,) = connection.execute("SELECT count(*) FROM response").fetchone()
+                kept = [(n,) for n, _, at, *_ in self._rows(connection) if _time(at) >= before]
+                connection.execute("CREATE TEMP TABLE kept (n INTEGER PRIMARY KEY)")
+                connection.executemany("INSERT INTO kept VALUES (?)", kept)
+                connection.execute("DELETE FROM response WHERE rowid NOT IN (SELECT n FROM kept)")
+                connection.execute("DELETE FROM total")
+                connection.execute("INSERT INTO total SELECT count(*), coalesce(sum(crc), 0) FROM response")
+            connection.execute("VACUUM")
+            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if is_busy:
+                raise ArchiveError(
+                    f"erased from {self.path}, but traces remain in {database.log_of(self.path)} while another process "
+                    "reads it: erase again when it has ended"
+                )
+        return int(held) - len(kept)
 
     def count(self) -> dict[str, Any]:
-        """Count what the archive holds.
+        """Count what the archive holds, and check every record.
 
         Returns
         -------
         dict
-            `segments`, `bytes`, `records`, `ids` (distinct ids requested), `oldest` and `newest` (times, or None).
+            `bytes`, `records`, `ids` (distinct ids requested), `oldest` and `newest` (times, or None).
         """
-        times: list[datetime] = []
-        ids: Counter[str] = Counter()
-        for record in self:
-            times.append(record.at)
-            ids[record.requested] += 1
-        files = self.segments()
+        times: list[int] = []
+        ids: set[bytes] = set()
+        for _, requested, at, *_ in self._all():
+            times.append(at)
+            ids.add(requested)
+        files = [self.path, database.log_of(self.path)]
         return {
-            "segments": len(files),
-            "bytes": sum(path.stat().st_size for path in files),
+            "bytes": sum(file.stat().st_size for file in files if file.exists()),
             "records": len(times),
             "ids": len(ids),
-            "oldest": min(times, default=None),
-            "newest": max(times, default=None),
+            "oldest": _time(min(times)) if times else None,
+            "newest": _time(max(times)) if times else None,
         }
 
-    def _open_segment(self) -> Segment:
-        if self._segment is None:
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    def _opened(self) -> sqlite3.Connection:
+        if self._is_closed:
+            raise ArchiveError(f"the archive {self.path} was closed")
+        if self._connection is None:
+            database.create(self.path)
+            connection = database.connect(self.path, write=True)
             try:
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._segment = Segment(self.folder / f"{_PREFIX}{stamp}-{secrets.token_hex(2)}{SUFFIX}")
-                sync(self.folder)
-            except OSError as error:
-                raise self._error(error) from error
-        return self._segment
+                self._check(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
 
-    def _error(self, error: OSError) -> ArchiveError:
-        what = error.strerror or str(error)
-        return ArchiveError(f"cannot write to the archive {self.folder}: {what}; what was written before is kept")
+    def _check(self, connection: sqlite3.Connection) -> None:
+        if fault := database.fault_of(connection):
+            raise self._damage(fault)
 
-    def _records(self, path: Path) -> Iterator[Record]:
+    def _all(self) -> Iterator[tuple[Any, ...]]:
+        """Read all rows as they are at one moment; without a file there are none."""
+        self.damaged.clear()
+        if self.path.exists():
+            with self._errors("read"), closing(database.connect(self.path)) as connection:
+                self._check_log(connection)
+                connection.execute("BEGIN")  # ended by closing: after damage it cannot be committed
+                yield from self._rows(connection)
+
+    def _check_log(self, connection: sqlite3.Connection) -> None:
+        if database.has_lost_writes(connection, self.path):
+            self.damaged[database.log_of(self.path).name] = "it is damaged, so the last records may be missing"
+
+    def _rows(self, connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+        """Read all rows that are as they were written, and note what is not."""
+        written, read, last = None, [0, 0], 0
+        for direction in ("ASC", "DESC"):  # from the end, too: beyond a damaged page there are other records
+            try:
+                written = connection.execute("SELECT records, crcs FROM total").fetchone()
+                for row in connection.execute(f"{_SELECT} ORDER BY rowid {direction}"):
+                    if direction == "DESC" and row[0] <= last:
+                        break
+                    last = row[0] if direction == "ASC" else last
+                    read = [read[0] + 1, read[1] + (row[-1] if isinstance(row[-1], int) else 0)]
+                    if self._is_whole(row):
+                        yield row
+                break
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                self.damaged[self.path.name] = str(error)
+        n_written, crcs = written or (None, None)
+        if read[0] != n_written or (read[1] != crcs and not self.damaged):
+            self.damaged["records"] = f"{n_written} were written, {read[0]} were found, or one was exchanged"
+
+    def _is_whole(self, row: tuple[Any, ...]) -> bool:
+        n, requested, *columns, crc = row
         try:
-            with path.open("rb") as file:
-                for line in read_lines(file):
-                    yield Record.parse(line)
-        except zlib.error as error:
-            self.damaged[path] = str(error)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            self.damaged[path] = f"a line that is not a record: {error!r}"
-        except OSError as error:
-            raise ArchiveError(f"{path} cannot be read: {error.strerror or error}") from error
+            is_whole = _crc(requested, *columns) == crc and bool(_time(columns[0])) and bool(requested.decode())
+        except (TypeError, ValueError, OverflowError, AttributeError):
+            is_whole = False
+        if not is_whole:
+            self._note(n, requested, "its checksum is wrong")
+        return is_whole
+
+    def _record(self, row: tuple[Any, ...]) -> Record | None:
+        n, requested, at, status, message, _, body, _ = row
+        try:
+            unpacked = None if body is None else _unpacked(body)
+        except (ValueError, zlib.error) as error:
+            self._note(n, requested, str(error))
+            return None
+        return Record(requested.decode(), status, _time(at), unpacked, None if message is None else message.decode())
+
+    def _note(self, n: int, requested: object, why: str) -> None:
+        id_ = requested.decode(errors="replace") if isinstance(requested, bytes) else requested
+        self.damaged[f"record {n} (requested: {str(id_)!r:.60})"] = why
+
+    @contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+            raise self._damage("malformed database schema") from error
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", None) in _DAMAGE:
+                raise self._damage(str(error)) from error
+            what = getattr(error, "strerror", None) or error.args[-1]
+            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_IOERR_SHM", "SQLITE_PROTOCOL")):
+                what += " (on a network file system? use a local one)"
+            raise ArchiveError(
+                f"cannot {doing} the archive {self.path}: {what}; what was written before is kept"
+            ) from error
+
+    def _damage(self, why: str) -> ArchiveError:
+        return ArchiveError(
+            f"{self.path} is damaged ({why}): move it aside and run again; wa.read takes what can still be read in it, "
+            "alone or together with the new archive"
+        )
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _row(record: Record) -> tuple[Any, ...]:
+    requested, message = (
+        None if text is None else text.encode("utf-8", "replace").decode()
+        for text in (record.requested, record.message)
+    )
+    at = (record.at - _EPOCH) // timedelta(microseconds=1)
+    body = None if record.body is None else zlib.compress(record.body, _LEVEL)
+    columns = (requested, at, record.status, message, int(record.is_final), body)
+    return (*columns, _crc(*(text.encode() if isinstance(text, str) else text for text in columns)))
+
+
+def _crc(*columns: Any) -> int:
+    """Compute the CRC of all columns of a row; texts as bytes."""
+    *head, body = columns
+    start = zlib.crc32(repr((*head, body is None)).encode())
+    return start if body is None else zlib.crc32(body, start)
+
+
+def _time(at: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    unpacked = unpacker.decompress(body, MAX_BYTES + 1)
+    if len(unpacked) > MAX_BYTES:
+        raise ValueError(f"its body is larger than {MAX_BYTES >> 20} MiB")
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("its body is cut off")
+    return unpacked

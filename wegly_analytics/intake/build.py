@@ -8,6 +8,7 @@ whether they come from the network or from an archive.
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from wegly_analytics.parsing.flatten import Flat
 
 _BLOCK: Final = 1_000
-"""Responses that are flattened together."""
+"""Responses that are flattened together, at most."""
+
+_BLOCK_BYTES: Final = 16 << 20
+"""The size of the bodies at which a block is flattened, however few they are."""
 
 LOOK_AT_ALL: Final = 2_000
 LOOK_AT_EVERY: Final = 20
@@ -72,17 +76,17 @@ class SnapshotBuilder:
     """Collects responses and builds a snapshot from them."""
 
     _pending: list[tuple[int, Response]] = field(default_factory=list)
-    _ledger: dict[int, dict[str, object]] = field(default_factory=dict)
+    _pending_bytes: int = 0
     _blocks: list[dict[str, pa.Table]] = field(default_factory=list)
-    _positions: list[dict[str, int]] = field(default_factory=list)
+    _positions: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"deals": [], LEDGER.name: []})
     _drift: Drift = field(default_factory=Drift)
-    _times: list[datetime] = field(default_factory=list)
     _n_read: int = 0
 
     def add(self, position: int, response: Response) -> None:
         """Add the response for the id at this position of the request order, counted from 0; in any order."""
         self._pending.append((position, response))
-        if len(self._pending) == _BLOCK:
+        self._pending_bytes += len(response.body or b"")
+        if len(self._pending) == _BLOCK or self._pending_bytes >= _BLOCK_BYTES:
             self._flatten()
 
     def snapshot(self, now: datetime) -> Snapshot:
@@ -91,32 +95,40 @@ class SnapshotBuilder:
         Parameters
         ----------
         now
-            The time of a snapshot without any response.
+            The time of a snapshot without any response. No response counts as received later than this.
         """
         self._flatten()
-        order = _newest_versions(self._blocks, self._positions)
-        times = self._times or [now]
-        tables = {name: pa.concat_tables([block[name] for block in self._blocks]) for name in TABLES}
-        ledger = [row for _, row in sorted(self._ledger.items())]
+        order = _newest_versions(self._blocks, self._positions["deals"])
+        tables: dict[str, pa.Table] = {}
+        for name in TABLES:
+            table = pa.concat_tables([block.pop(name) for block in self._blocks])
+            tables |= in_order({name: table}, order)
+        ledger = pa.concat_tables([block[LEDGER.name] for block in self._blocks])
+        ledger = ledger.take(np.argsort(np.concatenate(self._positions[LEDGER.name]), kind="stable"))
+        column = LEDGER.names.index("fetched_at")
+        times, latest = ledger.column(column), pa.scalar(now, LEDGER.schema.field(column).type)
+        times = pc.if_else(pc.greater(times, latest), latest, times)  # another computer's clock may be ahead
+        span = pc.min_max(times).as_py()
         return Snapshot(
-            tables=in_order(tables, order) | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
-            taken_from=min(times),
-            taken_at=max(times),
+            tables=tables | {LEDGER.name: ledger.set_column(column, ledger.schema.field(column), times)},
+            taken_from=span["min"] or now,
+            taken_at=span["max"] or now,
             drift_seen=self._drift,
         ).check()
 
     def _flatten(self) -> None:
         # in the order requested, which decides between two equal versions of a deal
-        responses, self._pending = sorted(self._pending, key=itemgetter(0)), []
+        responses, self._pending, self._pending_bytes = sorted(self._pending, key=itemgetter(0)), [], 0
         read = [(position, response) for position, response in responses if response.body is not None]
         bodies = [response.body or b"" for _, response in read]
         flat = flatten(bodies, [response.requested if response.check_id else None for _, response in read])
-        self._blocks.append(flat.tables)
-        self._positions.append({deal_id: read[n][0] for n, deal_id in reversed(flat.deal_ids.items())})
+        first = {deal_id: read[n][0] for n, deal_id in reversed(flat.deal_ids.items())}
+        deals = flat.tables["deals"].column("deal_id").to_pylist()
+        self._positions["deals"].append(np.array([first[deal_id] for deal_id in deals], np.int64))
         numbers = {position: n for n, (position, _) in enumerate(read)}
-        for position, response in responses:
-            self._ledger[position] = _row(response, flat, numbers.get(position))
-            self._times.append(response.fetched_at)
+        ledger = [_row(response, flat, numbers.get(position)) for position, response in responses]
+        self._positions[LEDGER.name].append(np.array([position for position, _ in responses], np.int64))
+        self._blocks.append(flat.tables | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)})
         for n, body in enumerate(bodies, start=self._n_read):
             if n < LOOK_AT_ALL or n % LOOK_AT_EVERY == 0:
                 self._drift.look(body)
@@ -132,7 +144,7 @@ def _row(response: Response, flat: Flat, n: int | None) -> dict[str, object]:
     return row
 
 
-def _newest_versions(blocks: list[dict[str, pa.Table]], positions: list[dict[str, int]]) -> list[str]:
+def _newest_versions(blocks: list[dict[str, pa.Table]], positions: list[np.ndarray]) -> list[str]:
     """Keep the newest version of a deal that several blocks hold; within a block, `flatten` has done so.
 
     Returns
@@ -142,15 +154,13 @@ def _newest_versions(blocks: list[dict[str, pa.Table]], positions: list[dict[str
     """
     versions = pa.concat_tables([block["deals"].select(["deal_id", "updated_at"]) for block in blocks]).to_pandas()
     versions["block"] = np.repeat(np.arange(len(blocks)), [block["deals"].num_rows for block in blocks])
-    versions["position"] = [
-        positions[n][deal_id] for n, deal_id in zip(versions["block"], versions["deal_id"], strict=True)
-    ]
+    versions["position"] = np.concatenate(positions)
     twice = versions[versions.duplicated("deal_id", keep=False)]
     newest = twice.sort_values(["updated_at", "position"], na_position="first").drop_duplicates("deal_id", keep="last")
     for n, older in twice.drop(newest.index).groupby("block")["deal_id"]:
         ids = pa.array(older, pa.string())
-        for name, table in blocks[n].items():
-            blocks[n][name] = table.filter(pc.invert(pc.is_in(table.column("deal_id"), value_set=ids)))
+        for name in TABLES:
+            blocks[n][name] = blocks[n][name].filter(pc.invert(pc.is_in(blocks[n][name].column("deal_id"), ids)))
     order: list[str] = versions.sort_values("position")["deal_id"].drop_duplicates().tolist()
     return order
 
@@ -160,7 +170,10 @@ def in_order(tables: Mapping[str, pa.Table], deal_ids: Sequence[str]) -> dict[st
     wanted = pa.array(deal_ids, pa.string())
     ordered = {}
     for name, table in tables.items():
-        positions = pc.index_in(table.column("deal_id"), value_set=wanted).to_numpy()
+        # in one piece: the kernel hashes all of `wanted` once for each chunk
+        positions = pc.index_in(table.column("deal_id").combine_chunks(), value_set=wanted).to_numpy(
+            zero_copy_only=False
+        )
         is_sorted = bool((positions[1:] >= positions[:-1]).all())
         ordered[name] = table if is_sorted else table.take(np.argsort(positions, kind="stable"))
     return ordered
@@ -168,10 +181,11 @@ def in_order(tables: Mapping[str, pa.Table], deal_ids: Sequence[str]) -> dict[st
 
 def warn(snap: Snapshot, *, stacklevel: int = 3) -> Snapshot:
     """Warn of missing deals and of undocumented fields, each once; `stacklevel` is that of the public function."""
-    if snap.completeness.missing:
-        warnings.warn(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel=stacklevel)
-    if unknown := snap.drift_seen.unknown:
-        named = ", ".join(sorted(unknown)[:5]) + (", …" if len(unknown) > 5 else "")
-        message = f"received fields that are not documented: {named}; see snap.drift"
-        warnings.warn(message, DriftWarning, stacklevel=stacklevel)
+    with suppress(OSError, ValueError):  # a closed standard error
+        if snap.completeness.missing:
+            warnings.warn(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel=stacklevel)
+        if unknown := snap.drift_seen.unknown:
+            named = ", ".join(sorted(unknown)[:5]) + (", …" if len(unknown) > 5 else "")
+            message = f"received fields that are not documented: {named}; see snap.drift"
+            warnings.warn(message, DriftWarning, stacklevel=stacklevel)
     return snap

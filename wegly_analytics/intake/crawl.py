@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Final
 
-from wegly_analytics.errors import ApiError, AuthError, PayloadError, UnreachableError, WeglyError
+from wegly_analytics.errors import ApiError, AuthError, PayloadError, RateLimitError, UnreachableError
 from wegly_analytics.intake.record import Record
 from wegly_analytics.parsing.repair import unwrapped
 
@@ -35,6 +35,9 @@ _NAP: Final = 0.5
 
 _AHEAD: Final = 4
 """Ids that wait per worker, so that none is idle."""
+
+_MOST_BYTES: Final = 32 << 20
+"""Bytes of bodies that wait to be read, beyond which no worker sends a request."""
 
 
 @dataclass
@@ -75,6 +78,8 @@ class Crawl:
     _todo: SimpleQueue[str | None] = field(default_factory=SimpleQueue)
     _done: SimpleQueue[tuple[Record, Exception | None]] = field(default_factory=SimpleQueue)
     _stopped: Event = field(default_factory=Event)
+    _room: Condition = field(default_factory=Condition)
+    _waiting_bytes: int = 0
 
     def records(self) -> Iterator[Record]:
         """Request one id at a time until the token is known to be accepted, then with all workers.
@@ -121,6 +126,8 @@ class Crawl:
             self._check_server()
         finally:  # also when the caller stops reading
             self._stopped.set()
+            with self._room:
+                self._room.notify_all()
             if under_way:
                 self.client.rate_limit.stop(workers)
             for _ in workers:
@@ -136,16 +143,32 @@ class Crawl:
         """Wait for a response in short steps: Ctrl-C may reach another thread, and is noticed when this one wakes."""
         while True:
             with suppress(Empty):
-                return self._done.get(timeout=_NAP)
+                record, error = self._done.get(timeout=_NAP)
+                self._hold(-len(record.body or b""))
+                return record, error
+
+    def _hold(self, n: int) -> None:
+        """Count the bytes of bodies that wait to be read."""
+        with self._room:
+            self._waiting_bytes += n
+            self._room.notify_all()
+
+    def _has_room(self) -> bool:
+        return self._waiting_bytes < _MOST_BYTES or self._stopped.is_set()
 
     def _work(self) -> None:
-        while (id_ := self._todo.get()) is not None and not self._stopped.is_set():
+        while (id_ := self._todo.get()) is not None:
+            with self._room:
+                self._room.wait_for(self._has_room)
+            if self._stopped.is_set():
+                return
             record, error = _request(self.client, id_)
             if self.archive and not self._stopped.is_set():
                 try:
                     self.archive.write(record)
-                except WeglyError as trouble:
+                except Exception as trouble:  # noqa: BLE001 - raised where the records are read
                     error = trouble
+            self._hold(len(record.body or b""))
             self._done.put((record, error))
 
     def _check(self, record: Record, error: Exception | None) -> None:
@@ -159,7 +182,8 @@ class Crawl:
                 raise error
         if isinstance(error, UnreachableError) and total == 1:
             raise error
-        is_of_one_deal = isinstance(error, ApiError | PayloadError) and not getattr(error, "wait", None)
+        is_of_all = isinstance(error, RateLimitError) and error.status == 429 and error.wait
+        is_of_one_deal = isinstance(error, ApiError | PayloadError) and not is_of_all
         if error and not is_of_one_deal:
             raise error
         if outcome == "failed" and (record.status is None or record.status >= 500):
@@ -204,13 +228,18 @@ def outcome_of(record: Record) -> str:
 
 def _request(client: Client, id_: str) -> tuple[Record, Exception | None]:
     try:
-        return Record(id_, 200, _now(), client.deal(id_)), None
+        body = client.deal(id_)
     except ApiError as error:
         return Record(id_, error.status, _now(), error.body or None, str(error)), error
     except PayloadError as error:
         return Record(id_, 200, _now(), None, str(error)), error
-    except Exception as error:  # noqa: BLE001 - raised where the records are read
-        return Record(id_, None, _now(), None, str(error)), error
+    except Exception as error:  # noqa: BLE001 - a client of the user's own may raise anything
+        failure = ApiError(f"{type(error).__name__}: {error}")
+        return Record(id_, None, _now(), None, str(failure)), failure
+    if isinstance(body, bytes):
+        return Record(id_, 200, _now(), body), None
+    failure = ApiError(f"the client's deal() returned {type(body).__name__}, not bytes")
+    return Record(id_, None, _now(), None, str(failure)), failure
 
 
 def _now() -> datetime:

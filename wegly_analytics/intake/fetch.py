@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from wegly_analytics.errors import ApiError
+from wegly_analytics.errors import ApiError, IdError
 from wegly_analytics.intake.build import warn
 from wegly_analytics.intake.crawl import MAX_FAILURES
 from wegly_analytics.intake.durations import duration
@@ -42,8 +42,9 @@ def fetch(
     client
         The client that sends the requests; by default ``Client()``, which takes the token from WEGLY_TOKEN.
     archive
-        A folder that stores every response as received, such as ``"data/raw"``. A deal or a 404 in it is not requested
-        again, so a run that was stopped or killed resumes when the same line is run again.
+        A file that stores every response as received, such as ``"data/responses.sqlite"``. A deal or a 404 in it is not
+        requested again, so a run that was stopped or killed resumes when the same line is run again. A walk requests
+        the codes beyond its last deal again: there may be new deals.
     workers
         The number of concurrent requests. The client's `per_second` applies to all of them together.
     progress
@@ -62,7 +63,7 @@ def fetch(
     Raises
     ------
     IdError
-        If any id is neither a UUID nor a positive whole number; nothing is requested then.
+        If any id is neither a UUID nor a positive whole number, or there is none; nothing is requested then.
     SettingError
         If another argument cannot be used.
     AuthError, OriginError
@@ -73,7 +74,7 @@ def fetch(
         If more than `max_failures` of the requests fail, if none gets a response or all get a server error, if the
         server requests a wait of more than ten minutes, or if every id is a 404.
     ArchiveError
-        If the archive cannot be written.
+        If the archive cannot be written, or its structure is damaged.
     StoppedError
         At Ctrl-C.
 
@@ -89,9 +90,12 @@ def fetch(
     oldest = datetime.min.replace(tzinfo=UTC)
     if max_age is not None:
         oldest = datetime.now(UTC) - duration("max_age", max_age)
-    frontier = Frontier([], ids) if isinstance(ids, Walk) else Frontier(ids_of(ids))
+    wanted = [] if isinstance(ids, Walk) else ids_of(ids)
+    if not (wanted or isinstance(ids, Walk)):  # an empty snapshot that is published would become the newest
+        raise IdError("there is no id to fetch, so nothing was published: give ids, a range such as '1-500', or a file")
+    frontier = Frontier(wanted, ids if isinstance(ids, Walk) else None)
     run = Run.of(client=client, archive=archive, workers=workers, progress=progress, max_failures=max_failures)
-    snap = run.snapshot(frontier, lambda record: record.is_final and record.at >= oldest)
+    snap = run.snapshot(frontier, lambda found: found.is_final and found.at >= oldest)
     counts = snap.completeness
     if counts.requested and counts.not_found == counts.requested:
         raise ApiError(

@@ -104,6 +104,11 @@ class Frontier:
         return None if self._walk else self._listed
 
     @property
+    def walk(self) -> Walk | None:
+        """The codes to walk over after the listed ids, or None."""
+        return self._walk
+
+    @property
     def pending(self) -> tuple[str, ...]:
         """The listed ids that were not handed out yet."""
         return tuple(self._ids)

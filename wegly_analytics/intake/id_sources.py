@@ -146,6 +146,8 @@ def ids_from(path: str | Path, column: str | None = None, *, sheet: str | int = 
     chosen = column or _choose(file, frame)
     if chosen not in frame.columns:
         raise MissingColumnError(file.name, chosen, map(str, frame.columns))
+    if list(frame.columns).count(chosen) > 1:
+        raise SettingError(f"{file} has several columns called {chosen!r}: give the one that holds the ids a name")
     ids: dict[str, None] = {}
     for row, value in zip(frame.index, frame[chosen], strict=True):
         if pd.isna(value) or not str(value).strip():
@@ -167,11 +169,14 @@ def _frame(file: Path, sheet: str | int) -> pd.DataFrame:
         case ".xlsx":
             return _headed(pd.read_excel(file, dtype=object, header=None, sheet_name=sheet))
         case ".csv" | ".tsv":
-            text = _text(file)
+            text, row = _text(file), 1
+            hint, _, rest = text.partition("\n")
+            if hint.strip().lower().startswith("sep="):  # for Excel
+                text, row = rest, 2
             separator = max(",;\t", key=text.partition("\n")[0].count)
             # as text: a number read as a decimal would lose its last digits
             cells = pd.read_csv(io.StringIO(text), dtype=str, sep=separator, header=None, skip_blank_lines=False)
-            return _headed(cells)
+            return _headed(cells, row)
     raise ValueError(f"its name does not end in one of {', '.join(TABLES)}")
 
 
@@ -186,12 +191,12 @@ def _text(file: Path) -> str:
         return content.decode("cp1252")
 
 
-def _headed(cells: pd.DataFrame) -> pd.DataFrame:
-    """Use the first row as the header, unless it holds an id."""
+def _headed(cells: pd.DataFrame, row: int = 1) -> pd.DataFrame:
+    """Use the first row, which the file numbers `row`, as the header, unless it holds an id."""
     if cells.empty:
         raise ValueError("it has no rows")
     first = cells.iloc[0]
-    cells.index = pd.RangeIndex(1, len(cells) + 1)
+    cells.index = pd.RangeIndex(row, len(cells) + row)
     if any(map(_is_id, first)):
         cells.columns = pd.Index([f"column {n}" for n in range(1, cells.shape[1] + 1)])
         return cells
@@ -215,7 +220,7 @@ def _choose(file: Path, frame: pd.DataFrame) -> str:
     for name in COLUMNS:
         if name in lower:
             return lower[name]
-    if frame.index[:1].tolist() == [1]:  # no header
+    if frame.columns[0] == "column 1":  # no header
         with_ids = [name for name in columns if _is_id(frame[name].iloc[0])]
         if len(with_ids) == 1:
             return with_ids[0]

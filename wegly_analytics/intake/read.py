@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.archive import ARCHIVE, Archive
 from wegly_analytics.intake.arguments import instant, path, type_of
 from wegly_analytics.intake.build import Response, SnapshotBuilder, warn
-from wegly_analytics.intake.run import ARCHIVE, response_of, warn_of_damage
+from wegly_analytics.intake.database import is_archive
+from wegly_analytics.intake.run import response_of, warn_of_damage
 from wegly_analytics.parsing.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wegly_analytics.intake.archive import Found
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _LINES: Final = frozenset({".ndjson", ".jsonl"})
@@ -51,7 +51,7 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
     SettingError
         If an argument cannot be used, or a file cannot be read at all. A response that cannot be read is a ledger row.
     ArchiveError
-        If a folder is not an archive, or cannot be read.
+        If an archive cannot be read.
 
     Warns
     -----
@@ -65,8 +65,8 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
         taken_at = instant("taken_at", taken_at)
     builder, position = SnapshotBuilder(), 0
     times = []
-    saved = [file for file in files if not file.is_dir()]
-    archives = [Archive(file) for file in files if file.is_dir()]
+    archives = [Archive(file) for file in files if file.is_dir() or is_archive(file)]
+    saved = [file for file in files if file not in {archive.path for archive in archives}]
     sources = [
         _archived(archives),
         *(_from_file(file, label, taken_at) for file, label in zip(saved, _labels(saved), strict=True)),
@@ -96,21 +96,19 @@ def _files(paths: object) -> list[Path]:
 
 def _archived(archives: list[Archive]) -> Iterator[Response]:
     """Return for each id the newest final record of all archives; where there is none, the newest."""
-    newest: dict[str, tuple[bool, datetime, int, Found]] = {}
+    newest: dict[str, tuple[bool, datetime, int]] = {}
+    everything = []
     for n, archive in enumerate(archives):
-        if not archive.segments():
-            folder = str(archive.folder)
-            raise SettingError(f"{folder} is not an archive: fetch(archive={folder!r}) creates one")
-        for is_final, found in (
-            (False, archive.newest(lambda _: True)),
-            (True, archive.newest(lambda record: record.is_final)),
-        ):
-            for id_, each in found.items():
-                rank = (is_final, each.at, n, each)
-                newest[id_] = max(newest.get(id_, rank), rank, key=lambda r: r[:3])
+        if not archive.path.exists():
+            raise SettingError(f"{archive.path} is not an archive: fetch(archive={str(archive.path)!r}) creates one")
+        everything.append(archive.newest())
+        for id_, found in everything[n].items():
+            rank = (found.is_final, found.at, n)
+            newest[id_] = max(newest.get(id_, rank), rank)
     for n, archive in enumerate(archives):
-        for record in archive.pick(found.n for *_, number, found in newest.values() if number == n):
-            yield response_of(record)
+        yield from map(
+            response_of, archive.records({id_: found for id_, found in everything[n].items() if newest[id_][2] == n})
+        )
 
 
 def _labels(files: list[Path]) -> list[str]:
@@ -134,7 +132,7 @@ def _from_file(file: Path, label: str, taken_at: datetime | None) -> Iterator[Re
 def _bodies(file: Path) -> Iterator[bytes]:
     """Read the responses in a file, one by one."""
     with pa.input_stream(str(file), compression="detect") as stream:
-        if _LINES & set(file.suffixes):
+        if _LINES & set(map(str.lower, file.suffixes)):
             yield from (line for line in io.BufferedReader(stream) if line.strip())
             return
         whole = stream.read()

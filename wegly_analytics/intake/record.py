@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING
 
 from wegly_analytics.parsing.repair import unwrapped
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +44,3 @@ class Record:
         if self.status == 200:
             return self.body is None or bool(unwrapped(self.body))
         return self.status == 404
-
-    def line(self) -> bytes:
-        """Write the record as one line of JSON."""
-        fields: dict[str, Any] = {"requested": self.requested, "status": self.status, "at": self.at.isoformat()}
-        if self.message is not None:
-            fields["message"] = self.message
-        if self.body is not None:
-            try:
-                fields["body"] = self.body.decode()
-            except UnicodeDecodeError:  # kept byte by byte all the same
-                fields["base64"] = base64.b64encode(self.body).decode()
-        return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
-
-    @classmethod
-    def parse(cls, line: bytes) -> Self:
-        """Read what `line` wrote; `ValueError`, `LookupError` or `TypeError` if it is anything else."""
-        fields = json.loads(line)
-        body = fields["body"].encode() if "body" in fields else None
-        if "base64" in fields:
-            body = base64.b64decode(fields["base64"])
-        at = datetime.fromisoformat(fields["at"])
-        return cls(str(fields["requested"]), fields["status"], at, body, fields.get("message"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _CHANGES = ("won_at", "lost_at", "updated_at", "last_activity_at", "archived_at")
 """Instants at which a deal was changed."""
 
+_JUMP: Final = 100
+"""How many times the next lower code a code is that is taken for a mistake."""
+
 
 def refresh(
     snap: Snapshot,
@@ -48,7 +51,8 @@ def refresh(
 
     Requested again are open deals, deals that were closed or updated recently, ids that failed, and codes above the
     highest known one. A deal that gets a 404 for the first time is kept and marked; it is removed only if the next
-    request gets a 404, too. A deal whose request fails is kept as it was.
+    request gets a 404, too. A deal whose request fails is kept as it was, and so is one whose code now belongs to
+    another deal; its row in the ledger is then under its own id, which the next refresh requests.
 
     Parameters
     ----------
@@ -95,7 +99,7 @@ def refresh(
     snap = replace(snap, tables=dict(snap.tables))  # all are needed: what cannot be read is reported before any request
     wanted = due(snap, since)
     new_codes = Walk(highest_code(snap) + 1, misses) if misses else None
-    fresh = run.snapshot(Frontier(wanted, new_codes), lambda record: record.is_final and record.at > snap.taken_at)
+    fresh = run.snapshot(Frontier(wanted, new_codes), lambda found: found.is_final and found.at > snap.taken_at)
     return warn(renewed(snap, fresh, wanted))
 
 
@@ -136,9 +140,17 @@ def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:
 
 
 def highest_code(snap: Snapshot) -> int:
-    """Find the highest code of a deal; 0 if there is none."""
-    highest = snap.deals["code"].max()
-    return 0 if pd.isna(highest) else int(highest)
+    """Find the highest code of a deal; 0 if there is none.
+
+    A code more than a hundred times the next lower one is taken for a mistake of the data, and so are the codes above
+    it, as long as they are a hundredth of all codes at most, or a single one: no new code would be found after them.
+    """
+    codes: list[int] = sorted(set(snap.deals["code"].dropna().astype(int)))
+    n_mistakes = max(1, len(codes) // 100)
+    for n in range(max(1, len(codes) - n_mistakes), len(codes)):
+        if codes[n] > _JUMP * codes[n - 1]:
+            return codes[n - 1]
+    return codes[-1] if codes else 0
 
 
 def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot:
@@ -178,25 +190,38 @@ def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot
     ).check()
 
 
-def _is_in(table: pa.Table, deal_ids: pa.Array) -> pa.ChunkedArray:
-    return pc.is_in(table.column("deal_id"), value_set=deal_ids)
+def _is_in(table: pa.Table, deal_ids: pa.Array) -> pa.BooleanArray:
+    # in one piece: the kernel hashes all of `deal_ids` once for each chunk
+    return pc.is_in(table.column("deal_id").combine_chunks(), value_set=deal_ids)
 
 
 def _ledger(rows: list[dict[str, Any]], news: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Update the rows of a ledger by those that were requested again, and append the new ones."""
     by_deal = {row["deal_id"]: _updated(row, news[row["requested"]]) for row in rows if row["requested"] in news}
+    received = {row["deal_id"] for row in news.values() if row["outcome"] in RECEIVED}
+    names = {row["requested"] for row in rows}
     ledger = []
     for row in rows:
-        requested = row["requested"]
-        update = news.get(requested) if row["deal_id"] is None else by_deal.get(row["deal_id"])
-        if update is not None:
-            ledger.append(row | {name: update[name] for name in LEDGER.names if name != "requested"})
-        elif row["outcome"] in RECEIVED:
-            ledger.append(row | {"outcome": "carried"})
-        else:
-            ledger.append(row)
-    known = {row["requested"] for row in rows}
-    return ledger + [row for requested, row in news.items() if requested not in known]
+        requested, deal_id = row["requested"], row["deal_id"]
+        update = news.get(requested) if deal_id is None else by_deal.get(deal_id)
+        if update is None:
+            ledger.append(row | {"outcome": "carried"} if row["outcome"] in RECEIVED else row)
+            continue
+        is_another = deal_id is not None and update["deal_id"] not in (None, deal_id)
+        if is_another and deal_id not in received:  # kept under its own id, and requested by it next time
+            if deal_id not in names or requested == deal_id:
+                ledger.append(_displaced(row, update))
+            if requested == deal_id:
+                continue
+        ledger.append(row | {name: update[name] for name in LEDGER.names if name != "requested"})
+    return ledger + [row for requested, row in news.items() if requested not in names]
+
+
+def _displaced(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Keep a deal whose code now belongs to another one."""
+    message = f"{new['requested']} is now the code of deal {new['deal_id']}; kept as it was"
+    update = {"requested": old["deal_id"], "outcome": "carried", "message": message, "missed_at": new["fetched_at"]}
+    return old | update
 
 
 def _updated(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -6,26 +6,24 @@ import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from wegly_analytics.errors import ApiError, IncompleteWarning, StaleWarning, StoppedError
-from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.archive import ARCHIVE, Archive
 from wegly_analytics.intake.arguments import flag, instance, path, share, whole_number
 from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.crawl import Crawl, outcome_of
+from wegly_analytics.intake.frontier import Frontier
 from wegly_analytics.intake.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from wegly_analytics.intake.archive import Found
-    from wegly_analytics.intake.frontier import Frontier
     from wegly_analytics.intake.record import Record
     from wegly_analytics.snapshot.snapshot import Snapshot
-
-ARCHIVE: Final = "data/raw"
-"""The folder that errors suggest for an archive."""
 
 _STALE: Final = timedelta(days=1)
 """Archived responses older than this are used with a warning."""
@@ -76,7 +74,7 @@ class Run:
             client=client if isinstance(client, Client) else Client(),
         )
 
-    def snapshot(self, frontier: Frontier, is_known: Callable[[Record], bool], *, stacklevel: int = 3) -> Snapshot:
+    def snapshot(self, frontier: Frontier, is_known: Callable[[Found], bool], *, stacklevel: int = 3) -> Snapshot:
         """Request all ids of a frontier that the archive does not hold.
 
         Parameters
@@ -93,35 +91,67 @@ class Run:
         AuthError, OriginError, ApiError, ArchiveError, StoppedError
             As `fetch`.
         """
-        known: Mapping[str, Found] = self.archive.newest(is_known) if self.archive else {}
+        held = self.archive.newest() if self.archive else {}
+        known = _without_open_end({id_: found for id_, found in held.items() if is_known(found)}, frontier)
         builder = SnapshotBuilder()
         crawl = Crawl(self.client, frontier, self.workers, self.archive, known, self.max_failures)
         n_done = sum(id_ in known for id_ in frontier.pending)
         with Progress(frontier.total, self.progress, n_done) as shown, self.archive or nullcontext():
             if self.archive:
+                warn_of_damage(self.archive, stacklevel=stacklevel + 1)
                 self.archive.open()
             try:
-                for record in crawl.records():
-                    builder.add(frontier.positions[record.requested], response_of(record))
-                    shown.count(outcome_of(record))
+                self._request(crawl, frontier, builder, shown)
+                used = {id_: known[id_] for id_ in frontier.positions if id_ in known}
+                if self.archive and (lost := self._add_archived(used, frontier, builder)):
+                    again = Crawl(self.client, Frontier(lost), self.workers, self.archive, {}, self.max_failures)
+                    self._request(again, frontier, builder, shown)
             except KeyboardInterrupt:
                 raise StoppedError(f"stopped: {self._kept(crawl)}") from None
             except ApiError as error:
                 error.add_note(self._kept(crawl))
                 raise
-        used = [found for id_, found in known.items() if id_ in frontier.positions]
         if self.archive:
-            for record in self.archive.pick(found.n for found in used):
-                builder.add(frontier.positions[record.requested], response_of(record))
-            warn_of_damage(self.archive, stacklevel=stacklevel + 1)
             _warn_of_age(self.archive, used, len(frontier.positions), stacklevel=stacklevel + 1)
         return builder.snapshot(datetime.now(UTC))
+
+    def _request(self, crawl: Crawl, frontier: Frontier, builder: SnapshotBuilder, shown: Progress) -> None:
+        for record in crawl.records():
+            builder.add(frontier.positions[record.requested], response_of(record))
+            shown.count(outcome_of(record))
+
+    def _add_archived(self, used: dict[str, Found], frontier: Frontier, builder: SnapshotBuilder) -> list[str]:
+        """Add archived responses, and list the ids whose records another process erased meanwhile, or are damaged."""
+        lost = dict.fromkeys(used)
+        for record in self.archive.records(used) if self.archive else ():
+            builder.add(frontier.positions[record.requested], response_of(record))
+            del lost[record.requested]
+        for id_ in lost:
+            del used[id_]
+        return list(lost)
 
     def _kept(self, crawl: Crawl) -> str:
         received = f"{crawl.counts['fetched']:,} deals were received"
         if self.archive is None:
             return f"{received}, and were not kept; with archive={ARCHIVE!r} a run can be resumed"
-        return f"{received} and are kept in {self.archive.folder}; run the same line again to resume"
+        return f"{received} and are kept in {self.archive.path}; run the same line again to resume"
+
+
+def _without_open_end(known: dict[str, Found], frontier: Frontier) -> dict[str, Found]:
+    """Forget the 404s beyond the last deal of a walk: there may be new deals by now."""
+    if (walk := frontier.walk) is None:
+        return known
+    code, last = walk.start, walk.start - 1
+    while code <= last + walk.misses:
+        found = known.get(str(code))
+        if found and found.status != 404:
+            last = code
+        code += 1
+    listed = set(frontier.pending)
+    for missed in map(str, range(last + 1, code)):
+        if missed not in listed:
+            known.pop(missed, None)
+    return known
 
 
 def response_of(record: Record) -> Response:
@@ -138,20 +168,23 @@ def response_of(record: Record) -> Response:
 
 
 def warn_of_damage(archive: Archive, *, stacklevel: int) -> None:
-    """Warn of each file of an archive that was read only in part."""
-    for file, why in archive.damaged.items():
+    """Warn if not all that was written to an archive could be read."""
+    if archive.damaged:
+        first = [f"{place}: {why}" for place, why in islice(archive.damaged.items(), 5)]
+        more = f"; and {len(archive.damaged) - 5:,} more" if len(archive.damaged) > 5 else ""
         warnings.warn(
-            f"{file} is damaged and was read only in part ({why}); what it lacks must be requested again",
+            f"{archive.path} is damaged and was read only in part ({'; '.join(first)}{more}); "
+            "what it lacks must be requested again",
             IncompleteWarning,
             stacklevel=stacklevel,
         )
 
 
-def _warn_of_age(archive: Archive, used: list[Found], requested: int, *, stacklevel: int) -> None:
-    oldest = min((found.at for found in used), default=None)
+def _warn_of_age(archive: Archive, used: dict[str, Found], requested: int, *, stacklevel: int) -> None:
+    oldest = min((found.at for found in used.values()), default=None)
     if oldest and datetime.now(UTC) - oldest > _STALE:
         warnings.warn(
-            f"{len(used):,} of {requested:,} responses were taken from {archive.folder}, "
+            f"{len(used):,} of {requested:,} responses were taken from {archive.path}, "
             f"the oldest from {oldest:%Y-%m-%d}; "
             "max_age='1d' requests them again, wa.refresh requests what may have changed",
             StaleWarning,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Literal
+from typing import Final, Literal
 
 Mode = Literal["hash", "hash-all", "drop", "keep"]
 """What happens to personal data when a snapshot is saved."""
@@ -12,49 +12,70 @@ Treatment = Literal["hash", "drop", "keep"]
 """What happens to one column."""
 
 
-class Personal(Enum):
-    """Why a column is personal data: whose data it holds, and what each mode does with it.
+PROTECTED_MODES: Final[tuple[Mode, ...]] = ("hash", "hash-all", "drop")
+"""The modes that protect personal data, from weakest to strongest."""
 
-    ``keep`` keeps every column and ``drop`` removes every personal one; `in_hash` and `in_hash_all` are the treatments
-    in the other two modes.
+
+class Personal(Enum):
+    """What a text column may hold, and so what each mode does with it. Every text column declares one.
+
+    A kind stays readable in a mode only if `readable_in` lists that mode, and in ``keep``. In ``drop`` it is removed
+    otherwise, and in the other modes it gets `protection`.
     """
 
     CUSTOMER = (
         "customer",
-        "hash",
+        (),
         "hash",
         "A customer: a name, a contact or an id. Pseudonyms still count and join.",
     )
     STAFF = (
         "staff",
-        "keep",
+        ("hash",),
         "hash",
         "A colleague: a name or an id. Reports are grouped by it, so only `hash-all` replaces it.",
     )
     FREE_TEXT = (
-        "anyone",
+        "free text",
+        (),
         "drop",
-        "drop",
-        "Free text that often names someone. Hardly any two are equal, so a pseudonym would be of no use.",
+        "Text that someone typed and that may name anyone. Hardly any two are equal, so a pseudonym is of no use.",
     )
     REPEATED_TEXT = (
-        "anyone",
+        "repeated text",
+        (),
         "hash",
-        "hash",
-        "Text that may name or reach someone, but repeats. Pseudonyms still form groups.",
+        "An address of a page, which may hold a name or an e-mail address, but repeats. Pseudonyms still form groups.",
     )
     LABEL = (
-        "anyone",
-        "keep",
-        "keep",
-        "A short label that names someone only if it is misused. Metrics are grouped by it, so it stays readable.",
+        "label",
+        ("hash", "hash-all"),
+        "hash",
+        "A short label that names someone only if it is misused. Metrics are grouped by it.",
+    )
+    CATEGORY = (
+        "category",
+        ("hash", "hash-all", "drop"),
+        "hash",
+        "A list that the company maintains. Metrics are grouped by it.",
+    )
+    IDENTIFIER = (
+        "identifier",
+        ("hash", "hash-all", "drop"),
+        "hash",
+        "An id of a deal, a record or a list, not of a person. Tables are joined by it.",
     )
 
-    def __init__(self, whose: str, in_hash: Treatment, in_hash_all: Treatment, reason: str) -> None:
+    def __init__(self, whose: str, readable_in: tuple[Mode, ...], protection: Treatment, reason: str) -> None:
         self.whose = whose
-        self.in_hash = in_hash
-        self.in_hash_all = in_hash_all
+        self.readable_in = readable_in
+        self.protection = protection
         self.reason = reason
+
+    @property
+    def may_name_someone(self) -> bool:
+        """Whether messages must not quote values: all but categories and identifiers."""
+        return self not in (Personal.CATEGORY, Personal.IDENTIFIER)
 
     def treatment(self, mode: Mode) -> Treatment:
         """Return what a mode does with such a column.
@@ -64,10 +85,10 @@ class Personal(Enum):
         >>> Personal.STAFF.treatment("hash"), Personal.STAFF.treatment("hash-all")
         ('keep', 'hash')
         """
-        match mode:
-            case "hash":
-                return self.in_hash
-            case "hash-all":
-                return self.in_hash_all
-            case _:
-                return mode
+        if mode == "keep" or mode in self.readable_in:
+            return "keep"
+        return "drop" if mode == "drop" else self.protection
+
+
+UNDECLARED: Final = Personal.REPEATED_TEXT
+"""The kind of a text column that nobody declared, such as one that `Snapshot.assign` added."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from wegly_analytics.model.personal import PROTECTED_MODES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -58,7 +60,7 @@ class Column:
     labels
         For `Kind.ENUM`: the documented numbers and their labels.
     personal
-        Set if the column may hold personal data in the sense of the LGPD.
+        What a text column may hold. Every text column declares it.
     unit
         The unit, if the value has one.
     required
@@ -79,6 +81,8 @@ class Column:
             raise ValueError(f"{self.name}: an ENUM column needs labels, and no other column may have them")
         if self.personal and self.kind is not Kind.TEXT:
             raise ValueError(f"{self.name}: only a TEXT column can be marked as personal")
+        if self.kind is Kind.TEXT and self.personal is None:
+            raise ValueError(f"{self.name}: a TEXT column must declare what it may hold, by a member of Personal")
 
     @property
     def field(self) -> pa.Field:
@@ -192,7 +196,11 @@ def tree(tables: Iterable[Table], ignored: Iterable[str] = ()) -> Node:
         The root object.
     """
     root = Node("")
-    places = {c.path: (c.kind, c.personal is not None) for table in tables for c in table.columns}
+    places = {
+        c.path: (c.kind, c.personal is not None and c.personal.may_name_someone)
+        for table in tables
+        for c in table.columns
+    }
     for path, (kind, personal) in (places | dict.fromkeys(ignored, (Kind.TEXT, False))).items():
         node = root
         for step in steps(path):
@@ -240,5 +248,5 @@ def _meaning(column: Column) -> str:
 
 
 def _mark(personal: Personal) -> str:
-    """Write whose data it is and what the modes do with it."""
-    return f"{personal.whose}; `hash`: {personal.in_hash}, `hash-all`: {personal.in_hash_all}, `drop`: drop"
+    """Write what it may hold and what the modes do with it."""
+    return "; ".join([personal.whose, *(f"`{mode}`: {personal.treatment(mode)}" for mode in PROTECTED_MODES)])

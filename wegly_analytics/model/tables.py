@@ -1,7 +1,7 @@
 """Declarations of the nine tables, the ledger, and the documented paths that no table keeps.
 
-A column that may hold personal data is marked with a member of `Personal`, which states whose data it is, what each
-privacy mode does with it, and why. Run ``python -m wegly_analytics.model.tables`` to print the data dictionary.
+Every text column declares what it may hold, by a member of `Personal`, which states what each privacy mode does with
+it, and why. Run ``python -m wegly_analytics.model.tables`` to print the data dictionary.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from wegly_analytics.model.enums import OUTCOMES, STATUS, TEMPERATURE, VISIBILITY
-from wegly_analytics.model.personal import Personal
+from wegly_analytics.model.personal import PROTECTED_MODES, UNDECLARED, Personal
 from wegly_analytics.model.schema import Column, Kind, Table, dictionary, tree
 
 TEXT, INTEGER, NUMBER, FLAG, INSTANT, DAY, ENUM = Kind
-CUSTOMER, STAFF, FREE_TEXT, REPEATED_TEXT, LABEL = Personal
+CUSTOMER, STAFF, FREE_TEXT, REPEATED_TEXT, LABEL, CATEGORY, IDENTIFIER = Personal
 
 
-def _text(name: str, path: str, meaning: str, personal: Personal | None = None) -> Column:
+def _text(name: str, path: str, meaning: str, personal: Personal) -> Column:
     return Column(name=name, path=path, kind=TEXT, meaning=meaning, personal=personal)
 
 
@@ -47,6 +47,7 @@ DEAL_ID: Final = Column(
     path="id",
     kind=TEXT,
     meaning="The deal's UUID; joins every table.",
+    personal=IDENTIFIER,
     required=True,
 )
 
@@ -63,19 +64,19 @@ DEALS: Final = Table(
         _text("title", "title", "The deal's title.", FREE_TEXT),
         Column(name="status", path="status", kind=ENUM, meaning="The deal's status.", labels=STATUS),
         _money("value", "value", "The deal's value; missing is not zero."),
-        _text("pipeline_id", "stage.pipeline.id", "The pipeline the deal is in."),
-        _text("pipeline", "stage.pipeline.name", "The pipeline's name."),
-        _text("stage_id", "stage.id", "The stage the deal is in."),
-        _text("stage", "stage.name", "The stage's name."),
+        _text("pipeline_id", "stage.pipeline.id", "The pipeline the deal is in.", IDENTIFIER),
+        _text("pipeline", "stage.pipeline.name", "The pipeline's name.", CATEGORY),
+        _text("stage_id", "stage.id", "The stage the deal is in.", IDENTIFIER),
+        _text("stage", "stage.name", "The stage's name.", CATEGORY),
         _text("responsible_id", "responsible.id", "The current owner, not necessarily the one at closing.", STAFF),
         _text("responsible", "responsible.name", "The owner's name.", STAFF),
-        _text("source_id", "deal_source.id", "The deal's direct source."),
-        _text("source", "deal_source.name", "The source's name."),
+        _text("source_id", "deal_source.id", "The deal's direct source.", IDENTIFIER),
+        _text("source", "deal_source.name", "The source's name.", CATEGORY),
         _at("created_at", "created_at", "When the deal was created."),
         _at("won_at", "won_date", "When it was won; a re-opened deal may keep it."),
         _at("lost_at", "lost_date", "When it was lost; a re-opened deal may keep it."),
-        _text("loss_reason_id", "crm_loss_reason.id", "Why it was lost."),
-        _text("loss_reason", "crm_loss_reason.name", "The loss reason's name."),
+        _text("loss_reason_id", "crm_loss_reason.id", "Why it was lost.", IDENTIFIER),
+        _text("loss_reason", "crm_loss_reason.name", "The loss reason's name.", CATEGORY),
         _text(
             "lost_reason_description", "lost_reason_description", "Why it was lost, in the owner's words.", FREE_TEXT
         ),
@@ -111,13 +112,9 @@ DEALS: Final = Table(
         _text("created_by_id", "created_by.id", "Who created it.", STAFF),
         _text("created_by", "created_by.name", "The creator's name.", STAFF),
         _text("tracking_id", "marketing_lead_source.id", "The last marketing tracking record.", CUSTOMER),
-        _text("lead_source_id", "marketing_lead_source.lead_source.id", "The last tracked source."),
-        _text(
-            "lead_source",
-            "marketing_lead_source.lead_source.name",
-            "The last tracked source's name.",
-        ),
-        _text("utm_search_term", "marketing_lead_source.utm_search_term", "The search term last tracked.", LABEL),
+        _text("lead_source_id", "marketing_lead_source.lead_source.id", "The last tracked source.", IDENTIFIER),
+        _text("lead_source", "marketing_lead_source.lead_source.name", "The last tracked source's name.", CATEGORY),
+        _text("utm_search_term", "marketing_lead_source.utm_search_term", "The search term last tracked.", FREE_TEXT),
         _text(
             "url_conversion", "marketing_lead_source.url_conversion", "The page of the last conversion.", REPEATED_TEXT
         ),
@@ -132,9 +129,11 @@ DEALS: Final = Table(
         _text(
             "conversion_tool", "marketing_lead_source.conversion_tool_name", "The tool of the last conversion.", LABEL
         ),
-        _text("creative_id", "marketing_lead_source.creative.id", "The last creative."),
+        _text("creative_id", "marketing_lead_source.creative.id", "The last creative.", IDENTIFIER),
         _text("creative", "marketing_lead_source.creative.value", "The last creative's value.", LABEL),
-        _text("creative_uri", "marketing_lead_source.creative.creative_uri", "The last creative's address.", LABEL),
+        _text(
+            "creative_uri", "marketing_lead_source.creative.creative_uri", "The last creative's address.", REPEATED_TEXT
+        ),
         _count("n_views", "views_count", "How often the deal was viewed."),
         _count("n_items", "associations_count.items", "Items on the deal."),
         _count("n_tasks", "associations_count.tasks", "Tasks on the deal."),
@@ -156,9 +155,9 @@ PIPELINE_STAGES: Final = Table(
     "One row is one stage of the deal's pipeline, as listed by that deal.",
     (
         DEAL_ID,
-        _text("pipeline_id", "stage.pipeline.id", "The pipeline the deal is in."),
-        _text("stage_id", "pipeline_stages[].id", "The stage."),
-        _text("stage", "pipeline_stages[].name", "The stage's name."),
+        _text("pipeline_id", "stage.pipeline.id", "The pipeline the deal is in.", IDENTIFIER),
+        _text("stage_id", "pipeline_stages[].id", "The stage.", IDENTIFIER),
+        _text("stage", "pipeline_stages[].name", "The stage's name.", CATEGORY),
         _integer("position", "pipeline_stages[].position", "The stage's place in the pipeline."),
     ),
 )
@@ -170,11 +169,9 @@ STAGE_DURATIONS: Final = Table(
     (
         DEAL_ID,
         _text(
-            "stage_id",
-            "stage_durations[].stage_id",
-            "The stage; it may no longer belong to any pipeline.",
+            "stage_id", "stage_durations[].stage_id", "The stage; it may no longer belong to any pipeline.", IDENTIFIER
         ),
-        _text("stage", "stage_durations[].stage_name", "The stage's name."),
+        _text("stage", "stage_durations[].stage_name", "The stage's name.", CATEGORY),
         Column(
             name="seconds",
             path="stage_durations[].total_seconds",
@@ -191,7 +188,7 @@ PROPOSALS: Final = Table(
     "One row is one version of one proposal of a deal.",
     (
         DEAL_ID,
-        _text("proposal_id", "proposals[].id", "The proposal."),
+        _text("proposal_id", "proposals[].id", "The proposal.", IDENTIFIER),
         _integer("code", "proposals[].code", "The proposal's number."),
         _integer("version", "proposals[].version", "Its version."),
         _text("title", "proposals[].title", "Its title.", FREE_TEXT),
@@ -233,8 +230,8 @@ PARTICIPANTS: Final = Table(
     (
         DEAL_ID,
         _text("participant_id", "participants[].id", "The participation.", CUSTOMER),
-        _text("role_id", "participants[].role.id", "The person's role."),
-        _text("role", "participants[].role.name", "The role's name."),
+        _text("role_id", "participants[].role.id", "The person's role.", IDENTIFIER),
+        _text("role", "participants[].role.name", "The role's name.", CATEGORY),
         _PERSON_ID,
         _text("person", "participants[].person.name", "The person's name.", CUSTOMER),
         _text("notes", "participants[].notes", "Notes about the person.", FREE_TEXT),
@@ -272,13 +269,13 @@ CUSTOM_FIELDS: Final = Table(
     "One row is one answer to one custom field of a deal; a field without answers has one row.",
     (
         DEAL_ID,
-        _text("field_id", "custom_fields[].field_id", "The field."),
-        _text("field", "custom_fields[].field_name", "The field's name."),
+        _text("field_id", "custom_fields[].field_id", "The field.", IDENTIFIER),
+        _text("field", "custom_fields[].field_name", "The field's name.", CATEGORY),
         _integer("field_type", "custom_fields[].field_type", "An undocumented number."),
-        _text("answer_id", "custom_fields[].answers[].id", "The answer."),
-        _text("option_id", "custom_fields[].answers[].option_id", "The option chosen."),
+        _text("answer_id", "custom_fields[].answers[].id", "The answer.", IDENTIFIER),
+        _text("option_id", "custom_fields[].answers[].option_id", "The option chosen.", IDENTIFIER),
         _text("option", "custom_fields[].answers[].option_value", "The option's text.", LABEL),
-        _text("value", "custom_fields[].answers[].value", "The answer as entered.", REPEATED_TEXT),
+        _text("value", "custom_fields[].answers[].value", "The answer as entered.", FREE_TEXT),
     ),
     keep_empty=True,
 )
@@ -289,9 +286,9 @@ TAGS: Final = Table(
     "One row is one tag on a deal.",
     (
         DEAL_ID,
-        _text("tag_id", "tags[].id", "The tag."),
+        _text("tag_id", "tags[].id", "The tag.", IDENTIFIER),
         _text("tag", "tags[].name", "The tag's name.", LABEL),
-        _text("color", "tags[].color", "The tag's colour."),
+        _text("color", "tags[].color", "The tag's colour.", CATEGORY),
     ),
 )
 
@@ -301,8 +298,8 @@ FOLLOWERS: Final = Table(
     "One row is one colleague who follows a deal.",
     (
         DEAL_ID,
-        _text("role_id", "followers[].role.id", "The colleague's role."),
-        _text("role", "followers[].role.name", "The role's name."),
+        _text("role_id", "followers[].role.id", "The colleague's role.", IDENTIFIER),
+        _text("role", "followers[].role.name", "The role's name.", CATEGORY),
         _text("user_id", "followers[].user.id", "The colleague.", STAFF),
         _text("user", "followers[].user.name", "The colleague's name.", STAFF),
         _text("notes", "followers[].notes", "Notes about the colleague's role.", FREE_TEXT),
@@ -335,6 +332,7 @@ LEDGER: Final = Table(
             path="",
             kind=TEXT,
             meaning="The id as requested: a code or a UUID.",
+            personal=IDENTIFIER,
             required=True,
         ),
         Column(
@@ -342,15 +340,18 @@ LEDGER: Final = Table(
             path="",
             kind=TEXT,
             meaning="The outcome. " + " ".join(f"`{k}`: {v}." for k, v in OUTCOMES.items()),
+            personal=CATEGORY,
             required=True,
         ),
-        _text("deal_id", "", "The deal received; missing if there is none."),
+        _text("deal_id", "", "The deal received; missing if there is none.", IDENTIFIER),
         _integer(
             "http_status",
             "",
             "The last HTTP status; missing if there was no response, or none was needed.",
         ),
-        _text("message", "", "The error, or the repairs made to the response; personal values are never quoted."),
+        _text(
+            "message", "", "The error, or the repairs made to the response; it may quote what was received.", FREE_TEXT
+        ),
         _at("fetched_at", "", "When the response was received."),
         _at("missed_at", "", "When the last request for a carried deal failed; missing if it succeeded."),
         Column(
@@ -384,16 +385,18 @@ DOCUMENTED: Final = tree(TABLES.values(), IGNORED)
 
 
 def marked(personal: Personal) -> list[str]:
-    """List the columns with one mark, as ``"`table.column`"``."""
-    return [f"`{t.name}.{c.name}`" for t in TABLES.values() for c in t.columns if c.personal is personal]
+    """List the columns with one declaration, as ``"`table.column`"``."""
+    tables = [*TABLES.values(), LEDGER]
+    return [f"`{t.name}.{c.name}`" for t in tables for c in t.columns if c.personal is personal]
 
 
 def data_dictionary() -> str:
     """Write `data/README.md`: every table and column, and the paths that are not kept."""
-    modes = "".join(
-        f"| {each.whose} | {', '.join(marked(each))} | {each.in_hash} | {each.in_hash_all} | drop | {each.reason} |\n"
+    rows = [
+        [each.whose, ", ".join(marked(each)), *(each.treatment(mode) for mode in PROTECTED_MODES), each.reason]
         for each in Personal
-    )
+    ]
+    modes = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     head = (
         "# Data dictionary\n\n"
         "Generated from `wegly_analytics/model/tables.py` by `make dictionary`; do not edit by hand.\n\n"
@@ -401,17 +404,15 @@ def data_dictionary() -> str:
         "A snapshot is a folder of Parquet files, one folder per table. Every table has the column `deal_id`.\n"
         "Instants are in UTC. Text columns whose name ends in `_id` are the API's own ids.\n\n"
         "## Personal data\n\n"
-        "The column *personal* below shows whose data a column may contain, and what each mode of\n"
-        "`snap.save(personal=...)` does with it: *hash* replaces each value by a pseudonym (equal values get equal\n"
-        'pseudonyms), *drop* removes the values, *keep* leaves them. `personal="keep"` keeps every column. A saved\n'
-        "snapshot is pseudonymised, not anonymous: it remains personal data under the LGPD.\n\n"
-        "| whose | columns | `hash` | `hash-all` | `drop` | reason |\n"
+        "Every text column declares what it may hold, and so what each mode of `snap.save(personal=...)` does\n"
+        "with it: *hash* replaces each value by a pseudonym (equal values get equal pseudonyms), *drop* removes the\n"
+        'values, *keep* leaves them. `personal="keep"` keeps every column. A saved snapshot is pseudonymised, not\n'
+        "anonymous: it remains personal data under the LGPD.\n\n"
+        "| may hold | columns | `hash` | `hash-all` | `drop` | reason |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         f"{modes}\n"
-        "Columns without a mark are kept in every mode: numbers and dates, the ids and codes of deals and proposals,\n"
-        "and the lists that the company maintains (pipelines, stages, sources, loss reasons, roles, custom field\n"
-        "names). Anyone with access to Wegly can look up a deal, and so its customer, by id or code. Text columns\n"
-        "that `snap.assign` added are treated like labels.\n\n"
+        "Numbers, dates and flags are kept in every mode. Anyone with access to Wegly can look up a deal, and so its\n"
+        f"customer, by id or code. Text columns that `snap.assign` added are treated as {UNDECLARED.whose}.\n\n"
     )
     return head + dictionary([*TABLES.values(), LEDGER], IGNORED)
 

@@ -1,4 +1,4 @@
-"""Decoding of JSON whose nesting is limited, because the text may come from anywhere."""
+"""Decoding of JSON whose nesting and numbers are limited, because the text may come from anywhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ Python's own limit is no protection: near it, whatever runs next may fail as wel
 collector.
 """
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+MAX_DIGITS: Final = 400
+"""The most digits of a whole number that is decoded exactly; no number of 64 bits has as many.
+
+Python converts long ones in quadratic time, and refuses those of more than 4,300 digits.
+"""
+
+_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class NestingError(ValueError):
@@ -27,9 +33,11 @@ def decode(
     text: str | bytes,
     *,
     object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
-    parse_float: Callable[[str], Any] | None = None,
+    parse_float: Callable[[str], Any] = float,
 ) -> Any:
     """Decode JSON as `json.loads` does, unless it is nested too deeply.
+
+    A whole number of more than `MAX_DIGITS` digits is given to `parse_float`.
 
     Raises
     ------
@@ -50,7 +58,11 @@ def decode(
         text = text.decode(json.detect_encoding(text), "surrogatepass")
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(text):
         raise NestingError(f"lists or objects nested deeper than {MAX_DEPTH}")
-    return json.loads(text, object_pairs_hook=object_pairs_hook, parse_float=parse_float)
+
+    def parse_int(digits: str) -> Any:
+        return int(digits) if len(digits) <= MAX_DIGITS else parse_float(digits)
+
+    return json.loads(text, object_pairs_hook=object_pairs_hook, parse_float=parse_float, parse_int=parse_int)
 
 
 def _is_deep(text: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from wegly_analytics.model.tables import DOCUMENTED
 from wegly_analytics.parsing.decode import decode
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from wegly_analytics.model.schema import Node
 
 
+MAX_PATHS: Final = 1_000
+"""The most undocumented paths that are kept; more are counted together."""
+
+OTHER_NAME: Final = "*"
+"""Stands in paths for every key that is not a name, such as an id, an address, or half of a character."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+
+
 @dataclass
 class Drift:
     """Differences between the responses and the documentation.
@@ -24,14 +34,18 @@ class Drift:
     looked_at
         The number of responses compared.
     unknown
-        For the path of each undocumented field: the number of responses with it, and the type of its first value.
+        For the path of each undocumented field: the number of responses with it, and the type of its first value. A key
+        that is not a name of up to 64 ASCII letters, digits and underscores is written as ``*``: it may hold data.
     seen
         Documented paths that were in at least one response, also with null.
+    unlisted
+        How often responses had a further undocumented field, when `unknown` already held `MAX_PATHS`.
     """
 
     looked_at: int = 0
     unknown: dict[str, list[Any]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    unlisted: int = 0
 
     def __post_init__(self) -> None:
         self.seen = set(self.seen)
@@ -46,8 +60,14 @@ class Drift:
         found: dict[str, str] = {}
         self._compare(DOCUMENTED, value, found)
         for path, kind in found.items():
+            self._count(path, 1, kind)
+
+    def _count(self, path: str, responses: int, kind: str) -> None:
+        if path in self.unknown or len(self.unknown) < MAX_PATHS:
             count, first = self.unknown.get(path, (0, kind))
-            self.unknown[path] = [count + 1, first]
+            self.unknown[path] = [count + responses, first]
+        else:
+            self.unlisted += responses
 
     def _compare(self, node: Node, value: Any, found: dict[str, str]) -> None:
         if node.item and isinstance(value, list):
@@ -57,29 +77,42 @@ class Drift:
             self.seen.update(node.fields[key].path for key in value.keys() & node.fields.keys())
             for key, child in value.items():
                 if key not in node.fields:
-                    found.setdefault(below(node.path, key), type(child).__name__)
+                    name = key if _NAME.fullmatch(key) else OTHER_NAME
+                    found.setdefault(below(node.path, name), type(child).__name__)
                 elif child:
                     self._compare(node.fields[key], child, found)
 
     def __add__(self, other: Drift) -> Drift:
         """Combine the differences found in two sets of responses."""
-        unknown = {path: list(found) for path, found in self.unknown.items()}
+        both = Drift(
+            self.looked_at + other.looked_at,
+            {path: list(found) for path, found in self.unknown.items()},
+            self.seen | other.seen,
+            self.unlisted + other.unlisted,
+        )
         for path, (count, kind) in other.unknown.items():
-            known, first = unknown.get(path, (0, kind))
-            unknown[path] = [known + count, first]
-        return Drift(self.looked_at + other.looked_at, unknown, self.seen | other.seen)
+            both._count(path, count, kind)
+        return both
 
     def as_dict(self) -> dict[str, Any]:
         """Return all attributes, for a manifest; `Drift(**...)` reads them."""
-        return {"looked_at": self.looked_at, "unknown": self.unknown, "seen": sorted(self.seen)}
+        return {
+            "looked_at": self.looked_at,
+            "unknown": self.unknown,
+            "seen": sorted(self.seen),
+            "unlisted": self.unlisted,
+        }
 
     def rows(self) -> Iterable[dict[str, object]]:
         """Yield a row for each unknown path, then one for each documented path that was never seen.
 
-        Paths below one that was never seen are not listed.
+        Undocumented paths that are not listed have one row together, with the path ``…``. Paths below one that was
+        never seen are not listed.
         """
         for path, (count, kind) in sorted(self.unknown.items()):
             yield {"path": path, "drift": "unknown", "deals": count, "example": JSON_TYPES[kind]}
+        if self.unlisted:
+            yield {"path": "…", "drift": "unknown", "deals": self.unlisted, "example": None}
         if self.looked_at:
             yield from self._never_seen(DOCUMENTED)
 

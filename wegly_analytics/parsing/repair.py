@@ -1,8 +1,12 @@
 """Repair of a single response, or an error with the exact path.
 
 The bulk reader is fast, but reports no paths. `repair` compares one response with the declared tree. It repairs what
-can be repaired without loss (``"12"`` in place of 12, ``12.0``, an empty text in place of a date) and otherwise raises
-an error with path, expected and found.
+can be repaired without loss (``"12"`` in place of 12, ``12.0``, an empty text in place of a date), reads as missing
+what no reader of a snapshot can read (a number beyond double precision, the year 0), and otherwise raises an error with
+path, expected and found.
+
+Messages are published with the snapshot. They quote values of numbers, flags and dates only; of a text, which may be
+about a person, they name the type.
 """
 
 from __future__ import annotations
@@ -10,18 +14,21 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from wegly_analytics.errors import PayloadError
 from wegly_analytics.model.schema import Kind, Node
 from wegly_analytics.model.tables import READ
+from wegly_analytics.parsing.dates import readable
 from wegly_analytics.parsing.decode import NestingError, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-_READER_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
+MAX_NOTES: Final = 20
+"""The most repairs of one response that are listed."""
+
+_MAX_QUOTED: Final = 60
 _NUMBER: Final = re.compile(r"\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
 _SPACE: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -44,7 +51,7 @@ JSON_TYPES: Final = {
 class _Object(dict[str, Any]):
     """A JSON object and its repeated keys: True if all their values are equal, False otherwise."""
 
-    repeated: Mapping[str, bool]
+    repeated: dict[str, bool]
 
 
 class _Decimal(float):
@@ -64,8 +71,7 @@ def repair(body: bytes) -> tuple[bytes, list[str]]:
     Returns
     -------
     bytes
-        The response as the bulk reader accepts it: the same bytes if nothing was wrong, otherwise only the documented
-        fields.
+        The documented fields of the response, as the bulk reader accepts them.
     list of str
         What was repaired, one sentence each.
 
@@ -81,7 +87,13 @@ def repair(body: bytes) -> tuple[bytes, list[str]]:
     """
     notes: list[str] = []
     repaired = _walk(READ, parse(body), "", notes)
-    return (json.dumps(repaired).encode() if notes else body), notes
+    return json.dumps(repaired).encode(), notes
+
+
+def add_note(notes: list[str], note: str) -> None:
+    """Add what was repaired, or state once that there is more than is listed."""
+    if len(notes) <= MAX_NOTES:
+        notes.append(note if len(notes) < MAX_NOTES else "more of this kind, not listed")
 
 
 def unwrapped(body: bytes) -> bytes:
@@ -113,19 +125,19 @@ def parse(body: bytes) -> dict[str, Any]:
         value = decode(text, object_pairs_hook=_object, parse_float=_decimal)
     except NestingError as error:
         raise PayloadError("", "a JSON object", str(error)) from None
-    except ValueError as error:  # a JSONDecodeError, or a whole number with thousands of digits
+    except json.JSONDecodeError as error:
         raise PayloadError("", "a JSON object", _problem(text, error)) from None
     if not isinstance(value, _Object):
         raise PayloadError("", "a JSON object", JSON_TYPES[type(value).__name__])
     return value
 
 
-def _problem(text: str, error: ValueError) -> str:
-    if not isinstance(error, json.JSONDecodeError):
-        return str(error)
+def _problem(text: str, error: json.JSONDecodeError) -> str:
     where = f"{error.msg} at {error.pos}"
-    if text.lstrip()[:1] in ("", "<"):  # only an HTML page, or nothing, is quoted: other text may contain a name
-        return f"{_show(text)}, {where}"
+    if not text.strip():
+        return f"'', {where}"
+    if text.lstrip().startswith("<"):
+        return f"'<…', probably an HTML page, {where}"
     if text[error.pos :].startswith("{") and text.startswith("{"):
         return f"a second object at {error.pos}: a file with one object per line needs the suffix .ndjson or .jsonl"
     if text.startswith("{") and "\n" not in text.rstrip("\r\n") and error.pos >= len(text.rstrip()):
@@ -137,9 +149,12 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
     found = _Object(pairs)
     found.repeated = {}
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = {key for key in keys if keys.count(key) > 1}
-        found.repeated = {key: all(v == found[key] for k, v in pairs if k == key) for key in repeated}
+        first: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in first:
+                found.repeated[key] = found.repeated.get(key, True) and value == first[key]
+            else:
+                first[key] = value
     return found
 
 
@@ -153,28 +168,26 @@ def _walk(node: Node, value: Any, path: str, notes: list[str]) -> Any:
     if value is None:
         return None
     if not isinstance(value, _types(node)) and value in ("", [], {}):
-        notes.append(f"{path}: expected {node.description}, found {_show(value)}; read as missing")
+        add_note(notes, f"{path}: expected {node.description}, found {value!r}; read as missing")
         return None
     if node.kind:
         try:
             read = _READERS[node.kind](value)
         except (ValueError, OverflowError):
-            raise PayloadError(path, node.description, _show(value, node.personal)) from None
+            raise PayloadError(path, node.description, _show(value, node)) from None
         if type(read) is not type(value) or read != value:
-            notes.append(
-                f"{path}: expected {node.description}, found {_show(value, node.personal)}; "
-                f"read as {_show(read, node.personal)}"
-            )
+            as_read = "missing" if read is None else _show(read, node)
+            add_note(notes, f"{path}: expected {node.description}, found {_show(value, node)}; read as {as_read}")
         return read
     if not isinstance(value, _types(node)):
-        raise PayloadError(path, node.description, _show(value, node.personal))
+        raise PayloadError(path, node.description, _show(value, node))
     if node.item:
         return [_walk(node.item, v, f"{path}[{n}]", notes) for n, v in enumerate(value)]
     for key, same in value.repeated.items():
         if key in node.fields:
             if not same:
                 raise PayloadError(below(path, key), "one value", "two different ones")
-            notes.append(f"{below(path, key)}: given twice, with the same value")
+            add_note(notes, f"{below(path, key)}: given twice, with the same value")
     fields = node.fields.items()
     return {k: _walk(child, value[k], below(path, k), notes) for k, child in fields if k in value}
 
@@ -190,23 +203,27 @@ def below(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _show(value: object, personal: bool = False) -> str:
-    """Quote a value in a message; of personal data name only the type, because messages are kept and shared."""
-    if personal:
+def _show(value: object, node: Node) -> str:
+    """Quote a value of a number, a flag or a date in a message; of anything else name only the type."""
+    if node.kind in (None, Kind.TEXT) or isinstance(value, dict | list):
         return JSON_TYPES[type(value).__name__]
-    if isinstance(value, str):
-        return repr(value) if len(value) <= 60 else f"{value[:60]!r}…"
-    if isinstance(value, dict | list):
-        return ("{…}" if isinstance(value, dict) else "[…]") if value else str(value)
+    text = value if isinstance(value, str) else _written(value)
+    cut = text[:_MAX_QUOTED]
+    return (repr(cut) if isinstance(value, str) else cut) + ("…" if len(text) > _MAX_QUOTED else "")
+
+
+def _written(value: object) -> str:
     return value.text if isinstance(value, _Decimal) else json.dumps(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | None:
     if isinstance(value, str):  # half of a surrogate pair is not a character
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict | list):
         raise ValueError
-    return _show(value)
+    if isinstance(value, float) and not isinstance(value, _Decimal):
+        return None  # NaN or infinity, which JSON does not have
+    return _written(value)
 
 
 def _whole(value: Any) -> int:
@@ -221,14 +238,17 @@ def _whole(value: Any) -> int:
     return int(value)
 
 
-def _number(value: Any) -> float:
+def _number(value: Any) -> float | None:
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
             raise ValueError
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(float(value)):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
-    return value
+    try:
+        return value if math.isfinite(float(value)) else None
+    except OverflowError:
+        return None
 
 
 def _flag(value: Any) -> bool:
@@ -238,13 +258,10 @@ def _flag(value: Any) -> bool:
     raise ValueError
 
 
-def _instant(value: Any) -> str:
+def _instant(value: Any) -> str | None:
     if not isinstance(value, str):
         raise ValueError
-    instant = datetime.fromisoformat(value.strip().upper())
-    if _READER_DATE.fullmatch(value):
-        return value
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).isoformat()
+    return readable(value)
 
 
 _READERS: Final[dict[Kind, Callable[[Any], Any]]] = {

@@ -12,6 +12,7 @@ True
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -145,6 +146,10 @@ def _parse_one(text: str, seed: int) -> Choice:
         ) from None
 
 
+def _with_keys(body: bytes, n: int, different: int) -> bytes:
+    return b"{" + b"".join(b'"key%d": 0, ' % (k % different) for k in range(n)) + body.lstrip()[1:]
+
+
 FAULTS: Final[Mapping[str, Fault]] = {
     "error500": Status(500),
     "error503": Status(503, {"Retry-After": "1"}),
@@ -169,6 +174,25 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "lone_surrogate": ValueAt("title", "\ud800"),
     "duplicate_key": Changed(lambda body: b'{"status": 3, ' + body.lstrip()[1:]),
     "deep": Changed(raw_at("depth", b"[" * _DEPTH + b"]" * _DEPTH)),
+    "spaces": Changed(lambda _: b" " * _DEPTH),
+    "list": Changed(lambda body: b"[" + body + b"]"),
+    "two_objects": Changed(lambda body: body + body),
+    "utf16": Changed(lambda body: body.decode().encode("utf-16")),
+    "gzip_inside": Changed(gzip.compress),
+    "no_id": wrong_type("id", None),
+    "long_id": wrong_type("id", "x" * _DEPTH),
+    "other_deal": wrong_type("code", 10**12),
+    "repeated_keys": Changed(lambda body: _with_keys(body, 60_000, 30_000)),
+    "many_keys": Changed(lambda body: _with_keys(body, 100_000, 100_000)),
+    "long_key": with_field("k" * _DEPTH, 1),
+    "surrogate_key": with_field("\ud800", 1),
+    "nulls": wrong_type("tags", [None] * _DEPTH),
+    "year_zero": wrong_type("created_at", "0000-01-01T00:00:00Z"),
+    "year_9999": wrong_type("updated_at", "9999-12-31T23:59:59-05:00"),
+    "no_date": wrong_type("won_date", "0000-00-00"),
+    "nan": Changed(raw_at("value", b"NaN")),
+    "infinity": Changed(raw_at("value", b"1e400")),
+    "long_number": Changed(raw_at("value", b"9" * _DEPTH)),
     "wrong_type": wrong_type("value", "abc"),
     "new_field": with_field("mood", {"emoji": "🙂"}),
 }

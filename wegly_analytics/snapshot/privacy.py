@@ -20,19 +20,26 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 import pyarrow as pa
 
 from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.model.personal import Mode, Personal, Treatment
+from wegly_analytics.model.personal import UNDECLARED, Mode, Treatment
 from wegly_analytics.model.schema import Kind
-from wegly_analytics.model.tables import DEAL_ID, DEALS, TABLES, TAGS
+from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from wegly_analytics.parsing.drift import Drift
 
 _MODES: Final[tuple[Mode, ...]] = ("keep", "hash", "hash-all", "drop")
 """From weakest to strongest: a stronger mode cannot be undone."""
 
 _TREATMENTS: Final[tuple[Treatment, ...]] = ("keep", "hash", "drop")
 """From weakest to strongest."""
+
+_OBJECTS: Final = sorted({f"{c.path.rpartition('.')[0]}." for t in TABLES.values() for c in t.columns if "." in c.path})
+"""The documented objects below the root, each with a dot at its end."""
+
+_UNNAMED: Final = "(undocumented)"
 
 _DIGITS: Final = 32
 """Hexadecimal digits of a pseudonym: 128 bits make collisions practically impossible."""
@@ -66,11 +73,16 @@ class Protection:
         """Return everything but the secret, for a manifest."""
         return {"mode": self.mode, "columns": dict(self.columns), "key": self.key}
 
-    def apply(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-        """Treat untreated tables in the same way. Columns that they do not have are ignored."""
+    def apply(self, tables: Mapping[str, pa.Table], *, ledger: bool = False) -> dict[str, pa.Table]:
+        """Treat untreated tables in the same way. Columns that they do not have are ignored.
+
+        The ledger is treated only when it is published: in memory its messages say what went wrong.
+        """
         treated = dict(tables)
         for place, treatment in self.columns.items():
             table, name = place.split(".", 1)
+            if table == LEDGER.name and not ledger:
+                continue
             if treatment != "keep" and name in treated[table].schema.names:
                 treated[table] = _treated(treated[table], name, treatment, self.secret)
         return treated
@@ -140,7 +152,11 @@ class Protection:
 
     def rest(self, done: Protection) -> Protection:
         """Return the part of this treatment that is not yet done."""
-        left = {place: treatment for place, treatment in self.columns.items() if done.columns.get(place) != treatment}
+        left = {
+            place: treatment
+            for place, treatment in self.columns.items()
+            if done.columns.get(place) != treatment or place.startswith(f"{LEDGER.name}.")  # a refresh adds messages
+        }
         return Protection(self.mode, left, self.key, self.secret)
 
     def marked(self, name: str, table: pa.Table) -> pa.Table:
@@ -168,15 +184,27 @@ class Protection:
             texts.append(f"{', '.join(found)} (value not shown)" if found else text)
         return tuple(texts)
 
+    def drift(self, seen: Drift) -> Drift:
+        """Remove the names of undocumented fields, unless everything is kept: a key may hold a name, too."""
+        if self.mode == "keep":
+            return seen
+        unknown: dict[str, list[Any]] = {}
+        for path, (count, kind) in seen.unknown.items():
+            parent = max((p for p in _OBJECTS if path.startswith(p)), key=len, default="")
+            place = f"{parent}{_UNNAMED}"
+            known, first = unknown.get(place, (0, kind))
+            unknown[place] = [max(known, count), first]
+        return replace(seen, unknown=unknown)
+
 
 def _requested(mode: Mode, columns: Mapping[str, Treatment] | None, deals: pa.Schema) -> dict[str, Treatment]:
-    """Return the treatment of each column, or refuse what cannot be used. Assigned columns count as labels."""
+    """Return the treatment of each column, or refuse what cannot be used. Assigned columns count as undeclared."""
     if mode not in _MODES:
         raise SettingError(f"personal={mode!r} is none of {', '.join(map(repr, get_args(Mode)))}")
     if columns is not None and not isinstance(columns, Mapping):
         raise SettingError(f"columns={columns!r}: give a dictionary such as {{'deals.title': 'keep'}}")
     assigned = {
-        f"deals.{f.name}": Personal.LABEL.treatment(mode)
+        f"deals.{f.name}": UNDECLARED.treatment(mode)
         for f in deals
         if f.name not in DEALS.names and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
     }
@@ -188,7 +216,10 @@ def _requested(mode: Mode, columns: Mapping[str, Treatment] | None, deals: pa.Sc
         if treatment not in _TREATMENTS:
             raise SettingError(f"columns={{{place!r}: {treatment!r}}} is none of {', '.join(map(repr, _TREATMENTS))}")
     declared = {
-        f"{t.name}.{c.name}": c.personal.treatment(mode) for t in TABLES.values() for c in t.columns if c.personal
+        f"{t.name}.{c.name}": c.personal.treatment(mode)
+        for t in (*TABLES.values(), LEDGER)
+        for c in t.columns
+        if c.personal
     }
     return declared | assigned | dict(columns or {})
 

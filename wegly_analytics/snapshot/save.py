@@ -80,7 +80,7 @@ def publish(
             f"{counts}: more than {MOST_MISSING:.0%} are missing, so nothing was published. Fetch again, or pass "
             "allow_incomplete=True if every figure may rest on what was received"
         )
-    tables = protection.rest(snap.personal).apply(snap.tables)
+    tables = protection.rest(snap.personal).apply(snap.tables, ledger=True)
     return parquet.write(
         root,
         {name: protection.marked(name, table) for name, table in tables.items()},
@@ -91,7 +91,7 @@ def publish(
             completeness=counts.as_dict(),
             filters=protection.without_values(snap.filters),
             personal=protection.as_dict(),
-            drift=snap.drift_seen.as_dict(),
+            drift=protection.drift(snap.drift_seen).as_dict(),
             tables=files,
         ),
     )
