@@ -6,6 +6,7 @@ import limiters
 import pytest
 
 from wegly_analytics.intake.rate_limit import Pace, RateLimit
+from wegly_analytics.sandbox.rate_limit import Changing, FixedWindow, SlidingWindow
 
 
 def test_requests_are_spaced_over_all_threads():
@@ -41,7 +42,7 @@ def test_no_two_threads_ever_share_a_turn():
     assert max(spaced) - min(spaced) >= 0.399 - 0.02
 
 
-def test_a_429_of_one_thread_pauses_all_threads_including_those_that_wait():
+def test_two_429s_in_a_row_pause_all_threads_including_those_that_wait():
     limit, turns = RateLimit(20), []
 
     def take():
@@ -53,14 +54,25 @@ def test_a_429_of_one_thread_pauses_all_threads_including_those_that_wait():
             pool.submit(take)  # the last has its turn after 0.15 seconds
         time.sleep(0.02)
         refused = time.monotonic()
-        limit.refuse(0.25)
+        limit.refuse(0.25, refused, "1")
+        limit.refuse(0.25, refused, "2")
     assert sum(turn > refused for turn in turns) == 3
     assert all(turn >= refused + 0.25 for turn in turns if turn > refused)
 
 
+def test_a_single_429_pauses_only_its_own_deal():
+    limit = RateLimit(20)
+    sent = limit.wait()
+    assert limit.refuse(60, sent, "1") == 60
+    begun = time.monotonic()
+    limit.wait()
+    assert time.monotonic() - begun < 1
+
+
 def test_a_stop_wakes_the_threads_of_a_run_and_no_other():
     limit = RateLimit(None)
-    limit.refuse(60)
+    limit.refuse(60, limit.wait(), "1")
+    limit.refuse(60, limit.wait(), "2")
     stopped = []
 
     def wait():
@@ -87,14 +99,21 @@ def test_the_rate_never_exceeds_what_was_set_and_begins_low():
     assert rates[-1] == 98
 
 
+def paced(pace, begin, end, per_second=None):
+    """Requests that pass, one after the other, at the pace's own rate or another."""
+    at = begin
+    while at < end:
+        pace.succeed(at)
+        at += 1 / (per_second or pace.rate(at))
+
+
 def test_refusals_that_were_under_way_together_count_once():
     together, alone = Pace(100), Pace(100)
-    for pace, refusals in ((together, 32), (alone, 1)):
+    for pace, refusals in ((together, 32), (alone, 2)):
         pace.turn(0.0)
-        for at in range(60):
-            pace.succeed(at / 60)
+        paced(pace, 0.0, 1.0, 60)
         for _ in range(refusals):
-            pace.refuse(1.0, 1.0)
+            pace.refuse(1.0, 1.0, 0.9)
     assert [together.rate(at) for at in (2.0, 3.0, 9.0)] == [alone.rate(at) for at in (2.0, 3.0, 9.0)]
 
 
@@ -102,24 +121,66 @@ def test_no_number_of_refusals_stops_the_run():
     pace = Pace(100)
     pace.turn(0.0)
     for at in range(50):
-        pace.refuse(float(at), 0.5)
+        pace.refuse(float(at), 0.5, at - 0.1)
     assert pace.rate(60.0) >= 1.0
 
 
 def test_a_refused_rate_is_what_passed_in_the_second_before():
     pace = Pace(None)
     pace.turn(0.0)
-    pace.refuse(1.0, 1.0)
-    for at in range(60):
-        pace.succeed(3.0 + at / 60)
-    pace.refuse(4.0, 1.0)
-    assert pace.rate(5.0) <= 60
+    for _ in range(2):
+        pace.refuse(1.0, 1.0, 0.9)
+    paced(pace, 2.1, 4.0, 60)
+    for _ in range(2):
+        pace.refuse(4.0, 1.0, 3.9)
+    assert 50 <= pace.rate(5.0) <= 60
+
+
+def test_pauses_grow_and_the_rate_stays_while_nothing_passes():
+    pace = Pace(100)
+    pace.turn(0.0)
+    paced(pace, 0.1, 2.0)
+    now, waits = 2.0, []
+    for _ in range(2):
+        wait = pace.refuse(now, 1.0, now)
+    rate = pace.rate(2.0 + wait + 2.0)
+    for _ in range(8):
+        now += wait
+        wait = pace.refuse(now, 1.0, now)
+        waits.append(wait)
+    assert waits == sorted(waits)
+    assert waits[-1] > 10
+    pace.succeed(now + wait)
+    assert pace.rate(now + wait + 2.0) == pytest.approx(rate, rel=0.1)
 
 
 @pytest.mark.parametrize("asked", [100, 500, None])
-@pytest.mark.parametrize("limiter", ["sliding window", "fixed window", "bucket of 1", "bucket of 10", "bucket of 100"])
-def test_a_server_that_allows_a_hundred_per_second_is_used_well(limiter, asked):
-    outcome = limiters.simulate(limiters.World(limiters.LIMITERS[limiter](100), asked))
+@pytest.mark.parametrize(
+    "name", ["sliding window", "fixed window", "bucket of 1", "bucket of 10", "bucket of 100", "leaky bucket"]
+)
+def test_a_server_that_allows_a_hundred_per_second_is_used_well(name, asked):
+    outcome = limiters.simulate(limiters.World(limiters.LIMITERS[name](), asked))
     assert outcome.rate >= (90 if asked == 100 else 80)
     assert outcome.share_refused < 0.01
     assert not outcome.lost
+
+
+def test_single_refusals_without_a_limit_leave_most_of_the_rate():
+    outcome = limiters.simulate(limiters.World(SlidingWindow(10**6), 100, single=0.05, deals=2000))
+    assert outcome.rate > 20
+    assert not outcome.lost
+
+
+@pytest.mark.parametrize("retry_after", ["none", "1", "5"])
+def test_a_window_of_a_minute_loses_no_deal(retry_after):
+    window = FixedWindow(600, 60)
+    outcome = limiters.simulate(limiters.World(window, 50, retry_after, deals=1500))
+    assert outcome.rate > 12
+    assert not outcome.lost
+
+
+def test_a_limit_that_falls_is_found_again():
+    changing = Changing(SlidingWindow(100), SlidingWindow(20), 5)
+    outcome = limiters.simulate(limiters.World(changing, deals=1000))
+    assert outcome.seconds < 5 + (1000 - 500) / 20 * 1.6
+    assert outcome.share_refused < 0.05

@@ -38,6 +38,9 @@ _CHUNK: Final = 1 << 16
 _REFUSALS: Final = 5
 """How many 429s per attempt are tolerated while other requests succeed."""
 
+_ALL_REFUSED: Final = 2
+"""How many more are tolerated while other requests are refused as well: the pauses grow, and a window may be long."""
+
 _IN_A_ROW: Final = 3
 """How many requests in a row must be told to wait longer than `MAX_WAIT`, until it concerns the run and not a deal."""
 
@@ -178,7 +181,7 @@ class Client:
         url = f"{self.base_url}/integrations/external/deals/{deal_key(id)}"
         retry, refusals = self._retry, 0
         while True:
-            self.rate_limit.wait()
+            sent = self.rate_limit.wait()
             succeeded = self.rate_limit.succeeded
             received = self._attempt(url)
             status = received.status
@@ -189,13 +192,19 @@ class Client:
             failure = received.failure or self._status_error(received, url)
             if status not in (None, 200) and not retry.is_retry("GET", status):
                 raise failure
-            if status == 429 and succeeded != self.rate_limit.succeeded and refusals < _REFUSALS * self.attempts:
-                refusals += 1  # other requests succeeded meanwhile: the server limits the rate and is not failing
+            if status == 429 and refusals < self._tolerated(succeeded):
+                refusals += 1  # the server limits the rate and is not failing
             elif not retry.total:
                 raise failure
             else:
                 retry = retry.increment("GET", url, error=HTTPError(str(failure)))
-            self._back_off(retry, failure, received.wait, url)
+            self._back_off(retry, failure, received.wait, url, sent)
+
+    def _tolerated(self, succeeded: int) -> int:
+        """Return how many 429s of a deal do not count as attempts, after so many requests had succeeded before."""
+        if succeeded != self.rate_limit.succeeded:
+            return _REFUSALS * self.attempts
+        return _ALL_REFUSED * self.attempts if self.rate_limit.refuses_all else 0
 
     def _attempt(self, url: str) -> _Received:
         deadline = Deadline(self.timeout)
@@ -242,15 +251,14 @@ class Client:
         place = f"{received.status} for {_short(url)}"
         return status_error(received.status or 0, place, received.body, self.origin, self._credentials.refusal)
 
-    def _back_off(self, retry: Retry, failure: ApiError, requested: float | None, url: str) -> None:
+    def _back_off(self, retry: Retry, failure: ApiError, requested: float | None, url: str, sent: float) -> None:
         """Wait before the next attempt: as long as Retry-After says, or else as `Retry` computes."""
         if requested and requested > MAX_WAIT:
             raise self._long_wait(failure.status, requested, url)
         seconds = requested or retry.get_backoff_time() or retry.backoff_factor
         if failure.status == 429:
-            self.rate_limit.refuse(seconds)  # all threads wait
-        else:
-            self.rate_limit.sleep(seconds)
+            seconds = self.rate_limit.refuse(seconds, sent, url)
+        self.rate_limit.sleep(seconds)
 
     def _long_wait(self, status: int | None, seconds: float, url: str) -> ApiError:
         """Make the error for a Retry-After that is too long: of this deal, or of the run if nothing else succeeds."""

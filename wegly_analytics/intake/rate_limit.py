@@ -33,19 +33,34 @@ _AGAIN: Final = 8.0
 _GROWTH: Final = 0.002
 """The share by which the rate grows per pause that passes: a further refusal costs a pause, and comes after ten."""
 
+_FLOOR: Final = 0.5
+"""The share of what passed in a second below which single refusals do not lower the rate: they have another reason."""
+
+_IN_A_ROW: Final = 2
+"""So many refusals without a response between them stop all requests; a single one is of its own deal."""
+
+_MANY: Final = 15
+"""So many of the last hundred requests refused are not single refusals."""
+
 
 class Pace:
     """The arithmetic of a rate of requests; it knows no clock and no threads.
 
-    The rate begins low, doubles quickly up to the one that was set, and is lowered by refusals. At the first, what
-    passed in the last second is what a window allows, but a bucket that was just emptied allows up to the rate that was
-    tried: the rate begins at the former and approaches the latter within a second or two. From the second refusal on
-    it is what passed in the last second, less if refused again soon, and grows slowly.
+    The rate begins low and doubles quickly up to the one that was set, until a request is refused. A single refusal
+    lowers the rate a little, and only its own deal waits. Two in a row stop all requests for as long as the server
+    asks; then the rate is what passed in the last second. At the first pause a bucket that was just emptied may allow
+    more: the rate approaches what was tried. Afterwards it is less if refused again soon, and grows slowly. While
+    nothing passes at all, as in a window of a minute, the pauses grow and the rate stays.
 
     Parameters
     ----------
     per_second
         Requests per second; None for no limit.
+
+    Attributes
+    ----------
+    changes
+        How often the rate was lowered; the turns that were given before are void.
 
     Examples
     --------
@@ -57,28 +72,31 @@ class Pace:
     def __init__(self, per_second: float | None) -> None:
         self._set = math.inf if per_second is None else per_second * _SHARE
         self._passed: deque[float] = deque()
-        self._refusals = 0
-        self._base = self._toward = self._set
+        self._recent: deque[bool] = deque(maxlen=100)  # whether each was refused
+        self._base = self._toward = math.inf  # infinite until they are learned
+        self._best = 0.0  # what a full second let through, as far as single refusals are concerned
+        self._in_a_row = 0
         self._pause = 1.0
         self._next = 0.0
-        self._resumes: float | None = None
-        self.pauses = 0
+        self._resumes = self._lowered = self._succeeded = self._first = -math.inf
+        self._is_blocked = False
+        self.changes = 0
 
     def rate(self, now: float) -> float:
         """Return the requests per second that are allowed at a time."""
-        since = max(now - (now if self._resumes is None else self._resumes), 0.0)
-        if not self._refusals:
+        since = max(now - self._resumes, 0.0)
+        if math.isinf(self._base):
             rate = _START * 2 ** min(since / _DOUBLING, 40.0)
-        elif self._refusals == 1:
-            rate = self._toward - (self._toward - self._base) * math.exp(-since)
+        elif math.isinf(self._toward):
+            rate = self._base * (1 + _GROWTH * max(min(since, now - self._lowered), 0.0) / self._pause)
         else:
-            rate = self._base * (1 + _GROWTH * since / self._pause)
-        return min(rate, self._set)
+            rate = self._toward - (self._toward - self._base) * math.exp(-since)
+        return min(rate, self._set, _START if self._is_blocked else math.inf)
 
     def turn(self, now: float) -> float:
         """Return when the next request may start; each call is another request."""
-        if self._resumes is None:
-            self._resumes = now
+        if math.isinf(self._resumes):
+            self._resumes = self._succeeded = now
         turn = max(now, self._next)
         self._next = turn + 1.0 / self.rate(turn)
         return turn
@@ -87,29 +105,65 @@ class Pace:
         """Count a request that got another response than 429."""
         self._passed.append(now)
         self._forget(now)
+        self._recent.append(False)
+        if self._succeeded <= self._resumes < now:
+            self._first = now
+        self._in_a_row, self._succeeded, self._is_blocked = 0, now, False
 
-    def refuse(self, now: float, seconds: float) -> None:
-        """Record a 429: start no request for so many seconds; refusals of requests under way together count once."""
-        if self._resumes is None or now >= self._resumes:
-            self._learn(now, max(seconds, 0.5))
-        if self._resumes is None or now + seconds > self._resumes:
+    def refuse(self, now: float, seconds: float, sent: float) -> float:
+        """Record a 429 of a request and when it was sent; return the seconds that its deal waits."""
+        self._in_a_row += 1
+        self._recent.append(True)
+        if now < self._resumes:
+            return max(seconds, self._resumes - now)  # it was under way when the pause began
+        self._forget(now)
+        is_many = sum(self._recent) >= _MANY
+        if is_many:
+            self._recent.clear()
+            self._best = 0.0
+        if is_many or self._in_a_row >= _IN_A_ROW:
+            if self._succeeded > self._resumes or self._base == math.inf:
+                self._learn(now, max(seconds, 0.5))
+            else:
+                self._is_blocked, seconds = True, max(seconds, (now - self._succeeded) / 2)
             self._next = self._resumes = now + seconds
-            self.pauses += 1
+            self.changes += 1
+        elif sent >= self._lowered:
+            self._lower(now, max(seconds, 0.5))
+        return seconds
+
+    def _lower(self, now: float, pause: float) -> None:
+        """Lower the rate a little after a single refusal."""
+        tried = passed = self.rate(now)
+        if self._is_full_second(now):
+            passed = min(tried, len(self._passed) + 1)
+            self._best = max(self._best, passed)
+        self._base = max(passed * _LESS, min(self._best * _FLOOR, tried), _LEAST)
+        self._toward, self._pause, self._lowered = math.inf, pause, now
+        self._next = now + 1.0 / self._base
+        self.changes += 1
 
     def _learn(self, now: float, pause: float) -> None:
-        tried, since = self.rate(now), now - (now if self._resumes is None else self._resumes)
-        self._forget(now)
+        """Set the rate at the beginning of a pause."""
+        tried = self.rate(now)
         passed = min(len(self._passed), tried)
-        self._refusals += 1
-        if self._refusals == 1:
+        self._pause = pause
+        if math.isinf(self._base):
             self._base = max(passed * _SHARE, _LEAST)
             self._toward = max(tried * _LESS, self._base)
-        else:
-            if since < 1.0:
-                passed = max(passed, tried / 2)  # less than a second shows little
-            is_again = self._refusals > 2 and since < _AGAIN * pause
-            self._base = max(passed * (_LESS if is_again else _SHARE), _LEAST)
-        self._pause = pause
+            return
+        if not self._is_full_second(now):
+            passed = max(passed, tried / 2)  # less than a second shows little
+            self._best = min(self._best, tried)
+        elif passed < 0.7 * tried:
+            self._best = 0.0  # the limit is another one now
+        is_again = math.isinf(self._toward) and now - self._resumes < _AGAIN * pause
+        self._base = max(passed * (_LESS if is_again else _SHARE), min(self._best * _FLOOR, tried), _LEAST)
+        self._toward = math.inf
+
+    def _is_full_second(self, now: float) -> bool:
+        """Whether requests have passed for a second since the last pause."""
+        return self._succeeded > self._resumes and now - self._first >= 1.0
 
     def _forget(self, now: float) -> None:
         while self._passed and self._passed[0] <= now - 1.0:
@@ -140,14 +194,25 @@ class RateLimit:
         self._lock = Lock()
         self._changed = Condition()
         self._stopped: WeakSet[Thread] = WeakSet()
+        self._refused: set[str] = set()
         self.succeeded = 0
+
+    @property
+    def refuses_all(self) -> bool:
+        """Whether, after requests that passed, those of several deals are refused and nothing else passes."""
+        return self.succeeded > 0 and len(self._refused) > 1
 
     def rate(self, now: float) -> float:
         """Return the requests per second that are allowed at a time of the monotonic clock."""
         return self._pace.rate(now)
 
-    def wait(self) -> None:
+    def wait(self) -> float:
         """Wait for this thread's turn.
+
+        Returns
+        -------
+        float
+            The time, of the monotonic clock, for `refuse`.
 
         Raises
         ------
@@ -158,24 +223,38 @@ class RateLimit:
             with self._lock:
                 now = time.monotonic()
                 turn = self._pace.turn(now)
-                pauses = self._pace.pauses
+                changes = self._pace.changes
             self.sleep(turn - now)
-            if pauses == self._pace.pauses:
-                return  # else a pause began meanwhile, and this turn is void
+            if changes == self._pace.changes:
+                return time.monotonic()  # else the rate was lowered meanwhile, and this turn is void
 
     def succeed(self) -> None:
         """Count a request that got another response than 429."""
         with self._lock:
             self.succeeded += 1
+            self._refused.clear()
             self._pace.succeed(time.monotonic())
 
-    def refuse(self, seconds: float) -> None:
-        """Record a 429: start no request for so many seconds, and lower the rate.
+    def refuse(self, seconds: float, sent: float, url: str) -> float:
+        """Record a 429, and lower the rate.
 
-        Refusals of requests that were under way together count once.
+        Parameters
+        ----------
+        seconds
+            How long the server asks to wait. A single refusal concerns its own deal; two in a row stop all threads.
+        sent
+            What `wait` returned for the request.
+        url
+            What was requested.
+
+        Returns
+        -------
+        float
+            The seconds to wait before that deal is requested again; the thread sleeps them itself.
         """
         with self._lock:
-            self._pace.refuse(time.monotonic(), seconds)
+            self._refused.add(url)
+            return self._pace.refuse(time.monotonic(), seconds, sent)
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but wake when this thread is stopped, and raise `InterruptedError` then."""
