@@ -9,7 +9,8 @@ import heapq
 import random
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from itertools import count
+from itertools import count, product
+from statistics import mean
 from typing import TYPE_CHECKING, NamedTuple
 
 from wegly_analytics.intake.rate_limit import Pace
@@ -42,8 +43,13 @@ LIMITERS: dict[str, Callable[[], Limiter]] = {
     "bucket of 100": lambda: TokenBucket(ALLOWED, 100),
     "leaky bucket": lambda: LeakyBucket(ALLOWED),
     "bucket per connection": lambda: PerConnection(lambda: TokenBucket(ALLOWED / WORKERS, ALLOWED / WORKERS)),
+    "window per connection": lambda: PerConnection(lambda: SlidingWindow(ALLOWED // WORKERS)),
 }
-"""Each allows a hundred requests per second."""
+"""Each allows a hundred requests per second, but the last one: six on each of sixteen connections."""
+
+
+def allowed(limiter: str) -> int:
+    return ALLOWED // WORKERS * WORKERS if limiter == "window per connection" else ALLOWED
 
 
 @dataclass
@@ -156,3 +162,44 @@ def simulate(world: World) -> Outcome:
             else:
                 at(now + seconds, "free", worker, deal)
     return Outcome(end - start, refused, lost, world.deals)
+
+
+ASKED = {"1x": 1, "5x": 5, "all": None}
+RETRY_AFTERS = [name for name in RETRY_AFTER if name != "exact"]
+
+
+class Cell(NamedTuple):
+    """What was reached, as shares."""
+
+    reached: float
+    refused: float
+    lost: int
+
+
+def per_second(limiter: str, asked: str) -> float | None:
+    """Return the rate that is asked for."""
+    times = ASKED[asked]
+    return None if times is None else times * allowed(limiter)
+
+
+def target(retry_after: str, asked: str) -> float:
+    """Return the share that is to be reached."""
+    return 0.9 if asked == "1x" else 0.65 if retry_after == "5" else 0.8
+
+
+def is_met(cell: Cell, retry_after: str, asked: str) -> bool:
+    """Whether a cell meets its targets."""
+    return cell.reached >= target(retry_after, asked) and cell.refused < 0.01 and not cell.lost
+
+
+def simulated(limiter: str, retry_after: str, asked: str, deals: int = 3000, runs: int = 3) -> Cell:
+    """Simulate one cell."""
+    rate = per_second(limiter, asked)
+    outcomes = [simulate(World(LIMITERS[limiter](), rate, retry_after, deals=deals, seed=seed)) for seed in range(runs)]
+    reached = mean(outcome.rate for outcome in outcomes) / allowed(limiter)
+    return Cell(reached, mean(outcome.share_refused for outcome in outcomes), sum(outcome.lost for outcome in outcomes))
+
+
+def table() -> dict[tuple[str, str, str], Cell]:
+    """Simulate every limiter, Retry-After and rate asked for."""
+    return {key: simulated(*key) for key in product(LIMITERS, RETRY_AFTERS, ASKED)}

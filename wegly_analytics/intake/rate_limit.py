@@ -24,8 +24,8 @@ _DOUBLING: Final = 0.25
 _SHARE: Final = 0.98
 """The share of a rate that is used: clocks differ, and threads do not wake on time."""
 
-_LESS: Final = 0.93
-"""The share of a rate that is tried again after it was refused: at most three more refusals find one a fifth lower."""
+_LESS: Final = 0.9
+"""The share of a rate that is tried again after it was refused: at most two more refusals find one a fifth lower."""
 
 _AGAIN: Final = 8.0
 """Pauses; a refusal that follows the last one sooner says that the rate was still too high."""
