@@ -39,8 +39,12 @@ _FLOOR: Final = 0.5
 _IN_A_ROW: Final = 2
 """So many refusals without a response between them stop all requests; a single one is of its own deal."""
 
-_MANY: Final = 15
+_MANY: Final = 25
 """So many of the last hundred requests refused are not single refusals."""
+
+
+_LONGEST: Final = 30.0
+"""Seconds up to which pauses grow while nothing passes."""
 
 
 class Pace:
@@ -125,7 +129,7 @@ class Pace:
             if self._succeeded > self._resumes or self._base == math.inf:
                 self._learn(now, max(seconds, 0.5))
             else:
-                self._is_blocked, seconds = True, max(seconds, (now - self._succeeded) / 2)
+                self._is_blocked, seconds = True, max(seconds, min((now - self._succeeded) / 2, _LONGEST))
             self._next = self._resumes = now + seconds
             self.changes += 1
         elif sent >= self._lowered:
@@ -155,7 +159,7 @@ class Pace:
         if not self._is_full_second(now):
             passed = max(passed, tried / 2)  # less than a second shows little
             self._best = min(self._best, tried)
-        elif passed < 0.7 * tried:
+        elif passed < tried - max(0.3 * tried, 2 * math.sqrt(tried)):
             self._best = 0.0  # the limit is another one now
         is_again = math.isinf(self._toward) and now - self._resumes < _AGAIN * pause
         self._base = max(passed * (_LESS if is_again else _SHARE), min(self._best * _FLOOR, tried), _LEAST)
