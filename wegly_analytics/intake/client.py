@@ -75,7 +75,8 @@ class Client:
         Seconds for one attempt: for the connection, TLS, the request, and the last byte of the response, all together.
         Only the lookup of the server's name takes as long as the system lets it.
     attempts
-        The maximum number of requests for one deal. A 429 does not count while other requests succeed.
+        The maximum number of requests for one deal. A 429 does not count while other requests succeed; twice as
+        many do not count while other requests are refused as well.
     per_second
         Requests per second, all threads together; None for no limit. The API documents no limit, so the default is low.
         After a 429 the rate is lower, and rises slowly.

@@ -30,8 +30,8 @@ _LESS: Final = 0.9
 _AGAIN: Final = 8.0
 """Pauses; a refusal that follows the last one sooner says that the rate was still too high."""
 
-_GROWTH: Final = 0.002
-"""The share by which the rate grows per pause that passes: a further refusal costs a pause, and comes after ten."""
+_GROWTH: Final = 0.004
+"""The share by which the rate grows per pause that passes: nine tenths of a limit reach it after 25 pauses."""
 
 _FLOOR: Final = 0.5
 """The share of what passed in a second below which single refusals do not lower the rate: they have another reason."""
