@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import wegly_analytics as wa
@@ -145,10 +146,11 @@ def archive(n: int) -> str:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder, served(Company()) as (url, _):
+        file = Path(folder) / "responses.sqlite"
         begun = time.perf_counter()
-        wa.fetch(range(1, n + 1), client=client(url), archive=folder, workers=16, progress=False)
+        wa.fetch(range(1, n + 1), client=client(url), archive=file, workers=16, progress=False)
         fetched = time.perf_counter()
-        wa.read(folder)
+        wa.read(file)
         read = time.perf_counter()
     return f"  {n:,} responses: fetched in {fetched - begun:.1f} s, rebuilt from the archive in {read - fetched:.1f} s"
 
