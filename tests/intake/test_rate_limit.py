@@ -137,6 +137,16 @@ def test_a_refused_rate_is_what_passed_in_the_second_before():
     assert 45 <= pace.rate(5.0) <= 60
 
 
+def test_a_refusal_after_an_idle_time_does_not_slow_the_run_to_a_crawl():
+    pace = Pace(100)
+    pace.turn(0.0)
+    paced(pace, 0.1, 5.0)
+    pace.refuse(20.0, 1.0, pace.turn(19.9))
+    assert pace.rate(21.0) > 80
+    pace.refuse(22.0, 1.0, pace.turn(21.9))
+    assert pace.rate(24.0) > 40
+
+
 def test_pauses_grow_and_the_rate_stays_while_nothing_passes():
     pace = Pace(100)
     pace.turn(0.0)
@@ -166,9 +176,12 @@ def test_a_server_that_allows_a_hundred_per_second_is_used_well(name, asked):
     assert not outcome.lost
 
 
-def test_single_refusals_without_a_limit_leave_most_of_the_rate():
-    outcome = limiters.simulate(limiters.World(SlidingWindow(10**6), 100, single=0.05, deals=2000))
-    assert outcome.rate > 20
+@pytest.mark.parametrize("retry_after", ["none", "1", "5"])
+@pytest.mark.parametrize(("asked", "least"), [(5, 2), (100, 20)])
+def test_single_refusals_of_another_reason_do_not_slow_the_run_to_a_crawl(asked, least, retry_after):
+    no_limit = SlidingWindow(10**6)
+    outcome = limiters.simulate(limiters.World(no_limit, asked, retry_after, single=0.05, deals=2000))
+    assert outcome.rate > least
     assert not outcome.lost
 
 

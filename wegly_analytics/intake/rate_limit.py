@@ -110,7 +110,7 @@ class Pace:
         self._passed.append(now)
         self._forget(now)
         self._recent.append(False)
-        if self._succeeded <= self._resumes < now:
+        if self._succeeded <= self._resumes < now or now - self._succeeded > 1.0:
             self._first = now
         self._in_a_row, self._succeeded, self._is_blocked = 0, now, False
 
@@ -166,8 +166,8 @@ class Pace:
         self._toward = math.inf
 
     def _is_full_second(self, now: float) -> bool:
-        """Whether requests have passed for a second since the last pause."""
-        return self._succeeded > self._resumes and now - self._first >= 1.0
+        """Whether requests have passed for the whole last second, without a pause and not idle."""
+        return self._succeeded > max(self._resumes, now - 1.0) and now - self._first >= 1.0
 
     def _forget(self, now: float) -> None:
         while self._passed and self._passed[0] <= now - 1.0:
