@@ -12,7 +12,6 @@ import io
 import json
 import sys
 import warnings
-from pathlib import Path
 
 import wegly_analytics as wa
 from wegly_analytics.cli import main as cli
@@ -35,7 +34,7 @@ def client(url, **options):
 
 
 def content(snap):
-    """What a snapshot holds, as one value; how the deals were received is not part of it."""
+    """What a snapshot holds: a hash, without how the deals were received, and the version of each deal."""
     tables = {}
     for name, table in snap.tables.items():
         columns = [column for column in table.column_names if column not in VARYING]
@@ -43,7 +42,11 @@ def content(snap):
             columns = ["requested", "deal_id", "http_status"]
         tables[name] = table.select(columns).to_pylist()
     text = json.dumps(tables, default=str, sort_keys=True)
-    return {"deals": len(snap), "content": hashlib.sha256(text.encode()).hexdigest()[:16]}
+    return {
+        "deals": len(snap),
+        "content": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "versions": {str(code): int(value) % 1000 for code, value in snap.deals[["code", "value"]].values.tolist()},
+    }
 
 
 def save(folder, url, personal="hash", **_):

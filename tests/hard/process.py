@@ -22,6 +22,10 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
+import pyarrow
+
+import wegly_analytics
+
 MODES = {"once": 1, "from here on": 2, "fill up": 3, "before": 4, "after": 5, "within": 6}
 PATIENCE = 60.0
 """Seconds after which an operation is taken to hang."""
@@ -106,7 +110,7 @@ class Child:
             os.close(gate[1])
             os.dup2(self.printed, 2)
             report = self.run(order, there, gate[0])
-        except BaseException:  # reported, whatever it is
+        except BaseException:  # noqa: BLE001 - reported, whatever it is
             calls.disarm()
             report = {"traceback": traceback.format_exc()}
         os.write(there, json.dumps(report).encode())
@@ -184,20 +188,22 @@ def trial(calls, order):
     return [child.end() | calls.report() for child in children]
 
 
+def tell(report):
+    sys.stdout.write(json.dumps(report) + "\n")
+    sys.stdout.flush()
+
+
 def main():
     library = ctypes.CDLL(None)
     calls = Preloaded(library) if hasattr(library, "system_calls_arm") else Audited()
-    import pyarrow
-    import wegly_analytics
-
-    pyarrow.set_cpu_count(1)
+    pyarrow.set_cpu_count(1)  # no threads before a fork
     for module in pkgutil.walk_packages(wegly_analytics.__path__, "wegly_analytics."):
         if ".plots" not in module.name and not module.name.endswith("__main__"):
             import_module(module.name)
     import_module("hard.operations")
-    print(json.dumps({"preloaded": isinstance(calls, Preloaded)}), flush=True)
+    tell({"preloaded": isinstance(calls, Preloaded)})
     for line in sys.stdin:
-        print(json.dumps(trial(calls, json.loads(line))), flush=True)
+        tell(trial(calls, json.loads(line)))
 
 
 if __name__ == "__main__":

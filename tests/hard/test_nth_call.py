@@ -158,10 +158,8 @@ class Erase:
 class Reading:
     """A snapshot is loaded, verified, or made of an archive; nothing changes on the disk."""
 
-    arguments = {}
-
     def __init__(self, world, operation):
-        self.world, self.operation = world, operation
+        self.world, self.operation, self.arguments = world, operation, {}
         world.run("save")
         world.run("fetch")
         self.new = self.right = world.run(operation)["result"]
@@ -206,7 +204,7 @@ def problem_of(world, scenario, plan):
         assert_told(again, folder)
         scenario.check_again(folder, again)
         assert not remains(folder), f"never swept: {remains(folder)}"
-    except Exception as error:  # also one that reading raises afterwards
+    except Exception as error:  # noqa: BLE001 - also one that reading raises afterwards
         return f"call {plan.n}, {report['hit']}: {type(error).__name__}: {str(error)[:600]}", report
     shutil.rmtree(folder)
     return None, report

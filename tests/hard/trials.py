@@ -99,17 +99,17 @@ def compiled(folder):
 class Deals:
     """Codes from 1 to `last`, every tenth a gap; every third is closed, and does not change any more.
 
-    A higher `version` changes the open ones.
+    A higher `version` changes the open ones. With `n_open`, all above that code are closed.
     """
 
-    def __init__(self, last=12, version=1, padding=0):
-        self.last, self.version, self.padding = last, version, padding
+    def __init__(self, last=12, version=1, n_open=None):
+        self.last, self.version, self.n_open = last, version, n_open
 
     def response(self, key, at=None):
         code = int(key) if key.isdigit() else int(key[-12:])
         if code % 10 == 0 or code > self.last:
             return None
-        is_closed = code % 3 == 0
+        is_closed = code % 3 == 0 or (self.n_open is not None and code > self.n_open)
         version = 1 if is_closed else self.version
         person = {"id": f"q{code}", "name": f"Person {code % 5}", "contacts": [{"id": "c", "value": f"+55 {code}"}]}
         return body(
@@ -123,7 +123,7 @@ class Deals:
                 "updated_at": f"2025-02-01T12:00:{version:02}Z",
                 "won_date": "2025-02-01T12:00:00Z" if is_closed else None,
                 "tags": [{"name": "x"}, {"name": f"y{code % 2}"}],
-                "participants": [{"id": f"p{code}", "notes": "x" * self.padding, "person": person}],
+                "participants": [{"id": f"p{code}", "notes": f"note {code}", "person": person}],
             }
         )
 
