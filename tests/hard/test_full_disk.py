@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 
 import pytest
+from hard.operations import SAVED
+from hard.trials import Deals
 from hard.worlds import age, archived, assert_told, loaded, remains, snapshots
 
 SIZE = 512
@@ -19,6 +22,7 @@ def disk(folder):
     """Mount a small file system; only root may."""
     place = folder / "disk"
     place.mkdir()
+    Deals().save(folder / SAVED)
     command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}k", "tmpfs", place]
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -26,6 +30,7 @@ def disk(folder):
         pytest.skip("there is no mount command")
     if done.returncode:
         pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
+    (place / SAVED).symlink_to(folder / SAVED)
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
 
@@ -34,12 +39,8 @@ def fill(disk, free):
     """Leave so many kibibytes free; the file that takes the rest."""
     taken = disk / "taken"
     taken.unlink(missing_ok=True)
-    with taken.open("wb") as file:
-        try:
-            while True:
-                file.write(b"x" * 1024)
-                file.flush()
-        except OSError:
+    with taken.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
             pass
     with taken.open("r+b") as file:
         file.truncate(max(0, taken.stat().st_size // 4096 * 4096 - free * 1024))
@@ -75,7 +76,7 @@ def test_a_full_disk_loses_nothing(operation, world, disk, record_property):
         if "result" in report:
             break
     record_property("trials", (operation, "a full disk", n, n - len(problems)))
-    assert n > 2
+    assert n > 1
     assert not problems, f"{len(problems)} of {n} did not survive:\n" + "\n".join(problems)
 
 
