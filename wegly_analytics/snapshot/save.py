@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from wegly_analytics import settings
 from wegly_analytics.errors import IncompleteError
-from wegly_analytics.snapshot.privacy import Protection, read_secret
+from wegly_analytics.snapshot.privacy import Protection
+from wegly_analytics.snapshot.secret import read_secret
 from wegly_analytics.store import parquet
 from wegly_analytics.store.manifest import Manifest
 from wegly_analytics.store.publish import writable_root
@@ -94,4 +95,5 @@ def publish(
             drift=snap.drift_seen.as_dict(),
             tables=files,
         ),
+        private=protection.mode == "keep",
     )
