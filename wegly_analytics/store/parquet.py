@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wegly_analytics.errors import SnapshotError
-from wegly_analytics.store.manifest import Manifest, PublishedFile, PublishedTable
 from wegly_analytics.store.checksum import sha256, unreadable
+from wegly_analytics.store.manifest import Manifest, PublishedFile, PublishedTable
 from wegly_analytics.store.publish import PARTIAL, staged
 
 if TYPE_CHECKING:
