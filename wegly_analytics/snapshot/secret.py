@@ -34,6 +34,8 @@ def read_secret(file: Path) -> bytes:
         text = _text(file)
         _sweep(file)
         secret = bytes.fromhex(text)
+    except SettingError:  # it is a ValueError too
+        raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is not a hexadecimal number"
         raise SettingError(f"the secret for pseudonyms in {file}: {why}; {_REMEDY}") from None
