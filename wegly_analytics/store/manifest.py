@@ -165,8 +165,7 @@ class Manifest:
                 "it; update wegly_analytics"
             )
         _require_keys(values, [*(field.name for field in fields(cls)), SHA256])
-        stated = values.pop(SHA256)
-        digest = _digest(values)
+        stated, digest = values.pop(SHA256), _digest(values)
         tables, filters = _mapping("tables", values["tables"]), values["filters"]
         converted = {name: _instant(name, values[name]) for name in _INSTANTS} | {
             "tables": {name: PublishedTable.from_json(name, table) for name, table in tables.items()},
@@ -258,13 +257,11 @@ def _require_drift(drift: Any) -> None:
 
 
 def _digest(values: Mapping[str, Any]) -> str:
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
+    if len(values := dict(pairs)) != len(pairs):
         raise ValueError("an object has the same key twice")
     return values
 
