@@ -18,7 +18,7 @@ from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DOCUMENTED, TABLES
 from wegly_analytics.sandbox import faults
 from wegly_analytics.snapshot.load import load
-from wegly_analytics.snapshot.privacy import read_secret
+from wegly_analytics.snapshot.secret import read_secret
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from wegly_analytics.errors import SettingError
 from wegly_analytics.intake.fetch import fetch
 from wegly_analytics.intake.refresh import refresh
 from wegly_analytics.snapshot.load import load
-from wegly_analytics.snapshot.privacy import fingerprint, read_secret
+from wegly_analytics.snapshot.privacy import fingerprint
+from wegly_analytics.snapshot.secret import read_secret
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def test_equal_people_stay_equal_and_different_ones_different(snap, tmp_path):
 def test_a_pseudonym_is_a_keyed_hash_that_others_can_compute_with_the_secret(snap, tmp_path, monkeypatch):
     secret = "ab" * 32
     (tmp_path / "key").write_text(secret)
+    (tmp_path / "key").chmod(0o600)
     monkeypatch.setenv("WEGLY_SALT_FILE", str(tmp_path / "key"))
     hashed = load(snap.save(tmp_path / "root"))
     expected = hmac.new(bytes.fromhex(secret), NAMES[1].encode(), "sha256").hexdigest()[:32]
@@ -85,6 +87,7 @@ def test_the_secret_is_created_once_and_is_private(tmp_path):
 def test_a_secret_that_cannot_be_read_names_the_file_and_the_remedy(snap, tmp_path, monkeypatch, content, message):
     file = tmp_path / "key"
     file.mkdir() if content is None else file.write_text(content)
+    file.chmod(0o700 if content is None else 0o600)
     monkeypatch.setenv("WEGLY_SALT_FILE", str(file))
     with pytest.raises(SettingError, match=message) as caught:
         snap.save(tmp_path / "root")

@@ -50,7 +50,7 @@ class Publication:
         publishable(self.root, "--root")
         if self.personal.startswith("hash"):
             from wegly_analytics.settings import salt_file
-            from wegly_analytics.snapshot.privacy import read_secret
+            from wegly_analytics.snapshot.secret import read_secret
 
             read_secret(salt_file())
 

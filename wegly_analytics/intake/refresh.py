@@ -20,7 +20,7 @@ from wegly_analytics.intake.run import Run
 from wegly_analytics.model.enums import RECEIVED
 from wegly_analytics.model.ids import deal_key
 from wegly_analytics.model.tables import LEDGER, TABLES
-from wegly_analytics.snapshot.privacy import read_secret
+from wegly_analytics.snapshot.secret import read_secret
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:

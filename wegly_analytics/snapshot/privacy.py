@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
@@ -26,7 +24,6 @@ from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from wegly_analytics.parsing.drift import Drift
 
@@ -43,9 +40,6 @@ _UNNAMED: Final = "(undocumented)"
 
 _DIGITS: Final = 32
 """Hexadecimal digits of a pseudonym: 128 bits make collisions practically impossible."""
-
-_MIN_SECRET: Final = 16
-"""The fewest bytes of a secret."""
 
 
 @dataclass(frozen=True)
@@ -247,37 +241,6 @@ def _pseudonym(value: str | None, secret: bytes | None) -> str | None:
 def fingerprint(secret: bytes) -> str:
     """Identify a secret without revealing it."""
     return hmac.new(secret, b"wegly_analytics: which secret", hashlib.sha256).hexdigest()[:8]
-
-
-def read_secret(file: Path) -> bytes:
-    """Read the secret for pseudonyms; if there is none, create one that only the user can read.
-
-    Raises
-    ------
-    SettingError
-        If it can be neither read nor created, or is too short.
-    """
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            secret = bytes.fromhex(file.read_text(encoding="ascii").strip())
-        else:
-            secret = secrets.token_bytes(32)
-            with os.fdopen(handle, "w", encoding="ascii") as new:
-                new.write(secret.hex() + "\n")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not a hexadecimal number"
-        raise SettingError(
-            f"the secret for pseudonyms in {file}: {why}; set WEGLY_SALT_FILE to another file, or save with "
-            "personal='drop'"
-        ) from None
-    if len(secret) < _MIN_SECRET:
-        raise SettingError(
-            f"the secret for pseudonyms in {file} is too short; delete the file, and a new secret is created"
-        )
-    return secret
 
 
 def restored(saved: Mapping[str, Any]) -> Protection:
