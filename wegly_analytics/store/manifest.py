@@ -244,15 +244,15 @@ def _require_personal(personal: Any) -> None:
 def _require_drift(drift: Any) -> None:
     """Require what `Drift.as_dict` returns; each part may be absent."""
     drift = _mapping("drift", drift)
-    if unknown := [name for name in drift if name not in ("looked_at", "unknown", "seen")]:
+    if unknown := [name for name in drift if name not in ("looked_at", "unknown", "seen", "unlisted")]:
         raise SnapshotError(f"'drift' has {unknown[0]!r:.80}, an unknown key")
-    _require_count("drift.looked_at", drift.get("looked_at", 0))
+    for name in ("looked_at", "unlisted"):
+        _require_count(f"drift.{name}", drift.get(name, 0))
     for path, found in _mapping("drift.unknown", drift.get("unknown", {})).items():
         if not isinstance(found, list | tuple) or len(found) != 2 or not isinstance(found[1], str):
             raise SnapshotError(f"'drift.unknown.{path:.80}' is {found!r:.80}, not a count and a type")
         _require_count(f"drift.unknown.{path:.80}", found[0])
-    seen = drift.get("seen", [])
-    if not isinstance(seen, list | tuple) or not all(isinstance(path, str) for path in seen):
+    if not isinstance(seen := drift.get("seen", []), list | tuple) or not all(isinstance(path, str) for path in seen):
         raise SnapshotError(f"'drift.seen' is {seen!r:.80}, not a list of texts")
 
 
