@@ -98,9 +98,7 @@ def fetch(url: str, archive: Path, ids: int, line: Connection) -> None:
     assert len(snap) == ids
     times, quarter = client.times, max(1, len(client.times) // 4)
     per_deal = [
-        (part[-1] - part[0]) / (len(part) - 1) / 1000
-        for part in (times[:quarter], times[-quarter:])
-        if len(part) > 1
+        (part[-1] - part[0]) / (len(part) - 1) / 1000 for part in (times[:quarter], times[-quarter:]) if len(part) > 1
     ]
     line.send((took, per_deal, memory(), sum(table.nbytes for table in snap.tables.values())))
 

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import tracemalloc
 from contextlib import closing
 
 import pandas as pd
@@ -56,6 +57,25 @@ def test_many_ids_need_a_confirmation(wegly, serve):
         assert (code, server.requests) == (2, [])
         assert "more than 100,000 ids" in err
         assert "--yes" in err
+
+
+def test_more_ids_than_a_run_takes_are_refused_in_little_memory_whatever_is_confirmed(wegly, serve):
+    server = serve()
+    for words, message in (
+        (("1-99999999999",), "more than 10,000,000"),
+        (("1-99999999999", "--yes"), "99,999,999,999 ids, more than 10,000,000"),
+        (("1-9000000", "9000001-18000000", "--yes"), "more than 10,000,000 ids"),
+        (("1-" + "9" * 30, "--yes"), "more than 18 digits"),
+        (("9" * 5000, "--yes"), "is not a deal id"),
+    ):
+        tracemalloc.start()
+        try:
+            code, _, err = wegly(*FETCH, *words, server=server)
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()
+        assert (code, server.requests) == (2, [])
+        assert message in err
 
 
 def test_a_walk_needs_no_ids(wegly, serve, tmp_path):

@@ -1,8 +1,8 @@
 """Responses become one snapshot.
 
 A block of responses is flattened as soon as it is full, and its tables are kept compressed, so that neither uses up the
-memory. At the end the rows are sorted in the order requested, table by table. So the same responses give the same snapshot, however many threads received them, and
-whether they come from the network or from an archive.
+memory. At the end the rows are sorted in the order requested, table by table. So the same responses give the same
+snapshot, however many threads received them, and whether they come from the network or from an archive.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class Run:
         known = _without_open_end({id_: found for id_, found in held.items() if is_known(found)}, frontier)
         builder = SnapshotBuilder()
         crawl = Crawl(self.client, frontier, self.workers, self.archive, known, self.max_failures)
-        n_done = sum(id_ in known for id_ in frontier.pending)
+        n_done = sum(id_ in known for id_ in frontier.listed) if known else 0
         with Progress(frontier.total, self.progress, n_done) as shown, self.archive or nullcontext():
             if self.archive:
                 warn_of_damage(self.archive, stacklevel=stacklevel + 1)
@@ -141,17 +141,18 @@ def _without_open_end(known: dict[str, Found], frontier: Frontier) -> dict[str, 
     """Forget the 404s beyond the last deal of a walk: there may be new deals by now."""
     if (walk := frontier.walk) is None:
         return known
-    code, last = walk.start, walk.start - 1
-    while code <= last + walk.misses:
-        found = known.get(str(code))
-        if found and found.status != 404:
-            last = code
-        code += 1
-    listed = set(frontier.pending)
-    for missed in map(str, range(last + 1, code)):
-        if missed not in listed:
-            known.pop(missed, None)
-    return known
+    last = walk.start - 1
+    existing = [int(id_) for id_, found in known.items() if id_.isdigit() and found.status != 404]
+    for code in sorted(code for code in existing if code >= walk.start):
+        if code > last + walk.misses:
+            break
+        last = code
+    listed = set(frontier.listed)
+    return {
+        id_: found
+        for id_, found in known.items()
+        if found.status != 404 or id_ in listed or not id_.isdigit() or int(id_) <= last
+    }
 
 
 def response_of(record: Record) -> Response:
