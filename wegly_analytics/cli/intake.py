@@ -195,7 +195,7 @@ def _ids(words: list[str], column: str | None) -> Iterator[str | range]:
 
     for word in words:
         if word == "-":
-            yield from read_ids(sys.stdin, "standard input")
+            yield from read_ids(sys.stdin or (), "standard input")
             continue
         try:
             yield from list(read_ids([word], "arguments"))

@@ -92,4 +92,10 @@ Origin = Annotated[
     str | None,
     typer.Option(callback=checks.not_empty, help="The token's allowed domain. Default: WEGLY_ORIGIN."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print the summary as JSON; exit code 1 if it cannot be printed, although the snapshot is published.",
+    ),
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -173,21 +173,21 @@ def warn_of_damage(archive: Archive, *, stacklevel: int) -> None:
     if archive.damaged:
         first = [f"{place}: {why}" for place, why in islice(archive.damaged.items(), 5)]
         more = f"; and {len(archive.damaged) - 5:,} more" if len(archive.damaged) > 5 else ""
-        warnings.warn(
+        message = (
             f"{archive.path} is damaged and was read only in part ({'; '.join(first)}{more}); "
-            "what it lacks must be requested again",
-            IncompleteWarning,
-            stacklevel=stacklevel,
+            "what it lacks must be requested again"
         )
+        with suppress(OSError, ValueError):  # a closed standard error
+            warnings.warn(message, IncompleteWarning, stacklevel=stacklevel)
 
 
 def _warn_of_age(archive: Archive, used: dict[str, Found], requested: int, *, stacklevel: int) -> None:
     oldest = min((found.at for found in used.values()), default=None)
     if oldest and datetime.now(UTC) - oldest > _STALE:
-        warnings.warn(
+        message = (
             f"{len(used):,} of {requested:,} responses were taken from {archive.path}, "
             f"the oldest from {oldest:%Y-%m-%d}; "
-            "max_age='1d' requests them again, wa.refresh requests what may have changed",
-            StaleWarning,
-            stacklevel=stacklevel,
+            "max_age='1d' requests them again, wa.refresh requests what may have changed"
         )
+        with suppress(OSError, ValueError):  # a closed standard error
+            warnings.warn(message, StaleWarning, stacklevel=stacklevel)
