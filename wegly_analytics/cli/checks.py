@@ -98,6 +98,13 @@ def writable(folder: Path, option: str) -> None:
         pass
 
 
+def archive(file: Path | None) -> Path | None:
+    """Try to write where an archive is to be."""
+    if file is not None:
+        writable(file.parent, "--archive")
+    return file
+
+
 def publishable(root: Path, option: str) -> None:
     """Try to publish in a folder of snapshots, or to create it; nothing is left there."""
     from wegly_analytics.store.publish import try_out, writable_root

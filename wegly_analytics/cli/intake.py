@@ -69,8 +69,6 @@ def fetch(
     if max_age is not None and archive is None:
         raise SettingError("--max-age is about archived responses: use it together with --archive")
     publication = Publication(root, personal, allow_incomplete, as_json)
-    if archive is not None:
-        checks.writable(archive.parent, "--archive")
     wanted = _wanted(ids or [], column, walk, misses, webhooks, yes)
     client = _client(base_url, origin, timeout, attempts, per_second)
     with _explained(client):
@@ -111,8 +109,6 @@ def refresh(
     Only deals that may have changed are requested, and codes beyond the highest known; the others are carried over.
     """
     publication = Publication(root, personal, allow_incomplete, as_json)
-    if archive is not None:
-        checks.writable(archive.parent, "--archive")
     from wegly_analytics.intake.changes import Changes
 
     before = wa.load(root)

@@ -42,6 +42,7 @@ Archive = Annotated[
     Path | None,
     typer.Option(
         "--archive",
+        callback=checks.archive,
         help="Keep every response in this file, such as data/responses.sqlite; the same command then resumes a run "
         "that was stopped.",
     ),

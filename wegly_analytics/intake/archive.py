@@ -30,6 +30,7 @@ ARCHIVE: Final = "data/responses.sqlite"
 _COLUMNS: Final = "requested, at, status, message, is_final, body, crc"
 _SELECT: Final = f"SELECT rowid, {_COLUMNS} FROM response"  # noqa: S608 - of constants
 _INSERT: Final = f"INSERT INTO response ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_EVER: Final = datetime.max.replace(tzinfo=UTC)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DAMAGE: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -45,6 +46,10 @@ class Found(NamedTuple):
     at: datetime
     n: int
     status: int | None
+
+    def rank(self, now: datetime) -> tuple[bool, bool, datetime, int]:
+        """Return what decides between two records of an id."""
+        return self.is_final, self.at <= now, self.at, self.n
 
 
 class Archive:
@@ -132,12 +137,15 @@ class Archive:
             if connection is not None:
                 connection.close()
 
-    def newest(self) -> dict[str, Found]:
-        """Find the record that stands for each id: the newest final one, or the newest where none is final."""
+    def newest(self, now: datetime = _EVER) -> dict[str, Found]:
+        """Find the record that stands for each id: the newest final one, or the newest where none is final.
+
+        A time after `now`, which the clock of another computer has written, counts as older than any other.
+        """
         found: dict[str, Found] = {}
         for n, requested, at, status, _, is_final, *_ in self._all():
             id_, one = requested.decode(), Found(bool(is_final), _time(at), n, status)
-            found[id_] = max(found.get(id_, one), one)
+            found[id_] = max(found.get(id_, one), one, key=lambda each: each.rank(now))
         return found
 
     def records(self, wanted: Mapping[str, Found]) -> Iterator[Record]:

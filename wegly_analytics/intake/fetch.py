@@ -51,8 +51,8 @@ def fetch(
     progress
         Whether to show a progress bar in a terminal or a notebook, and one line per minute elsewhere.
     max_age
-        How old an archived response may be, such as ``"1d"`` or ``"12h"``; older ones are requested again. None accepts
-        any age, and warns if one is older than a day.
+        How old an archived response may be, such as ``"1d"`` or ``"12h"``; older ones are requested again, and so
+        are those with a time in the future. None accepts any age, and warns if one is older than a day.
     max_failures
         The share of failed requests beyond which the run stops, checked from the fiftieth on.
 

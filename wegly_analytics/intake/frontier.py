@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wegly_analytics.intake.arguments import whole_number
+from wegly_analytics.model.ids import MAX_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -125,7 +126,7 @@ class Frontier:
         if id_ is None and self._walk:
             while str(self._code) in self.positions:
                 self._code += 1
-            if self._code <= self._last + self._walk.misses:
+            if self._code <= min(self._last + self._walk.misses, MAX_CODE):
                 id_ = str(self._code)
                 self._code += 1
         if id_ is not None:

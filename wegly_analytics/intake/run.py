@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _STALE: Final = timedelta(days=1)
 """Archived responses older than this are used with a warning."""
 
+_UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -91,8 +93,10 @@ class Run:
         AuthError, OriginError, ApiError, ArchiveError, StoppedError
             As `fetch`.
         """
-        held = self.archive.newest() if self.archive else {}
-        known = _without_open_end({id_: found for id_, found in held.items() if is_known(found)}, frontier)
+        begun = datetime.now(UTC)
+        held = self.archive.newest(begun) if self.archive else {}
+        known = {id_: found for id_, found in held.items() if is_known(found._replace(at=_age(found, begun)))}
+        known = _without_open_end(known, frontier)
         builder = SnapshotBuilder()
         crawl = Crawl(self.client, frontier, self.workers, self.archive, known, self.max_failures)
         n_done = sum(id_ in known for id_ in frontier.listed) if known else 0
@@ -135,6 +139,11 @@ class Run:
         if self.archive is None:
             return f"{received}, and were not kept; with archive={ARCHIVE!r} a run can be resumed"
         return f"{received} and are kept in {self.archive.path}; run the same line again to resume"
+
+
+def _age(found: Found, now: datetime) -> datetime:
+    """Return the time of a record; one in the future, of another computer's clock, says nothing of its age."""
+    return found.at if found.at <= now else _UNKNOWN
 
 
 def _without_open_end(known: dict[str, Found], frontier: Frontier) -> dict[str, Found]:
@@ -182,11 +191,12 @@ def warn_of_damage(archive: Archive, *, stacklevel: int) -> None:
 
 
 def _warn_of_age(archive: Archive, used: dict[str, Found], requested: int, *, stacklevel: int) -> None:
-    oldest = min((found.at for found in used.values()), default=None)
-    if oldest and datetime.now(UTC) - oldest > _STALE:
+    now = datetime.now(UTC)
+    oldest = min((_age(found, now) for found in used.values()), default=now)
+    if now - oldest > _STALE:
+        dated = "some with a time in the future" if oldest == _UNKNOWN else f"the oldest from {oldest:%Y-%m-%d}"
         message = (
-            f"{len(used):,} of {requested:,} responses were taken from {archive.path}, "
-            f"the oldest from {oldest:%Y-%m-%d}; "
+            f"{len(used):,} of {requested:,} responses were taken from {archive.path}, {dated}; "
             "max_age='1d' requests them again, wa.refresh requests what may have changed"
         )
         with suppress(OSError, ValueError):  # a closed standard error

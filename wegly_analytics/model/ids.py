@@ -19,6 +19,8 @@ _RANGE: Final = re.compile(r"(\d+)\s*(?:-|\.\.|:)\s*(\d+)", re.ASCII)
 MAX_DIGITS: Final = 18
 """Digits of the longest code: it must fit 64 bits."""
 
+MAX_CODE: Final = 10**MAX_DIGITS - 1
+
 MAX_IDS: Final = 10_000_000
 """The most ids in one run: more would take weeks to request."""
 
