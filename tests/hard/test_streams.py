@@ -58,3 +58,23 @@ def test_streams_that_can_be_written_are_written(serve, tmp_path):
     done = run("", "--json", server=serve(), folder=tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout)["deals"] == 9
+
+
+@pytest.mark.parametrize("action", ["sys.stderr.close()", "sys.stderr = None"])
+def test_a_script_with_a_closed_standard_error_gets_its_snapshot_in_spite_of_warnings(serve, tmp_path, action):
+    server = serve()
+    script = f"""
+import sys
+from datetime import UTC, datetime
+import wegly_analytics as wa
+from wegly_analytics.intake.archive import Archive
+from wegly_analytics.intake.record import Record
+with Archive("a.sqlite") as archive:
+    for id_, at in (("1", datetime(2020, 1, 1, tzinfo=UTC)), ("2", datetime(2099, 1, 1, tzinfo=UTC))):
+        archive.write(Record(id_, 200, at, f'{{{{"id": "deal-{{id_}}", "code": {{id_}}, "status": 1}}}}'.encode()))
+{action}
+client = wa.Client({TOKEN!r}, base_url={server.url!r}, per_second=None)
+print(len(wa.fetch("1-9", client=client, archive="a.sqlite")))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "9")
