@@ -413,7 +413,7 @@ def data_dictionary() -> str:
         "| --- | --- | --- | --- | --- | --- |\n"
         f"{modes}\n"
         "Numbers, dates and flags are kept in every mode. Anyone with access to Wegly can look up a deal, and so its\n"
-        f"customer, by id or code. Text columns that `snap.assign` added are treated as {UNDECLARED.whose}.\n\n"
+        f"customer, by id or code. Text columns that `snap.assign` added or replaced are treated as {UNDECLARED.whose}.\n\n"
     )
     return head + dictionary([*TABLES.values(), LEDGER], IGNORED)
 
