@@ -413,7 +413,8 @@ def data_dictionary() -> str:
         "| --- | --- | --- | --- | --- | --- |\n"
         f"{modes}\n"
         "Numbers, dates and flags are kept in every mode. Anyone with access to Wegly can look up a deal, and so its\n"
-        f"customer, by id or code. Text columns that `snap.assign` added or replaced are treated as {UNDECLARED.whose}.\n\n"
+        "customer, by id or code. Text columns that `snap.assign` added or replaced are treated as\n"
+        f"{UNDECLARED.whose}.\n\n"
     )
     return head + dictionary([*TABLES.values(), LEDGER], IGNORED)
 
