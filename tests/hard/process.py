@@ -37,6 +37,7 @@ class Preloaded:
     def __init__(self, library):
         self.library = library
         library.system_calls_hit.restype = ctypes.c_char_p
+        library.system_calls_log.restype = ctypes.c_char_p
         library.system_calls_at.restype = ctypes.c_double
 
     def clear(self):
@@ -49,6 +50,9 @@ class Preloaded:
 
     def disarm(self):
         self.library.system_calls_disarm()
+
+    def log(self):
+        return self.library.system_calls_log().decode().splitlines()
 
     def report(self):
         library = self.library
@@ -87,6 +91,9 @@ class Audited:
             if MODES[self.plan["mode"]] >= MODES["before"]:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise OSError(self.plan["errno"], os.strerror(self.plan["errno"]))
+
+    def log(self):
+        return []
 
     def report(self):
         n, at = struct.unpack("qd", self.counted)
@@ -185,7 +192,8 @@ def trial(calls, order):
         time.sleep(order["kill_after"])
         for child in children:
             os.kill(child.pid, signal.SIGKILL)
-    return [child.end() | calls.report() for child in children]
+    reports = [child.end() | calls.report() for child in children]
+    return [each | ({"log": calls.log()} if order["log"] else {}) for each in reports]
 
 
 def tell(report):

@@ -40,9 +40,10 @@ class World:
         self.template.mkdir()
         self.n = 0
 
-    def run(self, operation, folder=None, plan=None, **arguments):
+    def run(self, operation, folder=None, plan=None, *, log=False, **arguments):
         """Run one operation in the template, or in another folder."""
-        (report,) = self.trials.run(child(operation, folder or self.template, self.server.url, plan, **arguments))
+        order = child(operation, folder or self.template, self.server.url, plan, **arguments)
+        (report,) = self.trials.run(order, log=log)
         return report
 
     def together(self, folder, *operations, kill_after=None):
