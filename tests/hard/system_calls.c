@@ -1,7 +1,7 @@
 /* Counts the calls by which a process touches files below one folder, and at the n-th of them fails or kills it.
 
    Preloaded (LD_PRELOAD) into a process of the tests, which arms it after each fork. Calls that touch anything else,
-   sockets included, pass through. */
+   sockets included, pass through. It can also set the clock of its process. */
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -41,6 +41,7 @@ static char folder[PATH_MAX];
 static size_t length;
 static long nth;
 static int plan, number, counted;
+static long shift; /* of the clock, in seconds: responses of another day are made within a second */
 
 __attribute__((constructor)) static void prepare(void) {
     report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -62,6 +63,7 @@ void system_calls_clear(void) {
     report->used = 0;
 }
 long system_calls_count(void) { return report->calls; }
+void system_calls_shift_clock(long seconds) { shift = seconds; }
 const char *system_calls_hit(void) { return report->hit; }
 const char *system_calls_log(void) { return report->log; }
 double system_calls_at(void) { return report->at; }
@@ -248,5 +250,15 @@ int close(int fd) {
         errno = number;
         return -1;
     }
+    return result;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int (*next)(clockid_t, struct timespec *);
+    if (!next)
+        next = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = next(clock, now);
+    if (!result && clock == CLOCK_REALTIME)
+        now->tv_sec += shift;
     return result;
 }

@@ -82,9 +82,9 @@ class Trials:
         return json.loads(self.process.stdout.readline())
 
 
-def child(operation, folder, url="", plan=None, **arguments):
-    """One operation of a trial."""
-    given = {"operation": operation, "folder": str(folder), "url": url, "arguments": arguments}
+def child(operation, folder, url="", plan=None, *, clock=0, **arguments):
+    """One operation of a trial; its clock is set so many seconds ahead."""
+    given = {"operation": operation, "folder": str(folder), "url": url, "arguments": arguments, "clock": clock}
     return given | {"plan": plan and asdict(plan)}
 
 

@@ -13,6 +13,9 @@ from hard.trials import Deals, child
 
 import wegly_analytics as wa
 
+LONG_AGO = -100 * 86_400
+"""Seconds by which the clock is set for what is old."""
+
 STALE = 25 * 3600
 """Seconds after which the remains of a dead process are removed."""
 
