@@ -13,7 +13,7 @@ from wegly_analytics.intake.fetch import fetch
 from wegly_analytics.intake.refresh import refresh
 from wegly_analytics.plots.footnote import sentences
 from wegly_analytics.snapshot.load import load
-from wegly_analytics.snapshot.privacy import fingerprint
+from wegly_analytics.snapshot.pseudonyms import fingerprint
 from wegly_analytics.snapshot.secret import read_secret
 
 

@@ -1,15 +1,10 @@
 """Personal data in published snapshots: replaced by pseudonyms, dropped, or kept.
 
-A pseudonym is a keyed hash (HMAC-SHA256). Equal values get equal pseudonyms, so people can be counted and joined, but
-without the secret the person cannot be found, not even by trying every telephone number. The secret is stored
-outside the data. Which columns are personal, and what each mode does with them, is declared in
-`wegly_analytics.model.tables`.
+Which columns are personal, and what each mode does with them, is declared in `wegly_analytics.model.tables`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 import pyarrow as pa
 
 from wegly_analytics.errors import MissingColumnError, SettingError
-from wegly_analytics.model.ids import is_key
 from wegly_analytics.model.personal import UNDECLARED, Mode, Treatment
 from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES, TAGS
 from wegly_analytics.snapshot.expressions import Filter
+from wegly_analytics.snapshot.pseudonyms import fingerprint, treated_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -45,9 +40,6 @@ _OBJECTS: Final = sorted({f"{c.path.rpartition('.')[0]}." for t in TABLES.values
 """The documented objects below the root, each with a dot at its end."""
 
 _UNNAMED: Final = "(undocumented)"
-
-_DIGITS: Final = 32
-"""Hexadecimal digits of a pseudonym: 128 bits make collisions practically impossible."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,7 @@ class Protection:
             if table == LEDGER.name and not ledger:
                 continue
             if treatment != "keep" and name in treated[table].schema.names:
-                treated[table] = _treated(treated[table], name, treatment, self.secret)
+                treated[table] = treated_column(treated[table], name, treatment, self.secret)
         return treated
 
     def further(
@@ -264,34 +256,6 @@ def _requested(
         if c.personal
     }
     return declared | assigned | dict(columns or {})
-
-
-def _treated(table: pa.Table, name: str, treatment: Treatment, secret: bytes | None) -> pa.Table:
-    n = table.schema.get_field_index(name)
-    values = table.column(n).combine_chunks()
-    if treatment == "ids":
-        rows = enumerate(values.to_pylist(), start=1)
-        values = pa.array([value if is_key(value) else f"row {n}" for n, value in rows], values.type)
-    elif treatment == "drop":
-        values = pa.nulls(len(values), values.type)
-    else:
-        coded = values.dictionary_encode()
-        names = pa.array([_pseudonym(value, secret) for value in coded.dictionary.to_pylist()], values.type)
-        values = names.take(coded.indices)
-    return table.set_column(n, table.schema.field(n), values)
-
-
-def _pseudonym(value: str | None, secret: bytes | None) -> str | None:
-    if value is None:
-        return None
-    if secret is None:
-        raise SettingError("there is no secret to make pseudonyms with: see Protection.unlocked")
-    return hmac.new(secret, value.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
-
-
-def fingerprint(secret: bytes) -> str:
-    """Identify a secret without revealing it."""
-    return hmac.new(secret, b"wegly_analytics: which secret", hashlib.sha256).hexdigest()[:8]
 
 
 def restored(saved: Mapping[str, Any]) -> Protection:
