@@ -37,6 +37,7 @@ class Preloaded:
     def __init__(self, library):
         self.library = library
         library.system_calls_hit.restype = ctypes.c_char_p
+        library.system_calls_log.restype = ctypes.c_char_p
         library.system_calls_at.restype = ctypes.c_double
 
     def clear(self):
@@ -49,6 +50,12 @@ class Preloaded:
 
     def disarm(self):
         self.library.system_calls_disarm()
+
+    def shift_clock(self, seconds):
+        self.library.system_calls_shift_clock(ctypes.c_long(seconds))
+
+    def log(self):
+        return self.library.system_calls_log().decode().splitlines()
 
     def report(self):
         library = self.library
@@ -88,6 +95,13 @@ class Audited:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise OSError(self.plan["errno"], os.strerror(self.plan["errno"]))
 
+    def shift_clock(self, seconds):
+        if seconds:
+            raise NotImplementedError("the clock cannot be set without a C compiler")
+
+    def log(self):
+        return []
+
     def report(self):
         n, at = struct.unpack("qd", self.counted)
         return {"calls": n, "hit": "", "at": at}
@@ -121,6 +135,7 @@ class Child:
 
         folder = Path(order["folder"])
         os.environ["WEGLY_SALT_FILE"] = str(folder / SECRET)
+        self.calls.shift_clock(order["clock"])
         act = OPERATIONS[order["operation"]](folder, order["url"], **order["arguments"])
         os.write(there, b"\n")
         os.read(gate, 1)  # until the parent closes the gate
@@ -185,7 +200,8 @@ def trial(calls, order):
         time.sleep(order["kill_after"])
         for child in children:
             os.kill(child.pid, signal.SIGKILL)
-    return [child.end() | calls.report() for child in children]
+    reports = [child.end() | calls.report() for child in children]
+    return [each | ({"log": calls.log()} if order["log"] else {}) for each in reports]
 
 
 def tell(report):

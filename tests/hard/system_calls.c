@@ -1,7 +1,7 @@
 /* Counts the calls by which a process touches files below one folder, and at the n-th of them fails or kills it.
 
    Preloaded (LD_PRELOAD) into a process of the tests, which arms it after each fork. Calls that touch anything else,
-   sockets included, pass through. */
+   sockets included, pass through. It can also set the clock of its process. */
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -20,9 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a call can meet: a full disk, a missing permission, a failing device; or being cut off within its bytes. */
-enum { SPACE = 1, PERMISSION = 2, DEVICE = 4, BYTES = 8 };
+/* What a call can meet: a full disk, a missing permission, a failing device; being cut off within its bytes; or a kill
+   that leaves something else on the disk than a kill before it. */
+enum { SPACE = 1, PERMISSION = 2, DEVICE = 4, BYTES = 8, CHANGE = 16 };
 
+enum { LOG_SIZE = 1 << 20 };
 enum mode { OFF, FAIL_ONCE, FAIL_FROM_HERE_ON, FILL_UP, KILL_BEFORE, KILL_AFTER, KILL_WITHIN };
 enum fate { PASS, FAIL, HALF, KILL, KILL_HALF };
 
@@ -30,6 +32,8 @@ struct report {
     atomic_long calls; /* that the plan counts */
     char hit[PATH_MAX + 64]; /* the n-th of them */
     double at; /* and its time, in seconds of the monotonic clock */
+    atomic_long used;
+    char log[LOG_SIZE]; /* all of them, one on each line, as far as they fit */
 };
 
 static struct report *report; /* shared with the parent, which reads it after a kill */
@@ -37,6 +41,7 @@ static char folder[PATH_MAX];
 static size_t length;
 static long nth;
 static int plan, number, counted;
+static long shift; /* of the clock, in seconds: responses of another day are made within a second */
 
 __attribute__((constructor)) static void prepare(void) {
     report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -54,9 +59,13 @@ void system_calls_clear(void) {
     report->calls = 0;
     report->hit[0] = 0;
     report->at = 0;
+    memset(report->log, 0, report->used < LOG_SIZE ? report->used : LOG_SIZE);
+    report->used = 0;
 }
 long system_calls_count(void) { return report->calls; }
+void system_calls_shift_clock(long seconds) { shift = seconds; }
 const char *system_calls_hit(void) { return report->hit; }
+const char *system_calls_log(void) { return report->log; }
 double system_calls_at(void) { return report->at; }
 
 static int is_below(const char *path) {
@@ -83,6 +92,14 @@ static int place(int at, const char *path, char *where) {
     return 1;
 }
 
+static void note(const char *call, const char *where) {
+    char line[PATH_MAX + 64];
+    int size = snprintf(line, sizeof line, "%s %s\n", call, where);
+    long from = atomic_fetch_add(&report->used, size);
+    if (from + size < LOG_SIZE)
+        memcpy(report->log + from, line, size);
+}
+
 static enum fate fate_of(const char *call, int kinds, int at, const char *path) {
     char where[PATH_MAX];
     if (plan == OFF || !(kinds & counted))
@@ -93,6 +110,7 @@ static enum fate fate_of(const char *call, int kinds, int at, const char *path) 
     if (!is_ours)
         return PASS;
     long n = atomic_fetch_add(&report->calls, 1) + 1;
+    note(call, where);
     if (n == nth) {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
@@ -113,53 +131,53 @@ static enum fate fate_of(const char *call, int kinds, int at, const char *path) 
     return FAIL;
 }
 
-#define WRAP(type, name, parameters, arguments, kinds, at, path, failure)                                            \
-    type name parameters {                                                                                           \
-        static type(*next) parameters;                                                                               \
-        if (!next)                                                                                                   \
-            next = (type(*) parameters)dlsym(RTLD_NEXT, #name);                                                      \
-        enum fate fate = fate_of(#name, kinds, at, path);                                                            \
-        if (fate == FAIL)                                                                                            \
-            return failure;                                                                                          \
-        type result = next arguments;                                                                                \
-        if (fate == KILL || fate == KILL_HALF)                                                                       \
-            raise(SIGKILL);                                                                                          \
-        return result;                                                                                               \
+#define WRAP(type, name, parameters, arguments, kinds, at, path, failure) \
+    type name parameters { \
+        static type(*next) parameters; \
+        if (!next) \
+            next = (type(*) parameters)dlsym(RTLD_NEXT, #name); \
+        enum fate fate = fate_of(#name, kinds, at, path); \
+        if (fate == FAIL) \
+            return failure; \
+        type result = next arguments; \
+        if (fate == KILL || fate == KILL_HALF) \
+            raise(SIGKILL); \
+        return result; \
     }
 
-#define WRAP_OPEN(name, before, given, at, path)                                                                     \
-    int name(before const char *path, int flags, ...) {                                                              \
-        static int (*next)(before const char *, int, ...);                                                           \
-        if (!next)                                                                                                   \
-            next = (int (*)(before const char *, int, ...))dlsym(RTLD_NEXT, #name);                                  \
-        va_list rest;                                                                                                \
-        va_start(rest, flags);                                                                                       \
-        mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, mode_t) : 0;                                    \
-        va_end(rest);                                                                                                \
-        enum fate fate = fate_of(#name, PERMISSION | DEVICE | (flags & O_CREAT ? SPACE : 0), at, path);              \
-        if (fate == FAIL)                                                                                            \
-            return -1;                                                                                               \
-        int result = next(given path, flags, mode);                                                                  \
-        if (fate == KILL)                                                                                            \
-            raise(SIGKILL);                                                                                          \
-        return result;                                                                                               \
+#define WRAP_OPEN(name, before, given, at, path) \
+    int name(before const char *path, int flags, ...) { \
+        static int (*next)(before const char *, int, ...); \
+        if (!next) \
+            next = (int (*)(before const char *, int, ...))dlsym(RTLD_NEXT, #name); \
+        va_list rest; \
+        va_start(rest, flags); \
+        mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, mode_t) : 0; \
+        va_end(rest); \
+        enum fate fate = fate_of(#name, PERMISSION | DEVICE | (flags & (O_CREAT | O_TRUNC) ? SPACE | CHANGE : 0), at, path); \
+        if (fate == FAIL) \
+            return -1; \
+        int result = next(given path, flags, mode); \
+        if (fate == KILL) \
+            raise(SIGKILL); \
+        return result; \
     }
 
 /* A write that the plan cuts off: half of the bytes arrive, then the disk is full or the process dies. */
-#define WRAP_WRITE(name, more, given)                                                                                \
-    ssize_t name(int fd, const void *bytes, size_t size more) {                                                      \
-        static ssize_t (*next)(int, const void *, size_t more);                                                      \
-        if (!next)                                                                                                   \
-            next = (ssize_t(*)(int, const void *, size_t more))dlsym(RTLD_NEXT, #name);                              \
-        enum fate fate = fate_of(#name, SPACE | DEVICE | BYTES, fd, NULL);                                           \
-        if (fate == FAIL || (fate == HALF && size < 2)) {                                                            \
-            errno = number;                                                                                          \
-            return -1;                                                                                               \
-        }                                                                                                            \
-        ssize_t result = next(fd, bytes, fate == HALF || fate == KILL_HALF ? size / 2 : size given);                 \
-        if (fate == KILL || fate == KILL_HALF)                                                                       \
-            raise(SIGKILL);                                                                                          \
-        return result;                                                                                               \
+#define WRAP_WRITE(name, more, given) \
+    ssize_t name(int fd, const void *bytes, size_t size more) { \
+        static ssize_t (*next)(int, const void *, size_t more); \
+        if (!next) \
+            next = (ssize_t(*)(int, const void *, size_t more))dlsym(RTLD_NEXT, #name); \
+        enum fate fate = fate_of(#name, SPACE | DEVICE | BYTES | CHANGE, fd, NULL); \
+        if (fate == FAIL || (fate == HALF && size < 2)) { \
+            errno = number; \
+            return -1; \
+        } \
+        ssize_t result = next(fd, bytes, fate == HALF || fate == KILL_HALF ? size / 2 : size given); \
+        if (fate == KILL || fate == KILL_HALF) \
+            raise(SIGKILL); \
+        return result; \
     }
 
 #define NOTHING
@@ -174,10 +192,10 @@ WRAP(DIR *, opendir, (const char *path), (path), PERMISSION | DEVICE, AT_FDCWD, 
 WRAP_WRITE(write, NOTHING, NOTHING)
 WRAP_WRITE(pwrite, COMMA off_t offset, COMMA offset)
 WRAP_WRITE(pwrite64, COMMA off64_t offset, COMMA offset)
-WRAP(ssize_t, writev, (int fd, const struct iovec *parts, int n), (fd, parts, n), SPACE | DEVICE, fd, NULL, -1)
-WRAP(ssize_t, sendfile64, (int out, int in, off64_t *offset, size_t size), (out, in, offset, size), SPACE | DEVICE, out, NULL, -1)
+WRAP(ssize_t, writev, (int fd, const struct iovec *parts, int n), (fd, parts, n), SPACE | DEVICE | CHANGE, fd, NULL, -1)
+WRAP(ssize_t, sendfile64, (int out, int in, off64_t *offset, size_t size), (out, in, offset, size), SPACE | DEVICE | CHANGE, out, NULL, -1)
 WRAP(ssize_t, copy_file_range, (int in, off64_t *from, int out, off64_t *to, size_t size, unsigned flags),
-     (in, from, out, to, size, flags), SPACE | DEVICE, out, NULL, -1)
+     (in, from, out, to, size, flags), SPACE | DEVICE | CHANGE, out, NULL, -1)
 
 WRAP(ssize_t, read, (int fd, void *bytes, size_t size), (fd, bytes, size), DEVICE, fd, NULL, -1)
 WRAP(ssize_t, pread, (int fd, void *bytes, size_t size, off_t offset), (fd, bytes, size, offset), DEVICE, fd, NULL, -1)
@@ -185,28 +203,28 @@ WRAP(ssize_t, pread64, (int fd, void *bytes, size_t size, off64_t offset), (fd, 
 
 WRAP(int, fsync, (int fd), (fd), SPACE | DEVICE, fd, NULL, -1)
 WRAP(int, fdatasync, (int fd), (fd), SPACE | DEVICE, fd, NULL, -1)
-WRAP(int, ftruncate, (int fd, off_t size), (fd, size), SPACE | DEVICE, fd, NULL, -1)
-WRAP(int, ftruncate64, (int fd, off64_t size), (fd, size), SPACE | DEVICE, fd, NULL, -1)
-WRAP(int, truncate64, (const char *path, off64_t size), (path, size), SPACE | PERMISSION | DEVICE, AT_FDCWD, path, -1)
-WRAP(int, posix_fallocate64, (int fd, off64_t from, off64_t size), (fd, from, size), SPACE | DEVICE, fd, NULL, number)
+WRAP(int, ftruncate, (int fd, off_t size), (fd, size), SPACE | DEVICE | CHANGE, fd, NULL, -1)
+WRAP(int, ftruncate64, (int fd, off64_t size), (fd, size), SPACE | DEVICE | CHANGE, fd, NULL, -1)
+WRAP(int, truncate64, (const char *path, off64_t size), (path, size), SPACE | PERMISSION | DEVICE | CHANGE, AT_FDCWD, path, -1)
+WRAP(int, posix_fallocate64, (int fd, off64_t from, off64_t size), (fd, from, size), SPACE | DEVICE | CHANGE, fd, NULL, number)
 WRAP(void *, mmap64, (void *at, size_t size, int access, int flags, int fd, off64_t offset),
      (at, size, access, flags, fd, offset), flags & MAP_ANONYMOUS ? 0 : DEVICE, fd, NULL, MAP_FAILED)
-WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), PERMISSION | DEVICE, fd, NULL, -1)
+WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), PERMISSION | DEVICE | CHANGE, fd, NULL, -1)
 
-WRAP(int, chmod, (const char *path, mode_t mode), (path, mode), PERMISSION | DEVICE, AT_FDCWD, path, -1)
-WRAP(int, fchmodat, (int at, const char *path, mode_t mode, int flags), (at, path, mode, flags), PERMISSION | DEVICE, at, path, -1)
-WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), SPACE | PERMISSION | DEVICE, AT_FDCWD, path, -1)
-WRAP(int, mkdirat, (int at, const char *path, mode_t mode), (at, path, mode), SPACE | PERMISSION | DEVICE, at, path, -1)
-WRAP(int, rmdir, (const char *path), (path), PERMISSION | DEVICE, AT_FDCWD, path, -1)
-WRAP(int, unlink, (const char *path), (path), PERMISSION | DEVICE, AT_FDCWD, path, -1)
-WRAP(int, unlinkat, (int at, const char *path, int flags), (at, path, flags), PERMISSION | DEVICE, at, path, -1)
-WRAP(int, rename, (const char *from, const char *to), (from, to), SPACE | PERMISSION | DEVICE, AT_FDCWD, to, -1)
+WRAP(int, chmod, (const char *path, mode_t mode), (path, mode), PERMISSION | DEVICE | CHANGE, AT_FDCWD, path, -1)
+WRAP(int, fchmodat, (int at, const char *path, mode_t mode, int flags), (at, path, mode, flags), PERMISSION | DEVICE | CHANGE, at, path, -1)
+WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), SPACE | PERMISSION | DEVICE | CHANGE, AT_FDCWD, path, -1)
+WRAP(int, mkdirat, (int at, const char *path, mode_t mode), (at, path, mode), SPACE | PERMISSION | DEVICE | CHANGE, at, path, -1)
+WRAP(int, rmdir, (const char *path), (path), PERMISSION | DEVICE | CHANGE, AT_FDCWD, path, -1)
+WRAP(int, unlink, (const char *path), (path), PERMISSION | DEVICE | CHANGE, AT_FDCWD, path, -1)
+WRAP(int, unlinkat, (int at, const char *path, int flags), (at, path, flags), PERMISSION | DEVICE | CHANGE, at, path, -1)
+WRAP(int, rename, (const char *from, const char *to), (from, to), SPACE | PERMISSION | DEVICE | CHANGE, AT_FDCWD, to, -1)
 WRAP(int, renameat, (int at, const char *from, int there, const char *to), (at, from, there, to),
-     SPACE | PERMISSION | DEVICE, there, to, -1)
-WRAP(int, link, (const char *from, const char *to), (from, to), SPACE | PERMISSION | DEVICE, AT_FDCWD, to, -1)
+     SPACE | PERMISSION | DEVICE | CHANGE, there, to, -1)
+WRAP(int, link, (const char *from, const char *to), (from, to), SPACE | PERMISSION | DEVICE | CHANGE, AT_FDCWD, to, -1)
 WRAP(int, linkat, (int at, const char *from, int there, const char *to, int flags), (at, from, there, to, flags),
-     SPACE | PERMISSION | DEVICE, there, to, -1)
-WRAP(int, symlink, (const char *target, const char *path), (target, path), SPACE | PERMISSION | DEVICE, AT_FDCWD, path, -1)
+     SPACE | PERMISSION | DEVICE | CHANGE, there, to, -1)
+WRAP(int, symlink, (const char *target, const char *path), (target, path), SPACE | PERMISSION | DEVICE | CHANGE, AT_FDCWD, path, -1)
 
 WRAP(int, stat64, (const char *path, struct stat64 *found), (path, found), PERMISSION | DEVICE, AT_FDCWD, path, -1)
 WRAP(int, lstat64, (const char *path, struct stat64 *found), (path, found), PERMISSION | DEVICE, AT_FDCWD, path, -1)
@@ -232,5 +250,15 @@ int close(int fd) {
         errno = number;
         return -1;
     }
+    return result;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int (*next)(clockid_t, struct timespec *);
+    if (!next)
+        next = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = next(clock, now);
+    if (!result && clock == CLOCK_REALTIME)
+        now->tv_sec += shift;
     return result;
 }

@@ -156,7 +156,7 @@ def check(world, **given):
 
 @pytest.mark.hard
 def test_any_history_leaves_what_a_plain_model_says(world):
-    check(world, max_examples=50, stateful_step_count=15)
+    check(world, max_examples=25, stateful_step_count=12)
 
 
 def test_a_few_histories_leave_what_a_plain_model_says(world):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-import time
 
 import pytest
-from hard.worlds import archived, assert_private, assert_told, loaded, remains, snapshots
+from hard.worlds import LONG_AGO, archived, assert_private, assert_told, loaded, remains, snapshots
 
 OPERATIONS = ["fetch", "refresh", "erase", "save", "load", "verify", "read"]
 PUBLISHING = ("refresh", "save")
@@ -20,9 +18,7 @@ class Shared:
     def __init__(self, world):
         self.world = world
         world.run("save")
-        world.run("fetch", ids="1-6")
-        self.middle = time.time()
-        time.sleep(1.1)  # ages are whole seconds
+        world.run("fetch", ids="1-6", clock=LONG_AGO if world.trials.is_preloaded else 0)
         world.run("fetch", ids="7-9")
         self.seen = [loaded(world.template)]
         world.deals.version, world.deals.last = 2, 14
@@ -34,7 +30,7 @@ class Shared:
 
     def arguments(self, operation):
         if operation == "erase":
-            return {"older_than": f"{math.floor(time.time() - self.middle)}s"}
+            return {"older_than": "50d"}
         return {"workers": 3} if operation in ("fetch", "refresh") else {}
 
     def check(self, pair):
@@ -71,6 +67,8 @@ def without_hash(seen):
 
 
 def check(world, pairs, times, record_property):
+    if not world.trials.is_preloaded:
+        pairs = [pair for pair in pairs if "erase" not in pair]  # the clock cannot be set
     shared, problems = Shared(world), []
     for pair in pairs:
         found = []

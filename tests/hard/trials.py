@@ -14,7 +14,7 @@ from pathlib import Path
 from strategies import body
 
 TESTS = Path(__file__).parents[1]
-SPACE, PERMISSION, DEVICE, BYTES = 1, 2, 4, 8
+SPACE, PERMISSION, DEVICE, BYTES, CHANGE = 1, 2, 4, 8, 16
 """What a call can meet, as in `system_calls.c`."""
 
 
@@ -28,6 +28,11 @@ class Plan:
     n: int = 1
 
     @property
+    def watching(self):
+        """The same calls are counted, and nothing happens to them."""
+        return self.at(10**9)
+
+    @property
     def kills(self):
         return self.mode in ("before", "after", "within")
 
@@ -38,11 +43,10 @@ class Plan:
 PLANS = {
     "disk full from here on": Plan("from here on", errno.ENOSPC, SPACE),
     "disk full within a write": Plan("fill up", errno.ENOSPC, SPACE),
-    "disk full once": Plan("once", errno.ENOSPC, SPACE),
     "device fails once": Plan("once", errno.EIO, SPACE | PERMISSION | DEVICE),
     "permission missing once": Plan("once", errno.EACCES, PERMISSION),
-    "killed before": Plan("before", 0, SPACE | PERMISSION | DEVICE),
-    "killed after": Plan("after", 0, SPACE | PERMISSION | DEVICE),
+    "killed before": Plan("before", 0, CHANGE),
+    "killed after": Plan("after", 0, CHANGE),
     "killed within a write": Plan("within", 0, BYTES),
 }
 
@@ -71,16 +75,16 @@ class Trials:
         self.process.stdout.close()
         assert self.process.wait(10) == 0
 
-    def run(self, *children, kill_after=None):
+    def run(self, *children, kill_after=None, log=False):
         """Run operations at the same time: each is a dictionary as `child` makes it."""
-        self.process.stdin.write(json.dumps({"children": children, "kill_after": kill_after}) + "\n")
+        self.process.stdin.write(json.dumps({"children": children, "kill_after": kill_after, "log": log}) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
 
-def child(operation, folder, url="", plan=None, **arguments):
-    """One operation of a trial."""
-    given = {"operation": operation, "folder": str(folder), "url": url, "arguments": arguments}
+def child(operation, folder, url="", plan=None, *, clock=0, **arguments):
+    """One operation of a trial; its clock is set so many seconds ahead."""
+    given = {"operation": operation, "folder": str(folder), "url": url, "arguments": arguments, "clock": clock}
     return given | {"plan": plan and asdict(plan)}
 
 

@@ -13,6 +13,9 @@ from hard.trials import Deals, child
 
 import wegly_analytics as wa
 
+LONG_AGO = -100 * 86_400
+"""Seconds by which the clock is set for what is old."""
+
 STALE = 25 * 3600
 """Seconds after which the remains of a dead process are removed."""
 
@@ -40,9 +43,10 @@ class World:
         self.template.mkdir()
         self.n = 0
 
-    def run(self, operation, folder=None, plan=None, **arguments):
+    def run(self, operation, folder=None, plan=None, *, log=False, **arguments):
         """Run one operation in the template, or in another folder."""
-        (report,) = self.trials.run(child(operation, folder or self.template, self.server.url, plan, **arguments))
+        order = child(operation, folder or self.template, self.server.url, plan, **arguments)
+        (report,) = self.trials.run(order, log=log)
         return report
 
     def together(self, folder, *operations, kill_after=None):

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wegly_analytics.errors import ArchiveError, SettingError
-from wegly_analytics.intake.archive import Archive, _crc
+from wegly_analytics.intake.archive import Archive
 from wegly_analytics.intake.client import MAX_BYTES
 from wegly_analytics.intake.record import Record
+from wegly_analytics.intake.row import crc_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=200)
@@ -222,7 +223,7 @@ def test_a_body_that_cannot_be_unpacked_is_named_whatever_its_checksum(path, bod
         path,
         "INSERT INTO response VALUES (NULL, '1', 0, 200, NULL, 1, ?, ?)",
         body,
-        _crc(*columns),
+        crc_of(*columns),
     )
     again = Archive(path)
     found = again.newest()

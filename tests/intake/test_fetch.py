@@ -147,7 +147,7 @@ def test_a_single_forbidden_deal_is_a_ledger_row(serve):
 BAD = {
     "2": (faults.FAULTS["html"], "unreadable", "response: expected a JSON object, found '<"),
     "3": (faults.FAULTS["truncated"], "unreadable", "response: expected a JSON object"),
-    "4": (faults.wrong_type("code", "four"), "unreadable", "code: expected a whole number, found 'four'"),
+    "4": (faults.wrong_type("code", "four"), "unreadable", "code: expected a whole number, found text"),
     "5": (faults.wrong_type("status", 9), "fetched", "status: expected one of 1, 2, 3, found 9; read as missing"),
     "6": (faults.with_field("mood", "fine"), "fetched", None),
     "7": (faults.wrong_type("value", "12.5"), "fetched", "value: expected a number, found '12.5'; read as 12.5"),

@@ -17,9 +17,10 @@ from wegly_analytics.parsing.repair import unwrapped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wegly_analytics.intake.archive import Archive, Found
+    from wegly_analytics.intake.archive import Archive
     from wegly_analytics.intake.client import Client
     from wegly_analytics.intake.frontier import Frontier
+    from wegly_analytics.intake.row import Found
 
 MAX_FAILURES: Final = 0.05
 """The share of failed requests beyond which a run stops, and of missing deals beyond which nothing is published."""

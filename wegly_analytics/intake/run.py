@@ -21,8 +21,8 @@ from wegly_analytics.intake.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wegly_analytics.intake.archive import Found
     from wegly_analytics.intake.record import Record
+    from wegly_analytics.intake.row import Found
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _STALE: Final = timedelta(days=1)

@@ -76,6 +76,20 @@ def deal_key(value: object) -> str:
     raise IdError(f"{shortened(value)} is not a deal id: give a UUID or a positive whole number")
 
 
+def is_key(value: str) -> bool:
+    """Check whether a text is an id as `deal_key` writes it.
+
+    Examples
+    --------
+    >>> is_key("17"), is_key("017"), is_key("deals.json:1")
+    (True, False, False)
+    """
+    try:
+        return deal_key(value) == value
+    except IdError:
+        return False
+
+
 def shortened(value: object) -> str:
     """Write a value that is not an id for an error, cut off after sixty characters."""
     shown = repr(value)

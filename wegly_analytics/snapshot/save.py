@@ -90,7 +90,7 @@ def publish(
             taken_at=snap.taken_at,
             published_at=published_at,
             completeness=counts.as_dict(),
-            filters=protection.without_values(snap.filters),
+            filters=protection.without_values(snap.filters, deals.names, snap.personal),
             personal=protection.as_dict(),
             drift=protection.drift(snap.drift_seen).as_dict(),
             tables=files,

@@ -229,7 +229,7 @@ def _require_completeness(counts: Any) -> None:
 
 def _require_personal(personal: Any) -> None:
     personal = _mapping("personal", personal)
-    if unknown := [name for name in personal if name not in ("mode", "columns", "key")]:
+    if unknown := [name for name in personal if name not in ("mode", "columns", "key", "assigned")]:
         raise SnapshotError(f"'personal' has {unknown[0]!r:.80}, an unknown key")
     columns = _mapping("personal.columns", personal.get("columns"))
     known = [("mode", personal.get("mode"), get_args(Mode))]
@@ -239,6 +239,9 @@ def _require_personal(personal: Any) -> None:
             raise SnapshotError(f"'personal.{name}' is {value!r:.80}, not one of {', '.join(choices)}")
     if not isinstance(key := personal.get("key"), str | None):
         raise SnapshotError(f"'personal.key' is {key!r:.80}, not a text or null")
+    assigned = personal.get("assigned", [])
+    if not isinstance(assigned, list) or not all(isinstance(name, str) for name in assigned):
+        raise SnapshotError(f"'personal.assigned' is {assigned!r:.80}, not a list of names")
 
 
 def _require_drift(drift: Any) -> None:
