@@ -266,6 +266,16 @@ def test_only_a_response_about_the_deal_is_final(record, is_final):
     assert record.is_final is is_final
 
 
+def test_records_dated_in_the_future_can_be_erased(path):
+    archive = Archive(path)
+    for id_, days in (("1", -1), ("2", 0), ("3", 40_000)):
+        archive.write(Record(id_, 404, NOW + timedelta(days=days)))
+    archive.close()
+    assert archive.erase(NOW - timedelta(days=90)) == 0
+    assert archive.erase(NOW - timedelta(days=90), after=NOW + timedelta(days=1)) == 1
+    assert [record.requested for record in archive] == ["1", "2"]
+
+
 def test_old_records_are_erased_for_good(path):
     bodies = [b"<%d>" % n + os.urandom(50) for n in range(40)]
     with Archive(path) as archive:

@@ -149,13 +149,15 @@ class Archive:
                     if record and (record.requested, record.at) == (requested, found.at):
                         yield record
 
-    def erase(self, before: datetime) -> int:
-        """Erase all records from before a time, for good, and the damaged ones, whose time cannot be known.
+    def erase(self, before: datetime, *, after: datetime | None = None) -> int:
+        """Erase all records from before a time, for good, and those whose time is not known because they are damaged.
 
         Parameters
         ----------
         before
             The time.
+        after
+            Erase also what is dated later than this: the clock that dated it was wrong.
 
         Returns
         -------
@@ -174,7 +176,11 @@ class Archive:
             self._check_log(connection)
             with database.transaction(connection):
                 (held,) = connection.execute("SELECT count(*) FROM response").fetchone()
-                kept = [(row.n,) for row in self._rows(connection) if row.time >= before]
+                kept = [
+                    (row.n,)
+                    for row in self._rows(connection)
+                    if before <= row.time and (after is None or row.time <= after)
+                ]
                 connection.execute("CREATE TEMP TABLE kept (n INTEGER PRIMARY KEY)")
                 connection.executemany("INSERT INTO kept VALUES (?)", kept)
                 connection.execute("DELETE FROM response WHERE rowid NOT IN (SELECT n FROM kept)")
