@@ -9,7 +9,7 @@ WORKERS ?= 2
 ORACLES := lifelines autograd autograd-gamma formulaic interface-meta wrapt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-spark lint format notebook dictionary catalog benchmark constraints clean
+.PHONY: help demo test test-hard test-lowest test-spark lint format notebook dictionary catalog benchmark constraints clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: $(VENV)/.core  ## fetch, publish and draw a simulated company; no token
 
 test: $(VENV)/.test  ## run the tests, with coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=95
+
+test-hard: $(VENV)/.test  ## fail, kill, damage and measure what is written; takes up to ten minutes
+	@$(BIN)/python -m pytest -n $(WORKERS) -m hard tests/hard
 
 test-lowest: $(LOWEST)/.test  ## run the tests on the lowest versions that pyproject.toml declares
 	@$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist loadgroup -W ignore::DeprecationWarning

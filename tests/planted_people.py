@@ -3,6 +3,7 @@
 import json
 import re
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from server_side import Numbered
 
@@ -52,6 +53,20 @@ def everything_below(folder):
             yield str(table.schema).encode()
             yield repr(table.schema.metadata).encode()
             yield json.dumps(table.to_pylist(), default=str, ensure_ascii=False).encode()
+            yield from written_plainly(path, table)
+
+
+def written_plainly(path, table):
+    """The statistics of every column chunk, and the table without dictionaries and compression."""
+    footer = pq.ParquetFile(path).metadata
+    for group in range(footer.num_row_groups):
+        for n in range(footer.num_columns):
+            chunk = footer.row_group(group).column(n)
+            if chunk.is_stats_set and chunk.statistics.has_min_max:
+                yield f"{chunk.statistics.min} {chunk.statistics.max}".encode()
+    plain = pa.BufferOutputStream()
+    pq.write_table(table, plain, compression="none", use_dictionary=False)
+    yield plain.getvalue().to_pybytes()
 
 
 def found_in(folder, *texts):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,13 @@ def describe(published_at: datetime, tables: Mapping[str, PublishedTable]) -> Ma
         drift={},
         tables=tables,
     )
+
+
+def signed(values: Mapping[str, object]) -> str:
+    """Make a manifest of any values as JSON, with the hash that they have."""
+    rest = {name: value for name, value in values.items() if name != "sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return json.dumps({**rest, "sha256": hashlib.sha256(text.encode()).hexdigest()})
 
 
 def publish(root: Path | str) -> Path:

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wegly_analytics.errors import ArchiveError, SettingError
-from wegly_analytics.intake.archive import Archive, _crc
+from wegly_analytics.intake.archive import Archive
 from wegly_analytics.intake.client import MAX_BYTES
 from wegly_analytics.intake.record import Record
+from wegly_analytics.intake.row import crc_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=200)
@@ -222,7 +223,7 @@ def test_a_body_that_cannot_be_unpacked_is_named_whatever_its_checksum(path, bod
         path,
         "INSERT INTO response VALUES (NULL, '1', 0, 200, NULL, 1, ?, ?)",
         body,
-        _crc(*columns),
+        crc_of(*columns),
     )
     again = Archive(path)
     found = again.newest()
@@ -263,6 +264,16 @@ def test_the_newest_final_record_counts_and_failures_do_not(path):
 )
 def test_only_a_response_about_the_deal_is_final(record, is_final):
     assert record.is_final is is_final
+
+
+def test_records_dated_in_the_future_can_be_erased(path):
+    archive = Archive(path)
+    for id_, days in (("1", -1), ("2", 0), ("3", 40_000)):
+        archive.write(Record(id_, 404, NOW + timedelta(days=days)))
+    archive.close()
+    assert archive.erase(NOW - timedelta(days=90)) == 0
+    assert archive.erase(NOW - timedelta(days=90), after=NOW + timedelta(days=1)) == 1
+    assert [record.requested for record in archive] == ["1", "2"]
 
 
 def test_old_records_are_erased_for_good(path):

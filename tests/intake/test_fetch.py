@@ -17,7 +17,7 @@ from wegly_analytics.errors import (
 from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.fetch import fetch
-from wegly_analytics.sandbox import TOKEN, faults
+from wegly_analytics.sandbox import TOKEN, Company, faults
 
 
 def test_ids_go_in_and_a_snapshot_comes_out(serve):
@@ -66,7 +66,7 @@ def test_without_an_id_there_is_no_snapshot(serve):
         fetch([], client=client(serve()), progress=False)
 
 
-@pytest.mark.parametrize("trouble", [RuntimeError("odd"), MemoryError(), KeyError("x"), "no bytes", None])
+@pytest.mark.parametrize("trouble", [RuntimeError("odd"), OSError("odd"), KeyError("x"), "no bytes", None])
 def test_whatever_a_client_of_ones_own_does_costs_one_deal(serve, trouble):
     class Own(Client):
         def deal(self, id):  # noqa: A002
@@ -89,6 +89,16 @@ def test_large_responses_are_flattened_before_a_thousand_have_come():
         builder.add(n, response)
     assert sum(len(response.body) for _, response in builder._pending) < 16 << 20
     assert len(builder.snapshot(datetime.now(UTC))) == 3
+
+
+def test_tables_are_kept_compressed_until_the_end_of_a_run():
+    builder = SnapshotBuilder()
+    for n, (_, one) in enumerate(Company(deals_per_month=60).responses(datetime(2026, 7, 1, tzinfo=UTC))):
+        builder.add(n, Response(str(n + 1), "fetched", datetime.now(UTC), 200, None, one, check_id=False))
+    held = sum(packed.size for block in builder._blocks for packed in block.values())
+    tables = builder.snapshot(datetime.now(UTC)).tables
+    assert n > 1_000
+    assert held < sum(table.nbytes for table in tables.values()) / 3
 
 
 def test_no_response_was_received_later_than_now():
@@ -137,7 +147,7 @@ def test_a_single_forbidden_deal_is_a_ledger_row(serve):
 BAD = {
     "2": (faults.FAULTS["html"], "unreadable", "response: expected a JSON object, found '<"),
     "3": (faults.FAULTS["truncated"], "unreadable", "response: expected a JSON object"),
-    "4": (faults.wrong_type("code", "four"), "unreadable", "code: expected a whole number, found 'four'"),
+    "4": (faults.wrong_type("code", "four"), "unreadable", "code: expected a whole number, found text"),
     "5": (faults.wrong_type("status", 9), "fetched", "status: expected one of 1, 2, 3, found 9; read as missing"),
     "6": (faults.with_field("mood", "fine"), "fetched", None),
     "7": (faults.wrong_type("value", "12.5"), "fetched", "value: expected a number, found '12.5'; read as 12.5"),

@@ -48,7 +48,7 @@ def test_listed_ids_come_first_and_are_not_walked_over_again():
 
 def test_a_list_knows_its_length_and_its_end():
     frontier = Frontier(["7", "2"])
-    assert (frontier.total, frontier.pending, frontier.is_exhausted) == (2, ("7", "2"), False)
+    assert (frontier.total, list(frontier.listed), frontier.is_exhausted) == (2, ["7", "2"], False)
     assert [frontier.next(), frontier.next(), frontier.next()] == ["7", "2", None]
     assert frontier.is_exhausted
 

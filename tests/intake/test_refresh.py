@@ -237,8 +237,47 @@ def test_one_absurd_code_does_not_hide_the_new_ones(serve):
     snap = fetch([*range(1, 6), uuid_of(6)], client=client(server), progress=False)
     book.write(7, status=OPEN)
     del book.deals[6]
-    again = renew(snap, server)
+    with pytest.warns(
+        IncompleteWarning, match="not searched for after code 999,999,999,999,999,999.*next lower one is 5"
+    ):
+        again = renew(snap, server)
     assert again.deals["code"].tolist() == [1, 2, 3, 4, 5, 10**18 - 1, 7]
+
+
+@pytest.mark.parametrize(
+    ("plain", "absurd", "highest"),
+    [
+        ([1, 2, 3], [10**17, 10**18 - 1], 3),
+        ([1], [10**17, 10**18 - 1], 1),
+        ([], [10**18 - 1], None),
+        ([], [2**63 - 1], None),
+        ([1, 2, 3, 4], [10**12, 10**12 + 1, 10**12 + 2], 4),
+        ([5, 400, 401], [], 401),
+        ([1_700_000_000_000, 1_700_000_000_001], [], 1_700_000_000_001),
+    ],
+)
+def test_the_search_for_new_deals_never_begins_at_an_absurd_code(serve, plain, absurd, highest):
+    book = Book()
+    ids = []
+    for n, code in enumerate(plain + absurd, start=5_001):
+        book.write(n, status=OPEN)
+        ids.append(uuid_of(n))
+        book.deals[n] |= {"code": code, "id": ids[-1]}
+    server = serve(book)
+    snap = fetch(ids, client=client(server), progress=False)
+    server.requests.clear()
+    if absurd:
+        with pytest.warns(IncompleteWarning, match="probably a mistake of the data"):
+            again = renew(snap, server)
+    else:
+        again = renew(snap, server)
+    assert len(again) == len(snap)
+    walked = [int(key) for key in requested(server) if key.isdigit()]
+    assert all(code < 10**18 for code in walked)
+    if highest is None:
+        assert walked == []
+    else:
+        assert sorted(set(walked) - set(plain)) == [highest + n for n in range(1, 4)]
 
 
 def test_pseudonyms_stay_equal_through_a_refresh(serve, tmp_path):
@@ -285,7 +324,7 @@ def test_a_damaged_table_is_reported_before_the_first_request(serve, tmp_path):
     content = bytearray(file.read_bytes())
     content[4:60] = bytes(56)  # the footer stays whole
     file.write_bytes(content)
-    with pytest.raises(SnapshotError, match="tags cannot be read"):
+    with pytest.raises(SnapshotError, match=r"tags.part-00000.parquet was changed after it was published"):
         refresh(load(tmp_path), client=client(server), progress=False)
     assert len(server.requests) == before
 

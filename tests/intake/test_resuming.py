@@ -397,3 +397,23 @@ def test_a_walk_is_not_a_list_of_ids():
 
     with pytest.raises(SettingError, match="list of deal ids"):
         deal_keys(walk())
+
+
+def test_a_record_from_the_future_has_an_unknown_age(serve, tmp_path):
+    path = tmp_path / "a.sqlite"
+    deal = b'{"id": "00000000-0000-0000-0000-000000000001", "code": 1, "status": 1}'
+    with Archive(path) as archive:  # as another computer's clock dates it
+        archive.write(Record("1", 200, datetime(2099, 1, 1, tzinfo=UTC), deal))
+    server = serve()
+    with pytest.warns(StaleWarning, match="some with a time in the future"):
+        snap = fetch([1], client=client(server), archive=path, progress=False)
+    for made in (snap, read(path)):
+        assert made.taken_at <= datetime.now(UTC)
+        assert made.tables["ledger"].column("fetched_at")[0].as_py() <= datetime.now(UTC)
+    assert requested(server) == []
+    for n in (1, 2):
+        snap = refresh(snap, client=client(server), archive=path, misses=0, progress=False)
+        assert requested(server) == ["1"] * n, "it does not stand for a newer response"
+    server.requests.clear()
+    fetch([1], client=client(server), archive=path, max_age="1h", progress=False)
+    assert requested(server) == [], "the response that was received since then stands for the deal"

@@ -67,7 +67,7 @@ def test_text_without_a_declaration_is_an_error():
 
 
 def test_each_mode_treats_a_column_at_least_as_strongly_as_the_weaker_modes():
-    strength = ["keep", "hash", "drop"]
+    strength = ["keep", "ids", "hash", "drop"]
     for each in Personal:
         treatments = [strength.index(each.treatment(mode)) for mode in ("keep", *PROTECTED_MODES)]
         assert treatments == sorted(treatments)

@@ -90,7 +90,7 @@ def test_what_is_readable_in_every_mode_is_an_id_or_a_list_that_the_company_main
     assert {place for place in readable if not place.endswith("_id") and place.split(".")[1] not in lists} == set()
     declared = {c.name: c.personal for c in LEDGER.columns if c.kind is Kind.TEXT}
     assert declared == {
-        "requested": Personal.IDENTIFIER, "outcome": Personal.CATEGORY, "deal_id": Personal.IDENTIFIER,
+        "requested": Personal.KEY, "outcome": Personal.CATEGORY, "deal_id": Personal.IDENTIFIER,
         "message": Personal.FREE_TEXT,
     }  # fmt: skip
 

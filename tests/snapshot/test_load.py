@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from publishing import signed
 from strategies import TAKEN_AT, body, companies
 
 from wegly_analytics.errors import DamagedWarning, SnapshotError
@@ -103,13 +104,13 @@ def test_the_list_says_when_how_many_and_how_complete(snap, root):
     later(snap, 1).save(root, personal="keep")
     snap.where(title="A").save(root, personal="keep")
     table = snapshots(root)
-    assert table["taken_at"].is_monotonic_increasing
+    assert table["published_at"].is_monotonic_increasing, "whatever the time of the data"
     assert table[["deals", "requested", "received", "not_found", "missing"]].to_numpy().tolist() == [
-        [1, 2, 2, 0, 0],
         [2, 2, 2, 0, 0],
+        [1, 2, 2, 0, 0],
     ]
     assert (table["bytes"] > 10_000).all()
-    assert load(table["path"][0]).filters == ("title = A",)
+    assert load(table["path"][1]).filters == ("title = A",)
 
 
 def test_a_filtered_snapshot_is_loaded_only_by_name(snap, root):
@@ -147,7 +148,7 @@ def test_a_file_that_is_damaged_after_loading_is_reported_when_it_is_read(snap, 
     loaded = load(path)
     (path / "tags/part-00000.parquet").unlink()
     assert len(loaded.deals) == 2
-    with pytest.raises(SnapshotError, match="tags cannot be read"):
+    with pytest.raises(SnapshotError, match="tags/part-00000.parquet cannot be read"):
         _ = loaded.tags
 
 
@@ -168,20 +169,23 @@ def test_an_empty_root_is_a_list_without_rows(root):
 
 def edit(path, **changes):
     manifest = json.loads((path / MANIFEST).read_text())
-    (path / MANIFEST).write_text(json.dumps({k: v for k, v in {**manifest, **changes}.items() if v is not None}))
+    (path / MANIFEST).write_text(signed({k: v for k, v in {**manifest, **changes}.items() if v is not None}))
 
 
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (lambda p: (p / "tags/part-00000.parquet").unlink(), "tags cannot be read"),
-        (lambda p: (p / "tags/part-00000.parquet").write_bytes(b"PAR1"), "tags cannot be read"),
+        (lambda p: (p / "tags/part-00000.parquet").unlink(), "tags/part-00000.parquet cannot be read"),
+        (lambda p: (p / "tags/part-00000.parquet").write_bytes(b"PAR1"), "tags/part-00000.parquet was changed"),
         (lambda p: (p / MANIFEST).write_text("{"), "is damaged: it is not valid JSON"),
         (lambda p: edit(p, tables={}), "'tables' lists none, without 'deals'"),
         (lambda p: edit(p, taken_at=None), "is damaged: 'taken_at' is missing"),
-        (lambda p: edit(p, drift={"seen": 3}), "is damaged: 'drift'"),
+        (lambda p: edit(p, drift={"seen": 3}), "is damaged: 'drift.seen' is 3"),
         (lambda p: edit(p, schema_version=99), "newer version wrote it; update wegly_analytics"),
-        (lambda p: os.replace(p / "tags/part-00000.parquet", p / "deals/part-00000.parquet"), "has 1 rows, published"),
+        (
+            lambda p: os.replace(p / "tags/part-00000.parquet", p / "deals/part-00000.parquet"),
+            "was changed after it was published: it has .* bytes",
+        ),
     ],
 )
 def test_a_damaged_snapshot_is_not_trusted(snap, root, harm, message):
@@ -234,7 +238,9 @@ def test_one_damaged_manifest_does_not_affect_other_snapshots(snap, root):
         assert load(root) == load(new)
     assert caught[0].filename == __file__, "the warning points to where it was loaded"
     with pytest.warns(DamagedWarning) as caught:
-        assert snapshots(root)["path"].tolist() == [str(new)]
+        table = snapshots(root)
+    assert table["path"].tolist() == [str(new), str(old)], "it is listed, with its problem"
+    assert table["problem"].str.contains("not valid JSON").tolist() == [False, True]
     assert caught[0].filename == __file__
     with pytest.raises(SnapshotError, match="is not valid JSON"):
         load(old)

@@ -5,20 +5,24 @@ import io
 import json
 import logging
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 
+import narwhals as nw
 import pyarrow.parquet as pq
 import pytest
 from planted_people import EMAILS, NAMES, PHONES, PLANTED, REASON, People, everything_below, found_in, needles
-from server_side import client
+from server_side import client, uuid_of
 
+import wegly_analytics as wa
 from wegly_analytics import settings
-from wegly_analytics.errors import SnapshotError
+from wegly_analytics.errors import IncompleteWarning, SnapshotError
 from wegly_analytics.intake.fetch import fetch
+from wegly_analytics.intake.refresh import refresh
 from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DOCUMENTED, TABLES
 from wegly_analytics.sandbox import faults
-from wegly_analytics.snapshot.load import load
-from wegly_analytics.snapshot.privacy import read_secret
+from wegly_analytics.snapshot.load import load, scan
+from wegly_analytics.snapshot.secret import read_secret
 
 
 @pytest.fixture
@@ -150,15 +154,14 @@ def test_a_published_snapshot_holds_exactly_the_names_that_the_declarations_keep
 
 
 @pytest.mark.parametrize("mode", ["keep", "hash", "hash-all", "drop"])
-def test_a_message_of_the_ledger_may_quote_a_name_and_is_published_only_if_everything_is_kept(
-    snapshot_of, tmp_path, mode
-):
-    snap = snapshot_of({"views_count": "Silva, Planted"}, {"proposals": [{"code": ["Silva, Planted"]}]}, {})
+def test_a_message_of_the_ledger_is_published_only_if_everything_is_kept(snapshot_of, tmp_path, mode):
+    quoted = "2026-02-30"
+    snap = snapshot_of({"won_date": quoted}, {"proposals": [{"code": ["Silva, Planted"]}]}, {})
     assert snap.ledger["message"].notna().sum() == 2, "in memory it says what went wrong"
     saved = load(snap.save(tmp_path / "root", personal=mode, allow_incomplete=True))
     assert saved.ledger["message"].notna().sum() == (2 if mode == "keep" else 0)
     assert saved.ledger["outcome"].tolist() == snap.ledger["outcome"].tolist()
-    assert bool(found_in(tmp_path / "root", "Silva, Planted")) == (mode == "keep")
+    assert bool(found_in(tmp_path / "root", quoted)) == (mode == "keep")
     again = load(saved.save(tmp_path / "again", personal=mode, allow_incomplete=True))
     assert again.ledger.equals(saved.ledger)
 
@@ -173,6 +176,94 @@ def test_filters_on_treated_columns_are_published_without_their_values(snapshot_
     snap.save(tmp_path / "all", personal="hash-all")
     assert found_in(tmp_path / "all", "Acme Ltda", "Ana Lima") == []
     assert load(snap.save(tmp_path / "keep", personal="keep")).filters == snap.filters
+
+
+@pytest.mark.parametrize("source", [load, lambda root: scan(root, "duckdb")])
+def test_a_filter_is_published_only_if_all_its_columns_are_known_and_not_treated(snapshot_of, tmp_path, source):
+    dates = {"created_at": "2026-01-05", "won_date": "2026-02-01"}
+    snap = snapshot_of({"organization": {"name": "Acme Ltda"}, "title": "Acme Ltda", "status": 2, "value": 5} | dates)
+    snap.save(tmp_path / "whole", personal="keep")
+    snap = source(tmp_path / "whole").assign(**{"the (firm)": nw.col("title"), "a_very_" + "long_" * 20 + "name": 1})
+    acme, value = "Acme Ltda", wa.col("value")
+    conditions = [
+        (value > 1) & (value < 1000) & ~value.is_null() & (value != 123456789) & (wa.col("organization") == acme),
+        (wa.col("organization") == acme) & (value > 1) & (value < 1000) & ~value.is_null() & (value != 123456789),
+        (wa.col("status") == "won") & (wa.col("the (firm)") == acme),
+        (wa.col("status") == "won") & nw.any_horizontal(nw.col("title", "organization") == acme, ignore_nulls=True),
+        value > 4,
+    ]
+    filtered = snap.where(*conditions, quality="clean", status="won", created_at="2026")
+    assert len(filtered) == 1
+    assert sum(acme in text for text in filtered.filters) >= 3, "in memory they are shown"
+    filtered.save(tmp_path / "root")
+    assert found_in(tmp_path / "root", acme) == []
+    published = load(next((tmp_path / "root").iterdir())).filters
+    assert published == (
+        *["organization, value (value not shown)"] * 2, *["(a filter, not shown)"] * 2, "value > 4", "status = won",
+        "created_at = 2026", filtered.filters[-1],
+    )  # fmt: skip
+    kept = load(next((tmp_path / "root").iterdir())).save(tmp_path / "again")
+    assert load(kept).filters == published
+
+
+def test_a_filter_of_a_snapshot_that_kept_everything_is_checked_when_it_is_saved_again(snapshot_of, tmp_path):
+    snap = snapshot_of({"organization": {"name": "Acme Ltda"}, "status": 2})
+    snap = snap.where(wa.col("organization") == "Acme Ltda", organization="Acme Ltda", status="won")
+    kept = load(snap.save(tmp_path / "keep", personal="keep"))
+    assert kept.filters == snap.filters
+    again = load(kept.save(tmp_path / "hash"))
+    assert again.filters == ("(a filter, not shown)", "organization (value not shown)", "status = won")
+
+
+@pytest.mark.parametrize("mode", ["hash", "hash-all", "drop"])
+def test_what_is_assigned_to_a_declared_column_is_protected_like_any_other_assigned_column(snapshot_of, tmp_path, mode):
+    snap = snapshot_of({"stage": {"id": "s", "name": "New"}, "status": 2})
+    names = dict.fromkeys(["stage", "source", "status", "title", "extra"], "Ana Planted")
+    snap.save(tmp_path / "clean")
+    snap.assign(**names).save(tmp_path / "kept", personal="keep")
+    worlds = {
+        "memory": snap.assign(**names),
+        "loaded": load(tmp_path / "clean").assign(**names),
+        "scanned": scan(tmp_path / "clean", "polars").assign(**names),
+        "expression": snap.assign(**dict.fromkeys(names, nw.lit("Ana Planted"))),
+        "saved and loaded": load(tmp_path / "kept"),
+        "saved and scanned": scan(tmp_path / "kept", "duckdb"),
+    }
+    for name, world in worlds.items():
+        folder = tmp_path / name
+        world.where(stage="Ana Planted").save(folder, personal=mode)
+        assert found_in(folder, "Ana Planted") == [], name
+    clear = snap.assign(**names).save(tmp_path / "chosen", personal=mode, columns={"deals.stage": "keep"})
+    assert load(clear).deals["stage"].tolist() == ["Ana Planted"]
+
+
+@pytest.mark.parametrize("mode", ["keep", "hash", "hash-all", "drop"])
+def test_the_name_of_a_file_in_the_ledger_is_replaced_and_ids_stay(snapshot_of, tmp_path, mode):
+    named = tmp_path / "João Plantado.json"
+    named.write_text(json.dumps([{"id": uuid_of(1), "code": 1}, {"id": uuid_of(2), "code": 2}, "broken"]))
+    with pytest.warns(IncompleteWarning):
+        snap = wa.read(named)
+    assert snap.ledger["requested"].tolist() == [f"{named.name}:{n}" for n in (1, 2, 3)]
+    saved = load(snap.save(tmp_path / "root", personal=mode, allow_incomplete=True))
+    expected = snap.ledger["requested"].tolist() if mode == "keep" else ["row 1", "row 2", "row 3"]
+    assert saved.ledger["requested"].tolist() == expected
+    assert bool(found_in(tmp_path / "root", "João Plantado")) == (mode == "keep")
+    assert saved.ledger["deal_id"].tolist()[:2] == [uuid_of(1), uuid_of(2)]
+    again = load(saved.save(tmp_path / "again", personal=mode, allow_incomplete=True))
+    assert again.ledger.equals(saved.ledger)
+    fetched = load(snapshot_of({}, {}).save(tmp_path / "ids", personal=mode))
+    assert fetched.ledger["requested"].tolist() == ["1", "2"]
+
+
+def test_a_snapshot_of_files_is_refreshed_after_their_names_are_replaced(serve, tmp_path):
+    named = tmp_path / "João Plantado.json"
+    named.write_text(json.dumps([{"id": uuid_of(code), "code": code} for code in (1, 2)]))
+    saved = load(wa.read(named, taken_at=datetime(2026, 1, 1, tzinfo=UTC)).save(tmp_path / "root", personal="drop"))
+    both = refresh(saved, client=client(serve(People())), progress=False, misses=3)
+    assert len(both.deals) == 27
+    assert both.ledger["requested"].is_unique
+    both.save(tmp_path / "root", personal="drop")
+    assert found_in(tmp_path / "root", "João Plantado", *PLANTED) == []
 
 
 def test_the_treatment_of_an_unmarked_or_assigned_column_is_remembered(snap, tmp_path):

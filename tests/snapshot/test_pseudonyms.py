@@ -11,8 +11,10 @@ from wegly_analytics import metrics
 from wegly_analytics.errors import SettingError
 from wegly_analytics.intake.fetch import fetch
 from wegly_analytics.intake.refresh import refresh
+from wegly_analytics.plots.footnote import sentences
 from wegly_analytics.snapshot.load import load
-from wegly_analytics.snapshot.privacy import fingerprint, read_secret
+from wegly_analytics.snapshot.pseudonyms import fingerprint
+from wegly_analytics.snapshot.secret import read_secret
 
 
 @pytest.fixture
@@ -37,6 +39,7 @@ def test_equal_people_stay_equal_and_different_ones_different(snap, tmp_path):
 def test_a_pseudonym_is_a_keyed_hash_that_others_can_compute_with_the_secret(snap, tmp_path, monkeypatch):
     secret = "ab" * 32
     (tmp_path / "key").write_text(secret)
+    (tmp_path / "key").chmod(0o600)
     monkeypatch.setenv("WEGLY_SALT_FILE", str(tmp_path / "key"))
     hashed = load(snap.save(tmp_path / "root"))
     expected = hmac.new(bytes.fromhex(secret), NAMES[1].encode(), "sha256").hexdigest()[:32]
@@ -85,6 +88,7 @@ def test_the_secret_is_created_once_and_is_private(tmp_path):
 def test_a_secret_that_cannot_be_read_names_the_file_and_the_remedy(snap, tmp_path, monkeypatch, content, message):
     file = tmp_path / "key"
     file.mkdir() if content is None else file.write_text(content)
+    file.chmod(0o700 if content is None else 0o600)
     monkeypatch.setenv("WEGLY_SALT_FILE", str(file))
     with pytest.raises(SettingError, match=message) as caught:
         snap.save(tmp_path / "root")
@@ -108,6 +112,32 @@ def test_metrics_group_by_the_pseudonyms_of_staff(snapshot_of, tmp_path):
     found, expected = (metrics.win_rate(s, by="responsible") for s in (hashed, snap))
     assert found["responsible"].str.fullmatch("[0-9a-f]{32}").all()
     assert sorted(found[columns].values.tolist()) == sorted(expected[columns].values.tolist())
+    assert found.attrs["caveats"] == ["grouped by pseudonyms, which replaced the values when the snapshot was saved"]
+    assert expected.attrs["caveats"] == []
+
+
+def test_groups_by_a_column_that_was_emptied_say_so_also_in_the_chart(snapshot_of, tmp_path):
+    snap = snapshot_of({"title": "A", "status": 2, "tags": [{"id": "t", "name": "vip"}]}, {"title": "B", "status": 3})
+    emptied = "grouped by a column that was emptied when the snapshot was saved: its values are all missing"
+    assert metrics.win_rate(load(snap.save(tmp_path / "hash")), by="title").attrs["caveats"] == [emptied]
+    assert metrics.win_rate(load(snap.save(tmp_path / "hash")), by=["source", "tag"]).attrs["caveats"] == []
+    dropped = metrics.win_rate(load(snap.save(tmp_path / "drop", personal="drop")), by=["source", "tag"])
+    assert dropped.attrs["caveats"] == [emptied]
+    assert emptied in sentences(dropped, "en")
+    assert not {emptied, *sentences(dropped, "en")[:1]} & set(sentences(dropped, "pt"))
+
+
+def test_a_refresh_of_a_snapshot_without_personal_data_adds_none(serve, tmp_path):
+    first = fetch(range(1, 11), client=client(serve(People())), progress=False)
+    dropped = load(first.save(tmp_path / "one", personal="drop"))
+    both = refresh(dropped, client=client(serve(People())), progress=False)
+    assert len(both.deals) == 27
+    for name in ("participants.person", "contacts.value", "followers.user", "deals.lost_reason_description"):
+        table, column = name.split(".")
+        assert both.tables[table].num_rows
+        assert both.tables[table].column(column).null_count == both.tables[table].num_rows
+    assert load(both.save(tmp_path / "two")).personal.mode == "drop"
+    assert found_in(tmp_path / "two", *PLANTED) == []
 
 
 @pytest.mark.parametrize("mode", ["hash", "hash-all"])

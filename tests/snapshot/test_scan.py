@@ -149,9 +149,9 @@ def test_only_the_columns_that_are_needed_are_read(engine, tmp_path):
     path = wa.sample().save(tmp_path / "snapshots")
     file = path / "deals" / "part-00000.parquet"
     spoil(file, "code")
-    assert metrics.win_rate(wa.scan(path, engine), by="source")["n"].sum() > 0
+    assert metrics.win_rate(wa.scan(path, engine, check=False), by="source")["n"].sum() > 0
     with pytest.raises(SnapshotError, match="deals cannot be read"):
-        _ = wa.load(path).deals
+        _ = wa.load(path, check=False).deals
 
 
 def spoil(file, column):
@@ -233,10 +233,10 @@ def test_a_scan_is_compared_with_what_was_published(tmp_path):
         wa.scan(path, "polars", at="2026-01-01")
     manifest = (path / MANIFEST).read_text(encoding="utf-8")
     for change, message in [
-        (('"rows": 1195', '"rows": 1194'), "deals has 1195 rows, published were 1194"),
+        (('"rows": 1195', '"rows": 1194'), "'sha256' is .* it was changed"),
         (('"schema_version": 1', '"schema_version": 99'), "newer version"),
         (('"requested"', '"aksed"'), "'completeness': 'requested' is missing"),
-        (('"tags"', '"tgas"'), "'tables' lists .*, without 'tags'"),
+        (('"tags"', '"tgas"'), "'sha256' is .* it was changed"),
     ]:
         assert change[0] in manifest
         (path / MANIFEST).write_text(manifest.replace(*change), encoding="utf-8")
@@ -244,7 +244,7 @@ def test_a_scan_is_compared_with_what_was_published(tmp_path):
             wa.scan(path, "polars")
     (path / MANIFEST).write_text(manifest, encoding="utf-8")
     (path / "tags" / "part-00000.parquet").write_bytes(b"PAR1")
-    with pytest.raises(SnapshotError, match="tags cannot be read"):
+    with pytest.raises(SnapshotError, match="tags.part-00000.parquet was changed"):
         wa.scan(path, "polars")
 
 

@@ -31,9 +31,9 @@ MANIFEST = Manifest(
 names = st.text(st.characters(codec="utf-8", categories=["L", "N", "Pd"]), min_size=1, max_size=8)
 zones = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 instants = st.datetimes(datetime(1990, 1, 1), datetime(2099, 1, 1), timezones=zones)
-published_files = st.builds(PublishedFile, st.integers(0, 2**60), st.binary(min_size=32, max_size=32).map(bytes.hex))
+published_files = st.builds(PublishedFile, st.integers(0, 10**15), st.binary(min_size=32, max_size=32).map(bytes.hex))
 published_tables = st.builds(
-    PublishedTable, st.integers(0, 2**60), st.dictionaries(names, published_files, min_size=1, max_size=2)
+    PublishedTable, st.integers(0, 10**15), st.dictionaries(names, published_files, min_size=1, max_size=2)
 )
 modes, treatments = (st.sampled_from(get_args(kind)) for kind in (Mode, Treatment))
 

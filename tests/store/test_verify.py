@@ -6,7 +6,7 @@ import shutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from publishing import TABLES, publish
+from publishing import TABLES, publish, signed
 
 from wegly_analytics.store.manifest import NAME
 from wegly_analytics.store.verify import problems
@@ -30,7 +30,7 @@ def test_a_folder_as_published_has_no_problem(folder):
 def edit(folder, change):
     values = json.loads((folder / NAME).read_text())
     change(values)
-    (folder / NAME).write_text(json.dumps(values))
+    (folder / NAME).write_text(signed(values))
 
 
 def flip_one_bit(path):
@@ -67,6 +67,11 @@ HARM = {
         [("extra", "deals/part-00001.parquet", "deals")],
     ),
     "a file of another tool": (lambda f: (f / ".DS_Store").write_text(""), [("extra", ".DS_Store", None)]),
+    "a manifest changed by hand": (
+        lambda f: (f / NAME).write_text((f / NAME).read_text().replace('"looked_at": 0', '"looked_at": 1')
+                                        .replace('"fetched": 2', '"fetched": 1').replace('"failed": 0', '"failed": 1')),
+        [("damaged manifest", NAME, None)],
+    ),
     "no manifest": (lambda f: (f / NAME).unlink(), [("no manifest", NAME, None)]),
     "half a manifest": (lambda f: (f / NAME).write_text("{"), [("damaged manifest", NAME, None)]),
     "a manifest without a table": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import Annotated
 
@@ -23,7 +23,7 @@ def archive(
 ) -> None:
     """Describe an archive of responses and check every one, or erase the old ones.
 
-    The exit code is 1 if the archive is damaged. Erasing removes damaged responses, too.
+    The exit code is 1 if the archive is damaged. Erasing removes also what is damaged, or dated in the future.
     """
     from wegly_analytics.intake.archive import Archive
     from wegly_analytics.intake.durations import duration
@@ -33,11 +33,12 @@ def archive(
         raise SettingError(f"{file} is not an archive: `wegly fetch --archive {file}` creates one")
     held = kept.count()
     if erase_older_than is not None:
-        before = datetime.now(UTC) - duration("erase_older_than", erase_older_than)
+        now = datetime.now(UTC)
+        before = now - duration("erase_older_than", erase_older_than)
         if held["records"] and held["newest"] < before and not yes:
             raise SettingError(f"all {held['records']:,} responses in {file} would be erased: add --yes to do so")
         n_damaged = sum(place.startswith("record ") for place in kept.damaged)
-        erased = kept.erase(before)
+        erased = kept.erase(before, after=now + timedelta(days=1))
         typer.echo(
             f"erased     {erased:,} responses from before {before:%Y-%m-%d %H:%M} UTC, {n_damaged:,} damaged ones"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from errno import EXDEV
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -99,17 +98,24 @@ def writable(folder: Path, option: str) -> None:
         pass
 
 
+def archive(file: Path | None) -> Path | None:
+    """Try to write where an archive is to be."""
+    if file is not None:
+        writable(file.parent, "--archive")
+    return file
+
+
 def publishable(root: Path, option: str) -> None:
-    """Try to publish in a folder of snapshots: write beside it, and rename into it; nothing is left there."""
-    from wegly_analytics.store.publish import writable_root
+    """Try to publish in a folder of snapshots, or to create it; nothing is left there."""
+    from wegly_analytics.store.publish import try_out, writable_root
 
     with _refusal(root, option):
         place = writable_root(root).resolve()
-        with _trial(place.parent) as trial:
-            if place.exists():
-                inside = place / trial.name
-                trial.rename(inside)
-                inside.rename(trial)
+        if place.exists():
+            try_out(place)
+        else:
+            with _trial(place):
+                pass
 
 
 @contextmanager
@@ -129,5 +135,6 @@ def _refusal(folder: Path, option: str) -> Iterator[None]:
     except SettingError as error:
         raise SettingError(f"{option}: {error}") from None
     except OSError as error:
-        remedy = "it is a mount point: name a folder in it" if error.errno == EXDEV else "name another folder"
-        raise SettingError(f"{option}: {folder} cannot be written ({error.strerror or error}); {remedy}") from None
+        raise SettingError(
+            f"{option}: {folder} cannot be written ({error.strerror or error}); name another folder"
+        ) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,7 +15,7 @@ from wegly_analytics.cli.exit_codes import INTERRUPTED
 from wegly_analytics.cli.messages import with_options
 from wegly_analytics.cli.publication import Publication
 from wegly_analytics.errors import ApiError, IdError, MissingColumnError, SettingError, StoppedError
-from wegly_analytics.model.ids import read_ids
+from wegly_analytics.model.ids import Ids, read_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +69,6 @@ def fetch(
     if max_age is not None and archive is None:
         raise SettingError("--max-age is about archived responses: use it together with --archive")
     publication = Publication(root, personal, allow_incomplete, as_json)
-    if archive is not None:
-        checks.writable(archive.parent, "--archive")
     wanted = _wanted(ids or [], column, walk, misses, webhooks, yes)
     client = _client(base_url, origin, timeout, attempts, per_second)
     with _explained(client):
@@ -112,8 +109,6 @@ def refresh(
     Only deals that may have changed are requested, and codes beyond the highest known; the others are carried over.
     """
     publication = Publication(root, personal, allow_incomplete, as_json)
-    if archive is not None:
-        checks.writable(archive.parent, "--archive")
     from wegly_analytics.intake.changes import Changes
 
     before = wa.load(root)
@@ -182,33 +177,29 @@ def _wanted(
         return wa.walk(walk, misses=misses or 100)
     if webhooks is not None:
         return wa.webhook_ids(webhooks, setting(WEBHOOK_SECRET))
-    found = _ids(ids, column)
-    first = list(islice(found, _MANY + 1))
-    if len(first) > _MANY and not is_confirmed:
-        raise SettingError(f"more than {_MANY:,} ids would take hours: give fewer, or confirm with --yes")
-    return [*first, *found]
+    found = Ids()
+    for each in _ids(ids, column):
+        found.add(each)
+        if len(found) > _MANY and not is_confirmed:
+            raise SettingError(f"more than {_MANY:,} ids would take hours: give fewer, or confirm with --yes")
+    return found
 
 
-def _ids(words: list[str], column: str | None) -> Iterator[str]:
+def _ids(words: list[str], column: str | None) -> Iterator[str | range]:
     """Read ids from words, files, tables and standard input."""
-    from wegly_analytics.intake.id_sources import ids_in
+    from wegly_analytics.intake.id_sources import ids_in, is_file
 
     for word in words:
         if word == "-":
-            yield from read_ids(sys.stdin, "standard input")
+            yield from read_ids(sys.stdin or (), "standard input")
             continue
         try:
-            found = read_ids([word], "arguments")
-            first = list(islice(found, _MANY + 1))
+            yield from list(read_ids([word], "arguments"))
         except IdError as error:
-            file = Path(word)
-            if not file.is_file():
+            if not is_file(word):
                 why = str(error).removeprefix("arguments, line 1: ")
                 raise IdError(f"{why}; there is no file of that name either") from None
             try:
-                yield from ids_in(file, column)
+                yield from ids_in(Path(word), column)
             except MissingColumnError as error:
                 raise SettingError(str(error)) from None
-            continue
-        yield from first  # a range is not expanded before that many are confirmed
-        yield from found

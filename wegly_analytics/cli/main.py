@@ -16,6 +16,7 @@ from wegly_analytics import __version__
 from wegly_analytics.cli import archive, demo, intake, sandbox, snapshots
 from wegly_analytics.cli.exit_codes import FAILED, USAGE
 from wegly_analytics.cli.messages import with_options
+from wegly_analytics.cli.streams import protect
 from wegly_analytics.errors import IncompleteWarning, SettingError, WeglyError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def unsupported(platform: str) -> str | None:
 
 def main() -> None:
     """Run the command; an error becomes a sentence on stderr and an exit code, never a traceback."""
+    protect()
     if why := unsupported(sys.platform):
         _end(why, FAILED)
     with warnings.catch_warnings():

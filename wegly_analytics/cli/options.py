@@ -42,6 +42,7 @@ Archive = Annotated[
     Path | None,
     typer.Option(
         "--archive",
+        callback=checks.archive,
         help="Keep every response in this file, such as data/responses.sqlite; the same command then resumes a run "
         "that was stopped.",
     ),
@@ -92,4 +93,10 @@ Origin = Annotated[
     str | None,
     typer.Option(callback=checks.not_empty, help="The token's allowed domain. Default: WEGLY_ORIGIN."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print the summary as JSON; exit code 1 if it cannot be printed, although the snapshot is published.",
+    ),
+]

@@ -10,6 +10,7 @@ import typer
 
 from wegly_analytics.cli.checks import publishable
 from wegly_analytics.cli.exit_codes import INCOMPLETE
+from wegly_analytics.cli.streams import OutputError
 from wegly_analytics.errors import IncompleteError, SettingError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Publication:
         publishable(self.root, "--root")
         if self.personal.startswith("hash"):
             from wegly_analytics.settings import salt_file
-            from wegly_analytics.snapshot.privacy import read_secret
+            from wegly_analytics.snapshot.secret import read_secret
 
             read_secret(salt_file())
 
@@ -73,7 +74,7 @@ class Publication:
             path = snap.save(self.root, personal=cast("Mode", self.personal), allow_incomplete=self.allow_incomplete)
         except IncompleteError:
             is_refused = True
-        typer.echo(_as_json(snap, path, changes) if self.as_json else _as_text(snap, path, changes))
+        self._say(_as_json(snap, path, changes) if self.as_json else _as_text(snap, path, changes), path)
         for sentence in _failures(snap, address):
             typer.echo(sentence, err=True)
         if is_refused:
@@ -84,6 +85,17 @@ class Publication:
             )
         if snap.completeness.missing or (changes and changes.failed):
             raise typer.Exit(INCOMPLETE)
+
+    def _say(self, summary: str, path: Path | None) -> None:
+        """Print the summary; that it cannot be printed is a failure only for a machine, which needs it."""
+        try:
+            typer.echo(summary)
+        except OutputError as error:
+            if path:
+                error = OutputError(f"{error}; the snapshot was published: {path}")
+            if self.as_json:
+                raise error from None
+            typer.echo(f"Warning: {error}", err=True)
 
 
 def _as_json(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> str:

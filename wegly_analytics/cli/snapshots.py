@@ -22,13 +22,14 @@ def snapshots(
         ),
     ],
 ) -> None:
-    """List the snapshots, oldest first."""
-    table = wa.snapshots(root)
+    """List the snapshots in the order of publication."""
+    table = wa.snapshots(root)  # what is damaged is named by a warning
+    table = table[table["problem"] == ""]
     if table.empty:
         typer.echo(f"{root} holds no snapshot yet")
         return
-    table["taken_at"] = table["taken_at"].dt.strftime("%Y-%m-%d %H:%M")
-    typer.echo(table.drop(columns="path").to_string(index=False))
+    shown = table.assign(taken_at=table["taken_at"].dt.strftime("%Y-%m-%d %H:%M"))
+    typer.echo(shown.drop(columns=["published_at", "problem", "path"]).to_string(index=False))
 
 
 def verify(

@@ -62,6 +62,8 @@ MESSAGES = (
     N_("each figure under several definitions"),
     N_("rules that a deal's record breaks"),
     N_("expired"),
+    N_("grouped by a column that was emptied when the snapshot was saved: its values are all missing"),
+    N_("grouped by pseudonyms, which replaced the values when the snapshot was saved"),
     N_("in another pipeline, or in none"),
     N_("interval by bootstrap"),
     N_("log(-log) interval, 95 %"),

@@ -11,18 +11,19 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from wegly_analytics.errors import ArchiveError, SettingError
 from wegly_analytics.intake import database
-from wegly_analytics.intake.connection import MAX_BYTES
-from wegly_analytics.intake.record import Record
+from wegly_analytics.intake.row import Found, Row, columns_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from wegly_analytics.intake.record import Record
 
 ARCHIVE: Final = "data/responses.sqlite"
 """The file that errors suggest for an archive."""
@@ -30,21 +31,6 @@ ARCHIVE: Final = "data/responses.sqlite"
 _COLUMNS: Final = "requested, at, status, message, is_final, body, crc"
 _SELECT: Final = f"SELECT rowid, {_COLUMNS} FROM response"  # noqa: S608 - of constants
 _INSERT: Final = f"INSERT INTO response ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-_DAMAGE: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-_LEVEL: Final = 3
-"""Of nine: half the time of zlib's default, for a tenth more bytes."""
-
-
-class Found(NamedTuple):
-    """A record in the archive, without its body; of two records of an id the larger one stands for it."""
-
-    is_final: bool
-    at: datetime
-    n: int
-    status: int | None
 
 
 class Archive:
@@ -68,6 +54,8 @@ class Archive:
     Examples
     --------
     >>> import tempfile
+    >>> from datetime import UTC, datetime
+    >>> from wegly_analytics.intake.record import Record
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with Archive(f"{folder}/responses.sqlite") as archive:
     ...         archive.write(Record("17", 404, datetime(2026, 11, 23, tzinfo=UTC)))
@@ -119,8 +107,8 @@ class Archive:
         ArchiveError
             If the disk is full or the file cannot be written. What was written before is kept.
         """
-        row = _row(record)
-        with self._lock, self._errors("write to"), _transaction(self._opened()) as connection:
+        row = columns_of(record)
+        with self._lock, self._errors("write to"), database.transaction(self._opened()) as connection:
             connection.execute(_INSERT, row)
             connection.execute("UPDATE total SET records = records + 1, crcs = crcs + ?", row[-1:])
 
@@ -132,12 +120,15 @@ class Archive:
             if connection is not None:
                 connection.close()
 
-    def newest(self) -> dict[str, Found]:
-        """Find the record that stands for each id: the newest final one, or the newest where none is final."""
+    def newest(self, now: datetime | None = None) -> dict[str, Found]:
+        """Find the record that stands for each id: the newest final one, or the newest where none is final.
+
+        A time after `now`, which the clock of another computer has written, counts as older than any other.
+        """
         found: dict[str, Found] = {}
-        for n, requested, at, status, _, is_final, *_ in self._all():
-            id_, one = requested.decode(), Found(bool(is_final), _time(at), n, status)
-            found[id_] = max(found.get(id_, one), one)
+        for row in self._all():
+            id_, one = row.requested.decode(), Found(bool(row.is_final), row.time, row.n, row.status)
+            found[id_] = max(found.get(id_, one), one, key=lambda each: each.rank(now))
         return found
 
     def records(self, wanted: Mapping[str, Found]) -> Iterator[Record]:
@@ -147,23 +138,26 @@ class Archive:
         with self._errors("read"), closing(database.connect(self.path)) as connection:
             for requested, found in wanted.items():
                 try:
-                    row = connection.execute(f"{_SELECT} WHERE rowid = ?", (found.n,)).fetchone()
+                    rows = connection.execute(f"{_SELECT} WHERE rowid = ?", (found.n,)).fetchall()
                 except sqlite3.DatabaseError as error:
                     if isinstance(error, sqlite3.OperationalError):
                         raise
                     self._note(found.n, requested, str(error))
                     continue
-                record = self._record(row) if row and self._is_whole(row) else None
-                if record and (record.requested, record.at) == (requested, found.at):
-                    yield record
+                for row in map(Row._make, rows):
+                    record = self._record(row) if self._is_whole(row) else None
+                    if record and (record.requested, record.at) == (requested, found.at):
+                        yield record
 
-    def erase(self, before: datetime) -> int:
-        """Erase all records from before a time, for good, and the damaged ones, whose time cannot be known.
+    def erase(self, before: datetime, *, after: datetime | None = None) -> int:
+        """Erase all records from before a time, for good, and those whose time is not known because they are damaged.
 
         Parameters
         ----------
         before
             The time.
+        after
+            Erase also what is dated later than this: the clock that dated it was wrong.
 
         Returns
         -------
@@ -180,9 +174,13 @@ class Archive:
             connection.execute("PRAGMA secure_delete=ON")
             self.damaged.clear()
             self._check_log(connection)
-            with _transaction(connection):
+            with database.transaction(connection):
                 (held,) = connection.execute("SELECT count(*) FROM response").fetchone()
-                kept = [(n,) for n, _, at, *_ in self._rows(connection) if _time(at) >= before]
+                kept = [
+                    (row.n,)
+                    for row in self._rows(connection)
+                    if before <= row.time and (after is None or row.time <= after)
+                ]
                 connection.execute("CREATE TEMP TABLE kept (n INTEGER PRIMARY KEY)")
                 connection.executemany("INSERT INTO kept VALUES (?)", kept)
                 connection.execute("DELETE FROM response WHERE rowid NOT IN (SELECT n FROM kept)")
@@ -207,16 +205,16 @@ class Archive:
         """
         times: list[int] = []
         ids: set[bytes] = set()
-        for _, requested, at, *_ in self._all():
-            times.append(at)
-            ids.add(requested)
+        for row in self._all():
+            times.append(row.at)
+            ids.add(row.requested)
         files = [self.path, database.log_of(self.path)]
         return {
             "bytes": sum(file.stat().st_size for file in files if file.exists()),
             "records": len(times),
             "ids": len(ids),
-            "oldest": _time(min(times)) if times else None,
-            "newest": _time(max(times)) if times else None,
+            "oldest": time_of(min(times)) if times else None,
+            "newest": time_of(max(times)) if times else None,
         }
 
     def _opened(self) -> sqlite3.Connection:
@@ -237,7 +235,7 @@ class Archive:
         if fault := database.fault_of(connection):
             raise self._damage(fault)
 
-    def _all(self) -> Iterator[tuple[Any, ...]]:
+    def _all(self) -> Iterator[Row]:
         """Read all rows as they are at one moment; without a file there are none."""
         self.damaged.clear()
         if self.path.exists():
@@ -250,17 +248,17 @@ class Archive:
         if database.has_lost_writes(connection, self.path):
             self.damaged[database.log_of(self.path).name] = "it is damaged, so the last records may be missing"
 
-    def _rows(self, connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, connection: sqlite3.Connection) -> Iterator[Row]:
         """Read all rows that are as they were written, and note what is not."""
         written, read, last = None, [0, 0], 0
         for direction in ("ASC", "DESC"):  # from the end, too: beyond a damaged page there are other records
             try:
                 written = connection.execute("SELECT records, crcs FROM total").fetchone()
-                for row in connection.execute(f"{_SELECT} ORDER BY rowid {direction}"):
-                    if direction == "DESC" and row[0] <= last:
+                for row in map(Row._make, connection.execute(f"{_SELECT} ORDER BY rowid {direction}")):
+                    if direction == "DESC" and row.n <= last:
                         break
-                    last = row[0] if direction == "ASC" else last
-                    read = [read[0] + 1, read[1] + (row[-1] if isinstance(row[-1], int) else 0)]
+                    last = row.n if direction == "ASC" else last
+                    read = [read[0] + 1, read[1] + (row.crc if isinstance(row.crc, int) else 0)]
                     if self._is_whole(row):
                         yield row
                 break
@@ -272,24 +270,18 @@ class Archive:
         if read[0] != n_written or (read[1] != crcs and not self.damaged):
             self.damaged["records"] = f"{n_written} were written, {read[0]} were found, or one was exchanged"
 
-    def _is_whole(self, row: tuple[Any, ...]) -> bool:
-        n, requested, *columns, crc = row
-        try:
-            is_whole = _crc(requested, *columns) == crc and bool(_time(columns[0])) and bool(requested.decode())
-        except (TypeError, ValueError, OverflowError, AttributeError):
-            is_whole = False
-        if not is_whole:
-            self._note(n, requested, "its checksum is wrong")
-        return is_whole
+    def _is_whole(self, row: Row) -> bool:
+        if row.is_whole:
+            return True
+        self._note(row.n, row.requested, "its checksum is wrong")
+        return False
 
-    def _record(self, row: tuple[Any, ...]) -> Record | None:
-        n, requested, at, status, message, _, body, _ = row
+    def _record(self, row: Row) -> Record | None:
         try:
-            unpacked = None if body is None else _unpacked(body)
+            return row.record()
         except (ValueError, zlib.error) as error:
-            self._note(n, requested, str(error))
+            self._note(row.n, row.requested, str(error))
             return None
-        return Record(requested.decode(), status, _time(at), unpacked, None if message is None else message.decode())
 
     def _note(self, n: int, requested: object, why: str) -> None:
         id_ = requested.decode(errors="replace") if isinstance(requested, bytes) else requested
@@ -302,7 +294,7 @@ class Archive:
         except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
             raise self._damage("malformed database schema") from error
         except (sqlite3.Error, OSError) as error:
-            if getattr(error, "sqlite_errorcode", None) in _DAMAGE:
+            if getattr(error, "sqlite_errorcode", None) in database.DAMAGE:
                 raise self._damage(str(error)) from error
             what = getattr(error, "strerror", None) or error.args[-1]
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_IOERR_SHM", "SQLITE_PROTOCOL")):
@@ -316,46 +308,3 @@ class Archive:
             f"{self.path} is damaged ({why}): move it aside and run again; wa.read takes what can still be read in it, "
             "alone or together with the new archive"
         )
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _row(record: Record) -> tuple[Any, ...]:
-    requested, message = (
-        None if text is None else text.encode("utf-8", "replace").decode()
-        for text in (record.requested, record.message)
-    )
-    at = (record.at - _EPOCH) // timedelta(microseconds=1)
-    body = None if record.body is None else zlib.compress(record.body, _LEVEL)
-    columns = (requested, at, record.status, message, int(record.is_final), body)
-    return (*columns, _crc(*(text.encode() if isinstance(text, str) else text for text in columns)))
-
-
-def _crc(*columns: Any) -> int:
-    """Compute the CRC of all columns of a row; texts as bytes."""
-    *head, body = columns
-    start = zlib.crc32(repr((*head, body is None)).encode())
-    return start if body is None else zlib.crc32(body, start)
-
-
-def _time(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
-
-
-def _unpacked(body: bytes) -> bytes:
-    unpacker = zlib.decompressobj()
-    unpacked = unpacker.decompress(body, MAX_BYTES + 1)
-    if len(unpacked) > MAX_BYTES:
-        raise ValueError(f"its body is larger than {MAX_BYTES >> 20} MiB")
-    if not unpacker.eof or unpacker.unused_data:
-        raise ValueError("its body is cut off")
-    return unpacked

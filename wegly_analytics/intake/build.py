@@ -1,8 +1,8 @@
 """Responses become one snapshot.
 
-A block of responses is flattened as soon as it is full, so that bodies do not use up the memory. At the end the rows
-are sorted in the order requested. So the same responses give the same snapshot, however many threads received them, and
-whether they come from the network or from an archive.
+A block of responses is flattened as soon as it is full, and its tables are kept compressed, so that neither uses up the
+memory. At the end the rows are sorted in the order requested, table by table. So the same responses give the same
+snapshot, however many threads received them, and whether they come from the network or from an archive.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class SnapshotBuilder:
 
     _pending: list[tuple[int, Response]] = field(default_factory=list)
     _pending_bytes: int = 0
-    _blocks: list[dict[str, pa.Table]] = field(default_factory=list)
+    _blocks: list[dict[str, pa.Buffer]] = field(default_factory=list)
     _positions: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"deals": [], LEDGER.name: []})
     _drift: Drift = field(default_factory=Drift)
     _n_read: int = 0
@@ -98,12 +98,16 @@ class SnapshotBuilder:
             The time of a snapshot without any response. No response counts as received later than this.
         """
         self._flatten()
-        order = _newest_versions(self._blocks, self._positions["deals"])
+        order, older = _newest_versions(self._blocks, self._positions["deals"])
         tables: dict[str, pa.Table] = {}
         for name in TABLES:
-            table = pa.concat_tables([block.pop(name) for block in self._blocks])
-            tables |= in_order({name: table}, order)
-        ledger = pa.concat_tables([block[LEDGER.name] for block in self._blocks])
+            parts = [_unpacked(block.pop(name)) for block in self._blocks]
+            for n, ids in older.items():
+                parts[n] = parts[n].filter(pc.invert(pc.is_in(parts[n].column("deal_id"), ids)))
+            tables |= in_order({name: pa.concat_tables(parts)}, order)
+            del parts
+            pa.default_memory_pool().release_unused()
+        ledger = pa.concat_tables([_unpacked(block.pop(LEDGER.name)) for block in self._blocks])
         ledger = ledger.take(np.argsort(np.concatenate(self._positions[LEDGER.name]), kind="stable"))
         column = LEDGER.names.index("fetched_at")
         times, latest = ledger.column(column), pa.scalar(now, LEDGER.schema.field(column).type)
@@ -128,7 +132,8 @@ class SnapshotBuilder:
         numbers = {position: n for n, (position, _) in enumerate(read)}
         ledger = [_row(response, flat, numbers.get(position)) for position, response in responses]
         self._positions[LEDGER.name].append(np.array([position for position, _ in responses], np.int64))
-        self._blocks.append(flat.tables | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)})
+        tables = flat.tables | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)}
+        self._blocks.append({name: _packed(table) for name, table in tables.items()})
         for n, body in enumerate(bodies, start=self._n_read):
             if n < LOOK_AT_ALL or n % LOOK_AT_EVERY == 0:
                 self._drift.look(body)
@@ -144,25 +149,40 @@ def _row(response: Response, flat: Flat, n: int | None) -> dict[str, object]:
     return row
 
 
-def _newest_versions(blocks: list[dict[str, pa.Table]], positions: list[np.ndarray]) -> list[str]:
-    """Keep the newest version of a deal that several blocks hold; within a block, `flatten` has done so.
+def _packed(table: pa.Table) -> pa.Buffer:
+    """Compress a table."""
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_file(stream, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
+        file.write_table(table)
+    return stream.getvalue()
+
+
+def _unpacked(packed: pa.Buffer, columns: Sequence[str] | None = None) -> pa.Table:
+    """Decompress a table, or some of its columns."""
+    chosen = None if columns is None else [pa.ipc.open_file(packed).schema.get_field_index(name) for name in columns]
+    return pa.ipc.open_file(packed, options=pa.ipc.IpcReadOptions(included_fields=chosen)).read_all()
+
+
+def _newest_versions(
+    blocks: list[dict[str, pa.Buffer]], positions: list[np.ndarray]
+) -> tuple[list[str], dict[int, pa.Array]]:
+    """Find the newest version of a deal that several blocks hold; within a block, `flatten` has done so.
 
     Returns
     -------
-    list of str
-        The deals, in the order in which they were first requested.
+    tuple
+        The deals, in the order in which they were first requested; and by block the deals of which another block holds
+        a newer version.
     """
-    versions = pa.concat_tables([block["deals"].select(["deal_id", "updated_at"]) for block in blocks]).to_pandas()
-    versions["block"] = np.repeat(np.arange(len(blocks)), [block["deals"].num_rows for block in blocks])
+    read = [_unpacked(block["deals"], ["deal_id", "updated_at"]) for block in blocks]
+    versions = pa.concat_tables(read).to_pandas()
+    versions["block"] = np.repeat(np.arange(len(blocks)), [table.num_rows for table in read])
     versions["position"] = np.concatenate(positions)
     twice = versions[versions.duplicated("deal_id", keep=False)]
     newest = twice.sort_values(["updated_at", "position"], na_position="first").drop_duplicates("deal_id", keep="last")
-    for n, older in twice.drop(newest.index).groupby("block")["deal_id"]:
-        ids = pa.array(older, pa.string())
-        for name in TABLES:
-            blocks[n][name] = blocks[n][name].filter(pc.invert(pc.is_in(blocks[n][name].column("deal_id"), ids)))
+    older = {int(n): pa.array(ids, pa.string()) for n, ids in twice.drop(newest.index).groupby("block")["deal_id"]}
     order: list[str] = versions.sort_values("position")["deal_id"].drop_duplicates().tolist()
-    return order
+    return order, older
 
 
 def in_order(tables: Mapping[str, pa.Table], deal_ids: Sequence[str]) -> dict[str, pa.Table]:

@@ -17,9 +17,10 @@ from wegly_analytics.parsing.repair import unwrapped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wegly_analytics.intake.archive import Archive, Found
+    from wegly_analytics.intake.archive import Archive
     from wegly_analytics.intake.client import Client
     from wegly_analytics.intake.frontier import Frontier
+    from wegly_analytics.intake.row import Found
 
 MAX_FAILURES: Final = 0.05
 """The share of failed requests beyond which a run stops, and of missing deals beyond which nothing is published."""
@@ -76,7 +77,7 @@ class Crawl:
     _last_status: int | None = None
     _last_reason: str = ""
     _todo: SimpleQueue[str | None] = field(default_factory=SimpleQueue)
-    _done: SimpleQueue[tuple[Record, Exception | None]] = field(default_factory=SimpleQueue)
+    _done: SimpleQueue[tuple[Record, BaseException | None]] = field(default_factory=SimpleQueue)
     _stopped: Event = field(default_factory=Event)
     _room: Condition = field(default_factory=Condition)
     _waiting_bytes: int = 0
@@ -113,8 +114,9 @@ class Crawl:
                     break
                 if len(workers) < min(under_way, self.workers):
                     # daemons: a pending response must not keep the process from ending
-                    workers.append(Thread(target=self._work, name="wegly", daemon=True))
-                    workers[-1].start()
+                    worker = Thread(target=self._work, name="wegly", daemon=True)
+                    worker.start()
+                    workers.append(worker)
                     continue
                 record, error = self._next_response()
                 under_way -= 1
@@ -139,7 +141,7 @@ class Crawl:
             self.frontier.note(id_, exists=self.known[id_].status != 404)
         return id_
 
-    def _next_response(self) -> tuple[Record, Exception | None]:
+    def _next_response(self) -> tuple[Record, BaseException | None]:
         """Wait for a response in short steps: Ctrl-C may reach another thread, and is noticed when this one wakes."""
         while True:
             with suppress(Empty):
@@ -162,16 +164,21 @@ class Crawl:
                 self._room.wait_for(self._has_room)
             if self._stopped.is_set():
                 return
-            record, error = _request(self.client, id_)
-            if self.archive and not self._stopped.is_set():
-                try:
-                    self.archive.write(record)
-                except Exception as trouble:  # noqa: BLE001 - raised where the records are read
-                    error = trouble
+            record, error = self._outcome(id_)
             self._hold(len(record.body or b""))
             self._done.put((record, error))
 
-    def _check(self, record: Record, error: Exception | None) -> None:
+    def _outcome(self, id_: str) -> tuple[Record, BaseException | None]:
+        """Request an id and keep the response; whatever is raised is raised again where the records are read."""
+        try:
+            record, error = _request(self.client, id_)
+            if self.archive and not self._stopped.is_set():
+                self.archive.write(record)
+        except BaseException as trouble:  # noqa: BLE001 - a worker that ends unnoticed would leave the run waiting
+            return Record(id_, None, _now(), None, type(trouble).__name__), trouble
+        return record, error
+
+    def _check(self, record: Record, error: BaseException | None) -> None:
         """Raise what concerns the whole run; count what concerns one deal."""
         outcome = outcome_of(record)
         self.counts[outcome] += 1
@@ -233,6 +240,8 @@ def _request(client: Client, id_: str) -> tuple[Record, Exception | None]:
         return Record(id_, error.status, _now(), error.body or None, str(error)), error
     except PayloadError as error:
         return Record(id_, 200, _now(), None, str(error)), error
+    except MemoryError:  # of the process, not of a deal
+        raise
     except Exception as error:  # noqa: BLE001 - a client of the user's own may raise anything
         failure = ApiError(f"{type(error).__name__}: {error}")
         return Record(id_, None, _now(), None, str(failure)), failure

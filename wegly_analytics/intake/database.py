@@ -7,19 +7,23 @@ import os
 import secrets
 import sqlite3
 import struct
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from wegly_analytics.errors import ArchiveError
 from wegly_analytics.store.publish import sync
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 APPLICATION: Final = 0x5765676C
 """The application id of an archive: "Wegl"."""
 
 VERSION: Final = 1
+
+DAMAGE: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""The error codes of a damaged file."""
 
 TIMEOUT: Final = 60.0
 """Seconds that a process waits for the writes of others."""
@@ -199,3 +203,15 @@ def _sums(data: bytes, order: str, sums: tuple[int, int]) -> tuple[int, int]:
 def _opened(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=TIMEOUT, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Do everything or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

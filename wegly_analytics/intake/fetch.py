@@ -12,6 +12,7 @@ from wegly_analytics.intake.durations import duration
 from wegly_analytics.intake.frontier import Frontier, Walk
 from wegly_analytics.intake.id_sources import ids_of
 from wegly_analytics.intake.run import Run
+from wegly_analytics.model.ids import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,8 +51,8 @@ def fetch(
     progress
         Whether to show a progress bar in a terminal or a notebook, and one line per minute elsewhere.
     max_age
-        How old an archived response may be, such as ``"1d"`` or ``"12h"``; older ones are requested again. None accepts
-        any age, and warns if one is older than a day.
+        How old an archived response may be, such as ``"1d"`` or ``"12h"``; older ones are requested again, and so
+        are those with a time in the future. None accepts any age, and warns if one is older than a day.
     max_failures
         The share of failed requests beyond which the run stops, checked from the fiftieth on.
 
@@ -65,7 +66,7 @@ def fetch(
     IdError
         If any id is neither a UUID nor a positive whole number, or there is none; nothing is requested then.
     SettingError
-        If another argument cannot be used.
+        If there are more than ten million ids, or another argument cannot be used.
     AuthError, OriginError
         If the token is refused: at a 401, or when the first deals all get a 403.
     UnreachableError
@@ -90,8 +91,8 @@ def fetch(
     oldest = datetime.min.replace(tzinfo=UTC)
     if max_age is not None:
         oldest = datetime.now(UTC) - duration("max_age", max_age)
-    wanted = [] if isinstance(ids, Walk) else ids_of(ids)
-    if not (wanted or isinstance(ids, Walk)):  # an empty snapshot that is published would become the newest
+    wanted = Ids() if isinstance(ids, Walk) else ids_of(ids)
+    if not (len(wanted) or isinstance(ids, Walk)):  # an empty snapshot that is published would become the newest
         raise IdError("there is no id to fetch, so nothing was published: give ids, a range such as '1-500', or a file")
     frontier = Frontier(wanted, ids if isinstance(ids, Walk) else None)
     run = Run.of(client=client, archive=archive, workers=workers, progress=progress, max_failures=max_failures)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wegly_analytics.intake.arguments import whole_number
+from wegly_analytics.model.ids import MAX_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
+
+    from wegly_analytics.model.ids import Ids
 
 
 def walk(start: int = 1, *, misses: int = 100) -> Walk:
@@ -71,7 +73,7 @@ class Frontier:
     Parameters
     ----------
     ids
-        Ids that are requested in any case, first.
+        Ids that are requested in any case, first; each once.
     walk
         Codes to walk over after that, or None.
 
@@ -90,18 +92,18 @@ class Frontier:
     ('3', None)
     """
 
-    def __init__(self, ids: Iterable[str], walk: Walk | None = None) -> None:
-        self._ids = deque(ids)
+    def __init__(self, ids: Collection[str] | Ids, walk: Walk | None = None) -> None:
+        self._listed = ids
+        self._ids = iter(ids)
         self._walk = walk
         self._code = walk.start if walk else 0
         self._last = self._code - 1
-        self._listed = len(self._ids)
         self.positions: dict[str, int] = {}
 
     @property
     def total(self) -> int | None:
         """How many ids there are; None for a walk, whose end is not known."""
-        return None if self._walk else self._listed
+        return None if self._walk else len(self._listed)
 
     @property
     def walk(self) -> Walk | None:
@@ -109,24 +111,22 @@ class Frontier:
         return self._walk
 
     @property
-    def pending(self) -> tuple[str, ...]:
-        """The listed ids that were not handed out yet."""
-        return tuple(self._ids)
+    def listed(self) -> Collection[str] | Ids:
+        """The listed ids, handed out or not."""
+        return self._listed
 
     @property
     def is_exhausted(self) -> bool:
         """Whether all listed ids were handed out, and there is no walk."""
-        return not (self._ids or self._walk)
+        return len(self.positions) >= len(self._listed) and not self._walk
 
     def next(self) -> str | None:
         """Hand out an id; None if there is none, or none before more is known."""
-        id_ = None
-        if self._ids:
-            id_ = self._ids.popleft()
-        elif self._walk:
+        id_ = next(self._ids, None)
+        if id_ is None and self._walk:
             while str(self._code) in self.positions:
                 self._code += 1
-            if self._code <= self._last + self._walk.misses:
+            if self._code <= min(self._last + self._walk.misses, MAX_CODE):
                 id_ = str(self._code)
                 self._code += 1
         if id_ is not None:

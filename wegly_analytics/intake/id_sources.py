@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,17 +15,23 @@ import pyarrow.parquet as pq
 from wegly_analytics.errors import IdError, MissingColumnError, SettingError
 from wegly_analytics.intake.arguments import path as path_of
 from wegly_analytics.intake.arguments import text_or_none, type_of, whole_number
-from wegly_analytics.model.ids import deal_key, deal_keys, read_ids
+from wegly_analytics.model.ids import MAX_DIGITS, Ids, deal_key, deal_keys, read_ids, shortened
 from wegly_analytics.snapshot.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COLUMNS: Final = ("deal_id", "code", "id", "uuid", "codigo", "código")
 """Names of columns that hold ids, the most likely first."""
+
+_BLOCK: Final = 1 << 20
+"""Bytes of a text file that are read at once."""
 
 TABLES: Final = (".csv", ".tsv", ".parquet", ".xlsx")
 """Suffixes of files that have columns."""
 
 
-def ids_of(ids: object) -> list[str]:
+def ids_of(ids: object) -> Ids:
     """Read what `fetch` takes for ids.
 
     Parameters
@@ -34,7 +41,7 @@ def ids_of(ids: object) -> list[str]:
 
     Returns
     -------
-    list of str
+    Ids
         The ids as `ids.deal_key` writes them, each once, in their order.
 
     Raises
@@ -42,11 +49,12 @@ def ids_of(ids: object) -> list[str]:
     IdError
         If anything is not an id.
     SettingError
-        If it is an object that holds ids but is not a list of them, or a file that cannot be read.
+        If it is an object that holds ids but is not a list of them, a file that cannot be read, or there are too
+        many.
 
     Examples
     --------
-    >>> ids_of("7, 9-11")
+    >>> list(ids_of("7, 9-11"))
     ['7', '9', '10', '11']
     """
     if not isinstance(ids, str | Path):
@@ -57,8 +65,13 @@ def ids_of(ids: object) -> list[str]:
         try:
             found = deal_keys(read_ids([ids], "ids"))
         except IdError:
-            if not Path(ids).is_file():
-                raise IdError(f"{ids!r} is not a deal id, a range such as '1-500', or a file") from None
+            if not is_file(ids):
+                digits = (
+                    f"; a code has at most {MAX_DIGITS} digits" if re.search(rf"\d{{{MAX_DIGITS + 1}}}", ids) else ""
+                )
+                raise IdError(
+                    f"{shortened(ids)} is not a deal id, a range such as '1-500', or a file{digits}"
+                ) from None
         else:
             if not found:
                 raise IdError(f"ids={ids!r} holds no id: give ids, a range such as '1-500', or a file")
@@ -84,7 +97,15 @@ def _hint(ids: object) -> str | None:
     return None
 
 
-def ids_in(file: Path, column: str | None = None) -> list[str]:
+def is_file(word: str) -> bool:
+    """Tell whether a text names a file."""
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):  # too long, or with a character that no name has
+        return False
+
+
+def ids_in(file: Path, column: str | None = None) -> Iterator[str | range]:
     """Read the ids in a file: in a column of a table, or listed in a text file.
 
     Raises
@@ -97,11 +118,15 @@ def ids_in(file: Path, column: str | None = None) -> list[str]:
         If a cell or a word is not an id.
     """
     if column is not None or file.suffix.lower() in TABLES:
-        return ids_from(file, column)
+        yield from ids_from(file, column)
+        return
     try:
-        return list(read_ids(_text(file).splitlines(), str(file)))
+        with file.open(encoding=_encoding(file)) as lines:
+            yield from read_ids(lines, str(file))
     except OSError as error:
         raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingError(f"{file} is not a text file: {error}") from error
 
 
 def ids_from(path: str | Path, column: str | None = None, *, sheet: str | int = 0) -> list[str]:
@@ -181,14 +206,24 @@ def _frame(file: Path, sheet: str | int) -> pd.DataFrame:
 
 
 def _text(file: Path) -> str:
-    """Decode a text file: UTF-8, UTF-16, or Windows-1252, as Excel writes them."""
-    content = file.read_bytes()
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252")
+    return file.read_bytes().decode(_encoding(file))
+
+
+def _encoding(file: Path) -> str:
+    """Find the encoding of a text file: UTF-8, UTF-16, or Windows-1252, as Excel writes them."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with file.open("rb") as content:
+        block = content.read(_BLOCK)
+        if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        try:
+            while block:
+                decoder.decode(block)
+                block = content.read(_BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8-sig"
 
 
 def _headed(cells: pd.DataFrame, row: int = 1) -> pd.DataFrame:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from tqdm.auto import tqdm
+
+from wegly_analytics.intake.streams import Lenient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,35 +20,6 @@ _LINE_EVERY: Final = 60.0
 
 _BAR: Final = "{n_fmt}/{total_fmt}{postfix} |{bar}| {remaining} left, {rate_noinv_fmt}"
 """The counts stand first: a narrow terminal cuts off the end."""
-
-
-class _Lenient(io.TextIOBase):
-    """A stream that may be closed, broken, full or None: what cannot be written is lost, and nothing is raised."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-
-    def isatty(self) -> bool:
-        try:
-            return self._stream is not None and self._stream.isatty()
-        except (OSError, ValueError):
-            return False
-
-    def fileno(self) -> int:
-        if self._stream is None:
-            raise OSError("there is no stream")
-        return self._stream.fileno()
-
-    def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):
-            if self._stream is not None:
-                self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            if self._stream is not None:
-                self._stream.flush()
 
 
 class Progress:
@@ -76,7 +47,7 @@ class Progress:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        written = _Lenient(stream or sys.stderr)
+        written = Lenient(stream or sys.stderr)
         self._total = None if total is None else total - done
         self._counts: Counter[str] = Counter(dict.fromkeys(("found", "missing", "failed"), 0))
         is_notebook = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)

@@ -6,6 +6,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,7 +39,8 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
         newline-delimited JSON (``.ndjson``, ``.jsonl``), plain or compressed (``.gz``, ``.zst``).
     taken_at
         When the responses in files were received, with a time zone. Metrics use it as "now". By default the time at
-        which the newest file was written. An archive contains the times.
+        which the newest file was written. An archive contains the times; one in the future, which another computer's
+        clock has written, counts as now.
 
     Returns
     -------
@@ -64,21 +66,23 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
     if taken_at is not None:
         taken_at = instant("taken_at", taken_at)
     builder, position = SnapshotBuilder(), 0
-    times = []
+    now = datetime.now(UTC)
     archives = [Archive(file) for file in files if file.is_dir() or is_archive(file)]
     saved = [file for file in files if file not in {archive.path for archive in archives}]
     sources = [
-        _archived(archives),
+        _archived(archives, now),
         *(_from_file(file, label, taken_at) for file, label in zip(saved, _labels(saved), strict=True)),
     ]
     for source in sources:
         for response in source:
+            if response.fetched_at != taken_at:
+                response = replace(response, fetched_at=min(response.fetched_at, now))
             builder.add(position, response)
-            times.append(response.fetched_at)
             position += 1
     for archive in archives:
         warn_of_damage(archive, stacklevel=3)
-    return warn(builder.snapshot(max(times, default=taken_at or datetime.now(UTC))))
+    latest = max(now, taken_at or now)
+    return warn(builder.snapshot(latest if position else taken_at or now))
 
 
 def _files(paths: object) -> list[Path]:
@@ -94,20 +98,20 @@ def _files(paths: object) -> list[Path]:
     return files
 
 
-def _archived(archives: list[Archive]) -> Iterator[Response]:
+def _archived(archives: list[Archive], now: datetime) -> Iterator[Response]:
     """Return for each id the newest final record of all archives; where there is none, the newest."""
-    newest: dict[str, tuple[bool, datetime, int]] = {}
+    newest: dict[str, tuple[bool, bool, datetime, int]] = {}
     everything = []
     for n, archive in enumerate(archives):
         if not archive.path.exists():
             raise SettingError(f"{archive.path} is not an archive: fetch(archive={str(archive.path)!r}) creates one")
-        everything.append(archive.newest())
+        everything.append(archive.newest(now))
         for id_, found in everything[n].items():
-            rank = (found.is_final, found.at, n)
+            rank = (*found.rank(now)[:3], n)
             newest[id_] = max(newest.get(id_, rank), rank)
     for n, archive in enumerate(archives):
         yield from map(
-            response_of, archive.records({id_: found for id_, found in everything[n].items() if newest[id_][2] == n})
+            response_of, archive.records({id_: found for id_, found in everything[n].items() if newest[id_][3] == n})
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wegly_analytics import settings
-from wegly_analytics.errors import IdError, SettingError
+from wegly_analytics.errors import IdError, IncompleteWarning, SettingError
 from wegly_analytics.intake.arguments import instance, whole_number
 from wegly_analytics.intake.build import in_order, warn
 from wegly_analytics.intake.crawl import MAX_FAILURES
@@ -18,9 +20,9 @@ from wegly_analytics.intake.durations import duration
 from wegly_analytics.intake.frontier import Frontier, Walk
 from wegly_analytics.intake.run import Run
 from wegly_analytics.model.enums import RECEIVED
-from wegly_analytics.model.ids import deal_key
+from wegly_analytics.model.ids import MAX_CODE, deal_key
 from wegly_analytics.model.tables import LEDGER, TABLES
-from wegly_analytics.snapshot.privacy import read_secret
+from wegly_analytics.snapshot.secret import read_secret
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ _CHANGES = ("won_at", "lost_at", "updated_at", "last_activity_at", "archived_at"
 
 _JUMP: Final = 100
 """How many times the next lower code a code is that is taken for a mistake."""
+
+_BILLION: Final = 10**9
+"""No company has so many deals."""
 
 
 def refresh(
@@ -61,12 +66,16 @@ def refresh(
     client, workers, progress, max_failures
         As for `fetch`.
     archive
-        As for `fetch`; responses newer than the snapshot come from a refresh that was stopped, and are used.
+        As for `fetch`; responses newer than the snapshot, and not from the future, come from a refresh that was
+        stopped, and are used.
     recent
         How long before the time of the snapshot a deal must have been closed or updated to be requested again, such as
         ``"30d"``.
     misses
-        How many codes in a row without a deal end the search for new ones; 0 does not search.
+        How many codes in a row without a deal end the search for new ones; 0 does not search. The search begins after
+        the highest code. A code that is more than a hundred times the next lower one is taken for a mistake, with a
+        warning, and so are those above it: if it is the only one, if they are at most a hundredth of all codes, or,
+        above a billion, if they are two or not more than the others.
 
     Returns
     -------
@@ -86,7 +95,7 @@ def refresh(
     Warns
     -----
     IncompleteWarning, DriftWarning
-        As for `fetch`.
+        As for `fetch`; an `IncompleteWarning` also if a code was ignored in the search for new deals.
     """
     instance("refresh", snap, Snapshot, "pass the snapshot itself, or wa.load(root)")
     if snap.filters:
@@ -98,8 +107,9 @@ def refresh(
         snap = replace(snap, personal=snap.personal.unlocked(read_secret(settings.salt_file())))
     snap = replace(snap, tables=dict(snap.tables))  # all are needed: what cannot be read is reported before any request
     wanted = due(snap, since)
-    new_codes = Walk(highest_code(snap) + 1, misses) if misses else None
-    fresh = run.snapshot(Frontier(wanted, new_codes), lambda found: found.is_final and found.at > snap.taken_at)
+    fresh = run.snapshot(
+        Frontier(wanted, _new_codes(snap, misses)), lambda found: found.is_final and found.at > snap.taken_at
+    )
     return warn(renewed(snap, fresh, wanted))
 
 
@@ -139,18 +149,38 @@ def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:
     return wanted
 
 
-def highest_code(snap: Snapshot) -> int:
-    """Find the highest code of a deal; 0 if there is none.
+def highest_code(snap: Snapshot) -> tuple[int, list[int]]:
+    """Find the highest code of a deal, 0 if there is none, and the codes above it that are ignored.
 
-    A code more than a hundred times the next lower one is taken for a mistake of the data, and so are the codes above
-    it, as long as they are a hundredth of all codes at most, or a single one: no new code would be found after them.
+    No new code would be found after a code that is a mistake of the data. Ignored are a code more than a hundred times
+    the next lower one and the codes above it, as long as they are a hundredth of all codes at most, or a single one.
+    Above a billion they may be two, or as many as the others.
     """
     codes: list[int] = sorted(set(snap.deals["code"].dropna().astype(int)))
-    n_mistakes = max(1, len(codes) // 100)
-    for n in range(max(1, len(codes) - n_mistakes), len(codes)):
-        if codes[n] > _JUMP * codes[n - 1]:
-            return codes[n - 1]
-    return codes[-1] if codes else 0
+    for n in range(1, len(codes)):
+        few = max(2, n) if codes[n] > _BILLION else max(1, len(codes) // 100)
+        if codes[n] > _JUMP * codes[n - 1] and len(codes) - n <= few:
+            return codes[n - 1], codes[n:]
+    return (codes[-1], []) if codes else (0, [])
+
+
+def _new_codes(snap: Snapshot, misses: int) -> Walk | None:
+    """Return the codes to search for new deals, and warn if they do not begin after the highest one."""
+    if not misses:
+        return None
+    highest, ignored = highest_code(snap)
+    why = f"the next lower one is {highest:,}"
+    if highest + misses > MAX_CODE:
+        ignored, why = [highest], "there are none above it"
+    if ignored:
+        with suppress(OSError, ValueError):  # a closed standard error
+            warnings.warn(
+                f"new deals are not searched for after code {ignored[0]:,}, probably a mistake of the data ({why}); "
+                "wa.fetch(wa.walk(start)) searches from another code",
+                IncompleteWarning,
+                stacklevel=3,
+            )
+    return Walk(highest + 1, misses) if highest + misses <= MAX_CODE else None
 
 
 def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -21,12 +21,14 @@ from wegly_analytics.intake.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wegly_analytics.intake.archive import Found
     from wegly_analytics.intake.record import Record
+    from wegly_analytics.intake.row import Found
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _STALE: Final = timedelta(days=1)
 """Archived responses older than this are used with a warning."""
+
+_UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,13 @@ class Run:
         AuthError, OriginError, ApiError, ArchiveError, StoppedError
             As `fetch`.
         """
-        held = self.archive.newest() if self.archive else {}
-        known = _without_open_end({id_: found for id_, found in held.items() if is_known(found)}, frontier)
+        begun = datetime.now(UTC)
+        held = self.archive.newest(begun) if self.archive else {}
+        known = {id_: found for id_, found in held.items() if is_known(found._replace(at=_age(found, begun)))}
+        known = _without_open_end(known, frontier)
         builder = SnapshotBuilder()
         crawl = Crawl(self.client, frontier, self.workers, self.archive, known, self.max_failures)
-        n_done = sum(id_ in known for id_ in frontier.pending)
+        n_done = sum(id_ in known for id_ in frontier.listed) if known else 0
         with Progress(frontier.total, self.progress, n_done) as shown, self.archive or nullcontext():
             if self.archive:
                 warn_of_damage(self.archive, stacklevel=stacklevel + 1)
@@ -137,21 +141,27 @@ class Run:
         return f"{received} and are kept in {self.archive.path}; run the same line again to resume"
 
 
+def _age(found: Found, now: datetime) -> datetime:
+    """Return the time of a record; one in the future, of another computer's clock, says nothing of its age."""
+    return found.at if found.at <= now else _UNKNOWN
+
+
 def _without_open_end(known: dict[str, Found], frontier: Frontier) -> dict[str, Found]:
     """Forget the 404s beyond the last deal of a walk: there may be new deals by now."""
     if (walk := frontier.walk) is None:
         return known
-    code, last = walk.start, walk.start - 1
-    while code <= last + walk.misses:
-        found = known.get(str(code))
-        if found and found.status != 404:
-            last = code
-        code += 1
-    listed = set(frontier.pending)
-    for missed in map(str, range(last + 1, code)):
-        if missed not in listed:
-            known.pop(missed, None)
-    return known
+    last = walk.start - 1
+    existing = [int(id_) for id_, found in known.items() if id_.isdigit() and found.status != 404]
+    for code in sorted(code for code in existing if code >= walk.start):
+        if code > last + walk.misses:
+            break
+        last = code
+    listed = set(frontier.listed)
+    return {
+        id_: found
+        for id_, found in known.items()
+        if found.status != 404 or id_ in listed or not id_.isdigit() or int(id_) <= last
+    }
 
 
 def response_of(record: Record) -> Response:
@@ -172,21 +182,22 @@ def warn_of_damage(archive: Archive, *, stacklevel: int) -> None:
     if archive.damaged:
         first = [f"{place}: {why}" for place, why in islice(archive.damaged.items(), 5)]
         more = f"; and {len(archive.damaged) - 5:,} more" if len(archive.damaged) > 5 else ""
-        warnings.warn(
+        message = (
             f"{archive.path} is damaged and was read only in part ({'; '.join(first)}{more}); "
-            "what it lacks must be requested again",
-            IncompleteWarning,
-            stacklevel=stacklevel,
+            "what it lacks must be requested again"
         )
+        with suppress(OSError, ValueError):  # a closed standard error
+            warnings.warn(message, IncompleteWarning, stacklevel=stacklevel)
 
 
 def _warn_of_age(archive: Archive, used: dict[str, Found], requested: int, *, stacklevel: int) -> None:
-    oldest = min((found.at for found in used.values()), default=None)
-    if oldest and datetime.now(UTC) - oldest > _STALE:
-        warnings.warn(
-            f"{len(used):,} of {requested:,} responses were taken from {archive.path}, "
-            f"the oldest from {oldest:%Y-%m-%d}; "
-            "max_age='1d' requests them again, wa.refresh requests what may have changed",
-            StaleWarning,
-            stacklevel=stacklevel,
+    now = datetime.now(UTC)
+    oldest = min((_age(found, now) for found in used.values()), default=now)
+    if now - oldest > _STALE:
+        dated = "some with a time in the future" if oldest == _UNKNOWN else f"the oldest from {oldest:%Y-%m-%d}"
+        message = (
+            f"{len(used):,} of {requested:,} responses were taken from {archive.path}, {dated}; "
+            "max_age='1d' requests them again, wa.refresh requests what may have changed"
         )
+        with suppress(OSError, ValueError):  # a closed standard error
+            warnings.warn(message, StaleWarning, stacklevel=stacklevel)

@@ -8,7 +8,7 @@ small pandas result.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
+
+    from wegly_analytics.model.personal import Treatment
+
+_TREATED: Final[dict[Treatment, str]] = {
+    "drop": "grouped by a column that was emptied when the snapshot was saved: its values are all missing",
+    "hash": "grouped by pseudonyms, which replaced the values when the snapshot was saved",
+}
+"""The caveats of groups by a column that is not as received."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,9 @@ class Cohort:
         names = group_names(snap, by, without)
         overlapping = is_overlapping(snap, names)
         frame = selected(snap, names, columns, overlapping=overlapping)
-        cohort = cls(metric, snap, frame, names, archived, overlapping)
+        done = snap.personal.treatments(list(names.values()))
+        caveats = [caveat for treatment, caveat in _TREATED.items() if treatment in done]
+        cohort = cls(metric, snap, frame, names, archived, overlapping, caveats=caveats)
         return cohort.excluding(
             {} if archived else {"archived": nw.col("is_archived") == 1},
             {"status unknown": nw.col("status_unknown") == 1},

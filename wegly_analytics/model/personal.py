@@ -8,8 +8,8 @@ from typing import Final, Literal
 Mode = Literal["hash", "hash-all", "drop", "keep"]
 """What happens to personal data when a snapshot is saved."""
 
-Treatment = Literal["hash", "drop", "keep"]
-"""What happens to one column."""
+Treatment = Literal["hash", "drop", "keep", "ids"]
+"""What happens to one column; ``"ids"`` leaves codes and UUIDs, and replaces other texts by the number of the row."""
 
 
 PROTECTED_MODES: Final[tuple[Mode, ...]] = ("hash", "hash-all", "drop")
@@ -20,7 +20,7 @@ class Personal(Enum):
     """What a text column may hold, and so what each mode does with it. Every text column declares one.
 
     A kind stays readable in a mode only if `readable_in` lists that mode, and in ``keep``. In ``drop`` it is removed
-    otherwise, and in the other modes it gets `protection`.
+    otherwise, and in the other modes it gets `protection`. A key is never removed: rows are told apart by it.
     """
 
     CUSTOMER = (
@@ -65,6 +65,12 @@ class Personal(Enum):
         "hash",
         "An id of a deal, a record or a list, not of a person. Tables are joined by it.",
     )
+    KEY = (
+        "key",
+        (),
+        "ids",
+        "The id of a deal, or the name of a file, which may name someone. Only ids stay; tables are joined by them.",
+    )
 
     def __init__(self, whose: str, readable_in: tuple[Mode, ...], protection: Treatment, reason: str) -> None:
         self.whose = whose
@@ -75,7 +81,7 @@ class Personal(Enum):
     @property
     def may_name_someone(self) -> bool:
         """Whether messages must not quote values: all but categories and identifiers."""
-        return self not in (Personal.CATEGORY, Personal.IDENTIFIER)
+        return self not in (Personal.CATEGORY, Personal.IDENTIFIER, Personal.KEY)
 
     def treatment(self, mode: Mode) -> Treatment:
         """Return what a mode does with such a column.
@@ -87,7 +93,7 @@ class Personal(Enum):
         """
         if mode == "keep" or mode in self.readable_in:
             return "keep"
-        return "drop" if mode == "drop" else self.protection
+        return "drop" if mode == "drop" and self is not Personal.KEY else self.protection
 
 
 UNDECLARED: Final = Personal.REPEATED_TEXT

@@ -13,7 +13,7 @@ from wegly_analytics.model.personal import PROTECTED_MODES, UNDECLARED, Personal
 from wegly_analytics.model.schema import Column, Kind, Table, dictionary, tree
 
 TEXT, INTEGER, NUMBER, FLAG, INSTANT, DAY, ENUM = Kind
-CUSTOMER, STAFF, FREE_TEXT, REPEATED_TEXT, LABEL, CATEGORY, IDENTIFIER = Personal
+CUSTOMER, STAFF, FREE_TEXT, REPEATED_TEXT, LABEL, CATEGORY, IDENTIFIER, KEY = Personal
 
 
 def _text(name: str, path: str, meaning: str, personal: Personal) -> Column:
@@ -331,8 +331,8 @@ LEDGER: Final = Table(
             name="requested",
             path="",
             kind=TEXT,
-            meaning="The id as requested: a code or a UUID.",
-            personal=IDENTIFIER,
+            meaning="The id as requested, a code or a UUID; for a response in a file, the file's name and a number.",
+            personal=KEY,
             required=True,
         ),
         Column(
@@ -406,13 +406,15 @@ def data_dictionary() -> str:
         "## Personal data\n\n"
         "Every text column declares what it may hold, and so what each mode of `snap.save(personal=...)` does\n"
         "with it: *hash* replaces each value by a pseudonym (equal values get equal pseudonyms), *drop* removes the\n"
-        'values, *keep* leaves them. `personal="keep"` keeps every column. A saved snapshot is pseudonymised, not\n'
+        "values, *ids* leaves codes and UUIDs and replaces other texts by the number of the row, *keep* leaves all.\n"
+        '`personal="keep"` keeps every column. A saved snapshot is pseudonymised, not\n'
         "anonymous: it remains personal data under the LGPD.\n\n"
         "| may hold | columns | `hash` | `hash-all` | `drop` | reason |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         f"{modes}\n"
         "Numbers, dates and flags are kept in every mode. Anyone with access to Wegly can look up a deal, and so its\n"
-        f"customer, by id or code. Text columns that `snap.assign` added are treated as {UNDECLARED.whose}.\n\n"
+        "customer, by id or code. Text columns that `snap.assign` added or replaced are treated as\n"
+        f"{UNDECLARED.whose}.\n\n"
     )
     return head + dictionary([*TABLES.values(), LEDGER], IGNORED)
 

@@ -5,8 +5,8 @@ can be repaired without loss (``"12"`` in place of 12, ``12.0``, an empty text i
 what no reader of a snapshot can read (a number beyond double precision, the year 0), and otherwise raises an error with
 path, expected and found.
 
-Messages are published with the snapshot. They quote values of numbers, flags and dates only; of a text, which may be
-about a person, they name the type.
+Messages quote values of numbers, flags and dates only; of any other text, which may be about a person, they name the
+type, whatever the column is.
 """
 
 from __future__ import annotations
@@ -30,6 +30,13 @@ MAX_NOTES: Final = 20
 
 _MAX_QUOTED: Final = 60
 _NUMBER: Final = re.compile(r"\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
+_QUOTABLE: Final = re.compile(
+    rf"{_NUMBER.pattern}|true|false|nan|\s*"
+    r"|\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ][\d:.,]*)?(Z|[+-][\d:]{2,8})?\s*",
+    re.ASCII | re.IGNORECASE,
+)
+"""A text that looks like a number, a flag or a date."""
+
 _SPACE: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _INT64: Final = range(-(2**63), 2**63)
@@ -204,8 +211,9 @@ def below(path: str, key: str) -> str:
 
 
 def _show(value: object, node: Node) -> str:
-    """Quote a value of a number, a flag or a date in a message; of anything else name only the type."""
-    if node.kind in (None, Kind.TEXT) or isinstance(value, dict | list):
+    """Quote a number, a flag or a date in a message; of anything else, and in a text column, name only the type."""
+    is_text = isinstance(value, str) and not _QUOTABLE.fullmatch(value)
+    if node.kind in (None, Kind.TEXT) or is_text or isinstance(value, dict | list):
         return JSON_TYPES[type(value).__name__]
     text = value if isinstance(value, str) else _written(value)
     cut = text[:_MAX_QUOTED]

@@ -26,6 +26,25 @@ _NOT: Final = ".__invert__()"
 _CALL: Final = re.compile(rf"\.__({'|'.join(_OPERATORS)})__\(([^()]*)\)")
 
 
+class Filter(str):
+    """The text of a filter, which may quote values, and the columns of deals that it is about.
+
+    Attributes
+    ----------
+    columns
+        All columns; empty if they are not known.
+    """
+
+    columns: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, text: str, columns: Iterable[str] = ()) -> Filter:
+        """Name the columns of a text."""
+        made = cls(text)
+        made.columns = frozenset(columns)
+        return made
+
+
 def col(name: str) -> nw.Expr:
     """Name a column of deals in an expression, for `Snapshot.where` and `Snapshot.assign`.
 
@@ -78,7 +97,8 @@ def columns_of(expression: nw.Expr) -> list[str]:
 def is_plain(expression: nw.Expr) -> bool:
     """Check whether an expression has only named columns and values, so that `columns_of` is all it needs."""
     raw = repr(expression)
-    return "selectors" not in raw and set(_FUNCTION.findall(raw)) <= {"col", "lit"}
+    is_known = raw.count("col(") == len(columns_of(expression))  # not if a name has parentheses
+    return is_known and "selectors" not in raw and set(_FUNCTION.findall(raw)) <= {"col", "lit"}
 
 
 def functions_of(conditions: Iterable[object], columns: dict[str, object]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import narwhals as nw
 import pyarrow as pa
@@ -23,14 +23,17 @@ from wegly_analytics.snapshot.sources import (
     select,
     with_column,
 )
+from wegly_analytics.store.checksum import check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from wegly_analytics.snapshot.sources import Columns
+    from wegly_analytics.store.manifest import PublishedFile
 
 _KEY: Final = DEAL_ID.name
+_Read = TypeVar("_Read")
 
 
 class Files(Source):
@@ -38,14 +41,25 @@ class Files(Source):
 
     Parameters
     ----------
-    paths
-        The files of each table.
+    files
+        The files of each table, as published.
     rows, counted
         The rows of each table and the completeness, as published.
+    check
+        Compare the SHA-256 of a file with the published one before it is read.
     """
 
-    def __init__(self, paths: Mapping[str, Sequence[Path]], rows: Mapping[str, int], counted: Completeness) -> None:
-        self.paths = paths
+    def __init__(
+        self,
+        files: Mapping[str, Mapping[Path, PublishedFile]],
+        rows: Mapping[str, int],
+        counted: Completeness,
+        *,
+        check: bool = True,
+    ) -> None:
+        self.paths = {name: list(paths) for name, paths in files.items()}
+        self._published = files
+        self._is_checked = check
         self._rows = rows
         self._counted = counted
         self._schemas: dict[str, pa.Schema] = {}
@@ -57,22 +71,34 @@ class Files(Source):
         names = schema.names if columns is None else list(columns)
         require_columns(name, names, schema)
         if missing := [column for column in names if column not in cached]:
-            try:
-                parts = [pq.read_table(path, columns=missing, partitioning=None) for path in self.paths[name]]
-                cached |= zip(missing, pa.concat_tables(parts).select(missing).columns, strict=True)
-            except (OSError, pa.ArrowException) as error:
-                raise self._unreadable(name, error) from error
+            read = self._read(name, lambda path: pq.read_table(path, columns=missing, partitioning=None))
+            table = pa.concat_tables(read).select(missing)
+            if table.num_rows != self._rows[name]:
+                raise self._unreadable(name, f"it has {table.num_rows} rows, published were {self._rows[name]}")
+            cached |= zip(missing, table.columns, strict=True)
         fields = [schema.field(column) for column in names]
         return pa.table([cached[column] for column in names], schema=pa.schema(fields, schema.metadata))
 
     def schema(self, name: str) -> pa.Schema:
         """Return the columns of a table, from the footer of its first file."""
         if name not in self._schemas:
-            try:
-                self._schemas[name] = pq.read_schema(self.paths[name][0])
-            except (OSError, pa.ArrowException) as error:
-                raise self._unreadable(name, error) from error
+            self._schemas[name] = self._read(name, pq.read_schema)[0]
         return self._schemas[name]
+
+    def check(self, name: str) -> tuple[object, ...]:
+        """Compare the files of a table with what was published, unless that is switched off."""
+        return check(self._published[name]) if self._is_checked else ()
+
+    def _read(self, name: str, read: Callable[[Path], _Read]) -> list[_Read]:
+        """Read the files of a table between two checks: a file may be replaced at any time."""
+        before = self.check(name)
+        try:
+            found = [read(path) for path in self.paths[name]]
+        except (OSError, pa.ArrowException) as error:
+            raise self._unreadable(name, error) from error
+        if self.check(name) != before:
+            raise self._unreadable(name, "it was changed while it was read")
+        return found
 
     def n_rows(self, name: str) -> int:
         """Return the number of rows that a table was published with."""
@@ -82,8 +108,8 @@ class Files(Source):
         """Return the completeness as published."""
         return self._counted
 
-    def _unreadable(self, name: str, error: Exception) -> SnapshotError:
-        return SnapshotError(f"{self.paths[name][0].parent} cannot be read: {error}")
+    def _unreadable(self, name: str, error: object) -> SnapshotError:
+        return SnapshotError(f"{self.paths[name][0].parent} cannot be read: {error}; wa.verify lists what is damaged")
 
 
 class Queries(Source):
@@ -105,7 +131,7 @@ class Queries(Source):
 
     def __init__(
         self,
-        files: Source,
+        files: Files,
         frames: Mapping[str, nw.LazyFrame[Any]],
         engine: object,
         *,
@@ -145,11 +171,13 @@ class Queries(Source):
         if not self._narrowed:
             return self._files.n_rows(name)
         if name not in self._counted:
-            self._counted[name] = count(self._frames[name])
+            self._counted[name] = count(self.frame(name))
         return self._counted[name]
 
     def frame(self, name: str, columns: Columns = None) -> nw.LazyFrame[Any]:
         """Return a table as a query of the engine."""
+        for each in {name, DEALS.name} if self._narrowed else {name}:
+            self._files.check(each)  # a file may have been replaced since the last query
         if columns is None:
             return self._frames[name]
         require_columns(name, columns, self.schema(name))
@@ -159,7 +187,7 @@ class Queries(Source):
         """Return the completeness as published, or let the engine count the ledger."""
         if not self._narrowed:
             return self._files.completeness()
-        counts = self._frames[LEDGER.name].group_by("outcome", "in_scope").agg(n=nw.len())
+        counts = self.frame(LEDGER.name).group_by("outcome", "in_scope").agg(n=nw.len())
         return Completeness.summed(counts.collect("pyarrow").to_native())
 
     def among(self, deals: nw.LazyFrame[Any], ids: nw.LazyFrame[Any], *, inside: bool) -> nw.LazyFrame[Any]:
@@ -180,7 +208,7 @@ class Queries(Source):
 
     @cached_property
     def _kept(self) -> pa.Array:
-        return ids_of(self._frames[DEALS.name])
+        return ids_of(self.frame(DEALS.name))
 
 
 def _keep_deals(name: str, frame: nw.LazyFrame[Any], kept: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
 from wegly_analytics.model.enums import NOT_INFORMED
 from wegly_analytics.model.tables import DEALS
-from wegly_analytics.snapshot.expressions import short, text_of
+from wegly_analytics.snapshot.expressions import Filter, columns_of, is_plain, short, text_of
 from wegly_analytics.snapshot.spans import PERIODS, Span, days_of
 
 _WORDS: Final = {c.name: tuple(c.labels.values()) for c in DEALS.columns if c.labels}
@@ -128,6 +128,13 @@ class Condition:
     def from_expression(cls, expression: nw.Expr) -> Condition:
         """Make a condition from an expression of the user."""
         return cls(short(text_of(expression)), expression)
+
+    @property
+    def filter(self) -> Filter:
+        """Its text, and its columns; an expression that has more than named columns and values has unknown ones."""
+        if self.column is not None:
+            return Filter.of(self.text, [self.column])
+        return Filter.of(self.text, columns_of(self.expr) if is_plain(self.expr) else ())
 
     def warn_of_no_match(self, present: Iterable[Any], stacklevel: int) -> None:
         """Warn that no deal meets it, and suggest a similar value among the present ones."""

@@ -11,7 +11,7 @@ from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored
-from wegly_analytics.snapshot.root import checked_root, chosen, folders, name_of, no_snapshot, readable
+from wegly_analytics.snapshot.root import by_publication, checked_root, chosen, folders, name_of, no_snapshot, readable
 from wegly_analytics.snapshot.snapshot import Snapshot
 from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store import parquet
@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 
     from wegly_analytics.snapshot.root import Published
 
-_COLUMNS: Final = [
-    "snapshot", "taken_at", "deals", "requested", "received", "not_found", "missing",
-    "filters", "bytes", "path",
-]  # fmt: skip
+_UTC: Final = "datetime64[us, UTC]"
+_COLUMNS: Final = {
+    "snapshot": "object", "published_at": _UTC, "taken_at": _UTC, "deals": "Int64", "requested": "Int64",
+    "received": "Int64", "not_found": "Int64", "missing": "Int64", "filters": "object", "bytes": "Int64",
+    "problem": "object", "path": "object",
+}  # fmt: skip
 
 
 def snapshots(root: str | Path) -> pd.DataFrame:
-    """List the snapshots under a folder, the earliest `taken_at` first.
+    """List the snapshots under a folder in the order of publication; those with a damaged manifest last.
 
     Parameters
     ----------
@@ -42,9 +44,10 @@ def snapshots(root: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per snapshot: `snapshot`, its name; `taken_at` (UTC); `deals`, rows in its deals table; of the ids
-        `requested`, those `received`, those `not_found` (404), and those `missing` for another reason; `filters`,
-        what `Snapshot.where` kept; `bytes` on disk; `path`.
+        One row per snapshot: `snapshot`, its name; `published_at` and `taken_at` (UTC); `deals`, rows in its deals
+        table; of the ids `requested`, those `received`, those `not_found` (404), and those `missing` for another
+        reason; `filters`, what `Snapshot.where` kept; `bytes` on disk; `problem`, empty unless its manifest is damaged,
+        and then everything else is missing; `path`.
 
     Raises
     ------
@@ -54,30 +57,37 @@ def snapshots(root: str | Path) -> pd.DataFrame:
     Warns
     -----
     DamagedWarning
-        If a manifest is damaged; that snapshot is not listed.
+        If a manifest is damaged.
     """
-    rows = []
-    for each in readable(checked_root(root, "snapshots"), stacklevel=2):
-        counts, tables = Completeness(**each.manifest.completeness), each.manifest.tables
-        rows.append(
-            {
-                "snapshot": each.name,
-                "taken_at": pd.Timestamp(each.manifest.taken_at),
-                "deals": tables["deals"].rows,
-                "requested": counts.requested,
-                "received": counts.received,
-                "not_found": counts.not_found,
-                "missing": counts.missing,
-                "filters": " · ".join(each.manifest.filters),
-                "bytes": sum(file.bytes for table in tables.values() for file in table.files.values()),
-                "path": str(each.folder),
-            }
-        )
-    frame = pd.DataFrame(rows, columns=_COLUMNS)
-    return frame.astype({"taken_at": "datetime64[us, UTC]"}).sort_values("taken_at", kind="stable", ignore_index=True)
+    damaged: dict[Path, SnapshotError] = {}
+    found = readable(checked_root(root, "snapshots"), stacklevel=2, damaged=damaged)
+    rows = [_row(each) for each in sorted(found, key=by_publication)]
+    rows += [
+        {"snapshot": name_of(folder), "problem": str(error), "path": str(folder)} for folder, error in damaged.items()
+    ]
+    frame = pd.DataFrame(rows, columns=[*_COLUMNS])
+    return frame.astype(_COLUMNS)
 
 
-def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
+def _row(each: Published) -> dict[str, object]:
+    counts, tables = Completeness(**each.manifest.completeness), each.manifest.tables
+    return {
+        "snapshot": each.name,
+        "published_at": pd.Timestamp(each.manifest.published_at),
+        "taken_at": pd.Timestamp(each.manifest.taken_at),
+        "deals": tables["deals"].rows,
+        "requested": counts.requested,
+        "received": counts.received,
+        "not_found": counts.not_found,
+        "missing": counts.missing,
+        "filters": " · ".join(each.manifest.filters),
+        "bytes": sum(file.bytes for table in tables.values() for file in table.files.values()),
+        "problem": "",
+        "path": str(each.folder),
+    }
+
+
+def load(root: str | Path, at: str | datetime | None = None, *, check: bool = True) -> Snapshot:
     """Load a snapshot: the one published last, or the last one taken up to a given time.
 
     Parameters
@@ -88,6 +98,9 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
         An instant (a text without a time zone is UTC; a day means its end), or the name of a snapshot as `snapshots`
         lists it. If None, the one published last. A snapshot that was filtered by `Snapshot.where` before it was saved
         is loaded only by its name or its own folder.
+    check
+        Compare the SHA-256 of each file with the published one before it is first read in this process, and again if
+        the file was changed since. False reads whatever the files contain.
 
     Returns
     -------
@@ -98,7 +111,8 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     Raises
     ------
     SnapshotError
-        If there is none, or it is damaged, or was written by a newer version.
+        If there is none, or it is damaged, or was written by a newer version. A file whose content was changed is
+        reported when its table is first read.
 
     Warns
     -----
@@ -114,10 +128,10 @@ def load(root: str | Path, at: str | datetime | None = None) -> Snapshot:
     True
     """
     snapshot = chosen(checked_root(root, "load"), at, stacklevel=2)
-    return Snapshot(tables=_files(snapshot), **_about(snapshot))
+    return Snapshot(tables=_files(snapshot, check=check), **_about(snapshot))
 
 
-def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> Snapshot:
+def scan(root: str | Path, engine: Engine, at: str | datetime | None = None, *, check: bool = True) -> Snapshot:
     """Open a snapshot that is larger than memory, and let an engine compute the metrics.
 
     Parameters
@@ -129,6 +143,9 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
         machine.
     at
         As for `load`.
+    check
+        As for `load`, but every file is compared at once. An engine reads after that: a file that is replaced while a
+        query runs is noticed by the next query only.
 
     Returns
     -------
@@ -159,7 +176,9 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None) -> 
     """
     check_engine(engine)
     snapshot = chosen(checked_root(root, "scan"), at, stacklevel=2)
-    files = _files(snapshot)
+    files = _files(snapshot, check=check)
+    for name in files:
+        files.schema(name)  # with a check; without one, what cannot be opened is named
     frames, connection = opened(engine, files.paths)
     return Snapshot(tables=Queries(files, frames, connection), **_about(snapshot))
 
@@ -213,13 +232,14 @@ def verify(root: str | Path) -> pd.DataFrame:
     return frame
 
 
-def _files(snapshot: Published) -> Files:
-    """Open the files of a snapshot and compare their footers with the manifest; no table is read yet."""
+def _files(snapshot: Published, *, check: bool) -> Files:
+    """Find the files of a snapshot and compare their sizes with the manifest; none is opened yet."""
     manifest = snapshot.manifest
     return Files(
         {name: parquet.files(snapshot.folder, name, manifest) for name in ALL_TABLES},
         {name: manifest.tables[name].rows for name in ALL_TABLES},
         Completeness(**manifest.completeness),
+        check=check,
     )
 
 

@@ -1,18 +1,11 @@
 """Personal data in published snapshots: replaced by pseudonyms, dropped, or kept.
 
-A pseudonym is a keyed hash (HMAC-SHA256). Equal values get equal pseudonyms, so people can be counted and joined, but
-without the secret the person cannot be found, not even by trying every telephone number. The secret is stored
-outside the data. Which columns are personal, and what each mode does with them, is declared in
-`wegly_analytics.model.tables`.
+Which columns are personal, and what each mode does with them, is declared in `wegly_analytics.model.tables`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
@@ -23,29 +16,30 @@ from wegly_analytics.errors import MissingColumnError, SettingError
 from wegly_analytics.model.personal import UNDECLARED, Mode, Treatment
 from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES, TAGS
+from wegly_analytics.snapshot.expressions import Filter
+from wegly_analytics.snapshot.pseudonyms import fingerprint, treated_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterable
 
     from wegly_analytics.parsing.drift import Drift
 
 _MODES: Final[tuple[Mode, ...]] = ("keep", "hash", "hash-all", "drop")
 """From weakest to strongest: a stronger mode cannot be undone."""
 
-_TREATMENTS: Final[tuple[Treatment, ...]] = ("keep", "hash", "drop")
+_TREATMENTS: Final[tuple[Treatment, ...]] = ("keep", "ids", "hash", "drop")
 """From weakest to strongest."""
+
+_CHOICES: Final[tuple[Treatment, ...]] = ("keep", "hash", "drop")
+"""The treatments that a user can choose for a column."""
+
+_VALUES: Final = re.compile(r"(\w+) = ", re.ASCII)
+"""How the text of a filter on the values of one column begins; that of an expression never does."""
 
 _OBJECTS: Final = sorted({f"{c.path.rpartition('.')[0]}." for t in TABLES.values() for c in t.columns if "." in c.path})
 """The documented objects below the root, each with a dot at its end."""
 
 _UNNAMED: Final = "(undocumented)"
-
-_DIGITS: Final = 32
-"""Hexadecimal digits of a pseudonym: 128 bits make collisions practically impossible."""
-
-_MIN_SECRET: Final = 16
-"""The fewest bytes of a secret."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,8 @@ class Protection:
         The treatment of each column, by ``"table.column"``; a column that is not listed is unchanged.
     key
         The fingerprint of the secret of the pseudonyms.
+    assigned
+        The declared columns of deals that were assigned: they may hold anything.
     secret
         The secret itself; never shown or saved.
     """
@@ -67,11 +63,17 @@ class Protection:
     mode: Mode = "keep"
     columns: Mapping[str, Treatment] = field(default_factory=dict)
     key: str | None = None
+    assigned: frozenset[str] = frozenset()
     secret: bytes | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the secret, for a manifest."""
-        return {"mode": self.mode, "columns": dict(self.columns), "key": self.key}
+        return {
+            "mode": self.mode,
+            "columns": dict(self.columns),
+            "key": self.key,
+            "assigned": sorted(self.assigned),
+        }
 
     def apply(self, tables: Mapping[str, pa.Table], *, ledger: bool = False) -> dict[str, pa.Table]:
         """Treat untreated tables in the same way. Columns that they do not have are ignored.
@@ -84,7 +86,7 @@ class Protection:
             if table == LEDGER.name and not ledger:
                 continue
             if treatment != "keep" and name in treated[table].schema.names:
-                treated[table] = _treated(treated[table], name, treatment, self.secret)
+                treated[table] = treated_column(treated[table], name, treatment, self.secret)
         return treated
 
     def further(
@@ -116,7 +118,7 @@ class Protection:
         MissingColumnError
             If there is no such text column.
         """
-        further = _requested(mode, columns, deals)
+        further = _requested(mode, columns, deals, self.assigned)
         combined: dict[str, Treatment] = {}
         for place in sorted({*self.columns, *further}):
             both = (self.columns.get(place, "keep"), further.get(place, "keep"))
@@ -125,8 +127,8 @@ class Protection:
         mode = max(mode, self.mode, key=_MODES.index)
         if any(each == "hash" and self.columns.get(place) != "hash" for place, each in combined.items()):
             found = secret()
-            return Protection(mode, combined, fingerprint(found), self.unlocked(found).secret)
-        return Protection(mode, combined, self.key, self.secret)
+            return Protection(mode, combined, fingerprint(found), self.assigned, self.unlocked(found).secret)
+        return replace(self, mode=mode, columns=combined)
 
     def unlocked(self, secret: bytes) -> Protection:
         """Add the secret, which is needed for new pseudonyms.
@@ -145,10 +147,11 @@ class Protection:
             )
         return replace(self, secret=secret)
 
-    def without(self, columns: Iterable[str]) -> Protection:
+    def without(self, columns: Collection[str]) -> Protection:
         """Return the treatment of the other columns; these columns of deals were assigned and are untreated."""
         assigned = {f"{DEALS.name}.{name}" for name in columns}
-        return replace(self, columns={place: each for place, each in self.columns.items() if place not in assigned})
+        left = {place: each for place, each in self.columns.items() if place not in assigned}
+        return replace(self, columns=left, assigned=self.assigned.union(columns).intersection(DEALS.names))
 
     def rest(self, done: Protection) -> Protection:
         """Return the part of this treatment that is not yet done."""
@@ -157,7 +160,7 @@ class Protection:
             for place, treatment in self.columns.items()
             if done.columns.get(place) != treatment or place.startswith(f"{LEDGER.name}.")  # a refresh adds messages
         }
-        return Protection(self.mode, left, self.key, self.secret)
+        return replace(self, columns=left)
 
     def marked(self, name: str, table: pa.Table) -> pa.Table:
         """Record the treatment in a table's metadata, for readers of a single file."""
@@ -168,21 +171,49 @@ class Protection:
                 table = table.set_column(n, column.with_metadata(metadata), table.column(n))
         return table.replace_schema_metadata({**(table.schema.metadata or {}), b"personal_mode": self.mode.encode()})
 
-    def without_values(self, filters: Iterable[str]) -> tuple[str, ...]:
-        """Shorten the texts of filters on treated columns to the column, because they quote values.
+    def without_values(self, filters: Iterable[str], columns: Iterable[str], before: Protection) -> tuple[str, ...]:
+        """Return the texts of filters for a manifest: only those whose columns are all known and not treated.
+
+        Parameters
+        ----------
+        filters
+            The texts: `Filter`, or plain texts of a loaded snapshot.
+        columns
+            The columns of deals.
+        before
+            The treatment that the plain texts were published with.
 
         Examples
         --------
-        >>> Protection("hash", {"deals.organization": "hash"}).without_values(["organization = Acme", "status = won"])
+        >>> hashed = Protection("hash", {"deals.organization": "hash"})
+        >>> hashed.without_values(["organization = Acme", "status = won"], ["organization", "status"], Protection())
         ('organization (value not shown)', 'status = won')
         """
-        places = (place.split(".", 1) for place, treatment in self.columns.items() if treatment != "keep")
-        names = sorted(name for table, name in places if table in (DEALS.name, TAGS.name))
+        treated = self._treated_names()
+        if not treated:
+            return tuple(map(str, filters))
+        shown = {*columns, *TAGS.names} - treated
+        is_published = treated == before._treated_names()
         texts = []
         for text in filters:
-            found = [name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
-            texts.append(f"{', '.join(found)} (value not shown)" if found else text)
+            plain = None if isinstance(text, Filter) else _VALUES.match(text)
+            names = text.columns if isinstance(text, Filter) else {plain[1]} if plain else set()
+            if (names and names <= shown) or (is_published and not isinstance(text, Filter)):
+                texts.append(str(text))
+            else:
+                known = sorted(names & {*columns, *TAGS.names})
+                texts.append(f"{', '.join(known)} (value not shown)" if known else "(a filter, not shown)")
         return tuple(texts)
+
+    def _treated_names(self) -> set[str]:
+        places = (place.split(".", 1) for place, treatment in self.columns.items() if treatment != "keep")
+        return {name for table, name in places if table in (DEALS.name, TAGS.name)}
+
+    def treatments(self, names: Collection[str]) -> set[Treatment]:
+        """Return what was done to columns of deals, or to tags, that are not as received."""
+        places = (f"{DEALS.name}.{name}" for name in names)
+        tag = {f"{TAGS.name}.tag"} if "tag" in names else set()
+        return {self.columns[place] for place in {*places, *tag} if place in self.columns}
 
     def drift(self, seen: Drift) -> Drift:
         """Remove the names of undocumented fields, unless everything is kept: a key may hold a name, too."""
@@ -197,7 +228,9 @@ class Protection:
         return replace(seen, unknown=unknown)
 
 
-def _requested(mode: Mode, columns: Mapping[str, Treatment] | None, deals: pa.Schema) -> dict[str, Treatment]:
+def _requested(
+    mode: Mode, columns: Mapping[str, Treatment] | None, deals: pa.Schema, replaced: frozenset[str]
+) -> dict[str, Treatment]:
     """Return the treatment of each column, or refuse what cannot be used. Assigned columns count as undeclared."""
     if mode not in _MODES:
         raise SettingError(f"personal={mode!r} is none of {', '.join(map(repr, get_args(Mode)))}")
@@ -206,15 +239,16 @@ def _requested(mode: Mode, columns: Mapping[str, Treatment] | None, deals: pa.Sc
     assigned = {
         f"deals.{f.name}": UNDECLARED.treatment(mode)
         for f in deals
-        if f.name not in DEALS.names and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
+        if (f.name not in DEALS.names or f.name in replaced)
+        and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
     }
     texts = {f"{t.name}.{c.name}" for t in TABLES.values() for c in t.columns if c.kind is Kind.TEXT}
     texts = texts.union(assigned) - {f"{name}.{DEAL_ID.name}" for name in TABLES}
     for place, treatment in (columns or {}).items():
         if place not in texts:
             raise MissingColumnError("the list of text columns", str(place), sorted(texts))
-        if treatment not in _TREATMENTS:
-            raise SettingError(f"columns={{{place!r}: {treatment!r}}} is none of {', '.join(map(repr, _TREATMENTS))}")
+        if treatment not in _CHOICES:
+            raise SettingError(f"columns={{{place!r}: {treatment!r}}} is none of {', '.join(map(repr, _CHOICES))}")
     declared = {
         f"{t.name}.{c.name}": c.personal.treatment(mode)
         for t in (*TABLES.values(), LEDGER)
@@ -222,62 +256,6 @@ def _requested(mode: Mode, columns: Mapping[str, Treatment] | None, deals: pa.Sc
         if c.personal
     }
     return declared | assigned | dict(columns or {})
-
-
-def _treated(table: pa.Table, name: str, treatment: Treatment, secret: bytes | None) -> pa.Table:
-    n = table.schema.get_field_index(name)
-    values = table.column(n).combine_chunks()
-    if treatment == "drop":
-        values = pa.nulls(len(values), values.type)
-    else:
-        coded = values.dictionary_encode()
-        names = pa.array([_pseudonym(value, secret) for value in coded.dictionary.to_pylist()], values.type)
-        values = names.take(coded.indices)
-    return table.set_column(n, table.schema.field(n), values)
-
-
-def _pseudonym(value: str | None, secret: bytes | None) -> str | None:
-    if value is None:
-        return None
-    if secret is None:
-        raise SettingError("there is no secret to make pseudonyms with: see Protection.unlocked")
-    return hmac.new(secret, value.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
-
-
-def fingerprint(secret: bytes) -> str:
-    """Identify a secret without revealing it."""
-    return hmac.new(secret, b"wegly_analytics: which secret", hashlib.sha256).hexdigest()[:8]
-
-
-def read_secret(file: Path) -> bytes:
-    """Read the secret for pseudonyms; if there is none, create one that only the user can read.
-
-    Raises
-    ------
-    SettingError
-        If it can be neither read nor created, or is too short.
-    """
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            secret = bytes.fromhex(file.read_text(encoding="ascii").strip())
-        else:
-            secret = secrets.token_bytes(32)
-            with os.fdopen(handle, "w", encoding="ascii") as new:
-                new.write(secret.hex() + "\n")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not a hexadecimal number"
-        raise SettingError(
-            f"the secret for pseudonyms in {file}: {why}; set WEGLY_SALT_FILE to another file, or save with "
-            "personal='drop'"
-        ) from None
-    if len(secret) < _MIN_SECRET:
-        raise SettingError(
-            f"the secret for pseudonyms in {file} is too short; delete the file, and a new secret is created"
-        )
-    return secret
 
 
 def restored(saved: Mapping[str, Any]) -> Protection:
@@ -291,4 +269,5 @@ def restored(saved: Mapping[str, Any]) -> Protection:
     columns = dict(saved["columns"])
     if saved["mode"] not in _MODES or not set(columns.values()) <= set(_TREATMENTS):
         raise ValueError(f"personal {saved!r}")
-    return Protection(saved["mode"], cast("dict[str, Treatment]", columns), saved["key"])
+    assigned = frozenset(saved.get("assigned", ()))
+    return Protection(saved["mode"], cast("dict[str, Treatment]", columns), saved["key"], assigned)

@@ -92,16 +92,29 @@ def folders(root: Path, *, with_manifest: bool = True) -> list[Path]:
     if root.name.startswith(PREFIX) or (root / MANIFEST).exists():
         return [root]
     found = sorted(path for path in root.glob(f"{PREFIX}*") if path.is_dir())
-    return [path for path in found if (path / MANIFEST).is_file()] if with_manifest else found
+    return [path for path in found if _exists(path / MANIFEST)] if with_manifest else found
 
 
-def readable(root: Path, stacklevel: int) -> list[Published]:
-    """Read the manifests under a root; a warning names one that is damaged, and the others are read."""
+def _exists(path: Path) -> bool:
+    """Whether there is something of that name, also if it cannot be read."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def readable(root: Path, stacklevel: int, damaged: dict[Path, SnapshotError] | None = None) -> list[Published]:
+    """Read the manifests under a root; a warning names one that is damaged, and `damaged` collects it."""
     found = []
     for folder in folders(root):
         try:
             found.append(Published.read(folder))
         except SnapshotError as error:
+            if damaged is not None:
+                damaged[folder] = error
             warnings.warn(f"skipped: {error}", DamagedWarning, stacklevel=stacklevel + 1)
     return found
 
@@ -129,7 +142,7 @@ def chosen(root: Path, at: str | datetime | None, stacklevel: int) -> Published:
         return Published.read(present[-1])  # raises what is wrong with it
     whole = [each for each in snapshots if each.is_whole]
     if candidates := [each for each in whole if latest is None or each.manifest.taken_at <= latest]:
-        return max(candidates, key=_by_publication if latest is None else _by_time)
+        return max(candidates, key=by_publication if latest is None else _by_time)
     raise _none(root, at, present, snapshots)
 
 
@@ -144,12 +157,13 @@ def no_snapshot(root: Path) -> SnapshotError:
     return SnapshotError(f"{root} holds no snapshot; {hint}")
 
 
-def _by_publication(each: Published) -> Any:
+def by_publication(each: Published) -> Any:
+    """Order snapshots by publication: the last one is the newest."""
     return each.manifest.published_at, each.folder.name
 
 
 def _by_time(each: Published) -> Any:
-    return each.manifest.taken_at, _by_publication(each)
+    return each.manifest.taken_at, by_publication(each)
 
 
 def _none(root: Path, at: object, present: list[Path], snapshots: list[Published]) -> SnapshotError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from wegly_analytics import settings
 from wegly_analytics.errors import IncompleteError
-from wegly_analytics.snapshot.privacy import Protection, read_secret
+from wegly_analytics.snapshot.secret import read_secret
 from wegly_analytics.store import parquet
 from wegly_analytics.store.manifest import Manifest
 from wegly_analytics.store.publish import writable_root
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wegly_analytics.model.personal import Mode, Treatment
     from wegly_analytics.parsing.drift import Drift
     from wegly_analytics.snapshot.completeness import Completeness
+    from wegly_analytics.snapshot.privacy import Protection
 
 MOST_MISSING: Final = 0.05
 """The share of deals missing for a reason other than 404 above which nothing is published unless it is allowed."""
@@ -89,9 +90,10 @@ def publish(
             taken_at=snap.taken_at,
             published_at=published_at,
             completeness=counts.as_dict(),
-            filters=protection.without_values(snap.filters),
+            filters=protection.without_values(snap.filters, deals.names, snap.personal),
             personal=protection.as_dict(),
             drift=protection.drift(snap.drift_seen).as_dict(),
             tables=files,
         ),
+        private=protection.mode == "keep",
     )

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from wegly_analytics.errors import EmptyScopeWarning, MissingColumnError, SettingError
 from wegly_analytics.model.tables import DEAL_ID, DEALS
-from wegly_analytics.snapshot.expressions import columns_of, functions_of, is_plain, named, short
+from wegly_analytics.snapshot.expressions import Filter, columns_of, functions_of, is_plain, named, short
 from wegly_analytics.snapshot.filters import Condition
 from wegly_analytics.snapshot.frames import pandas_frame
 from wegly_analytics.snapshot.quality_rules import COLUMNS, Clock, breaking, chosen
@@ -38,7 +38,7 @@ _MAX_CANDIDATES: Final = 1000
 
 def narrowed(
     source: Source, conditions: Sequence[object], columns: Mapping[str, object], stacklevel: int
-) -> tuple[nw.LazyFrame[Any], list[str]]:
+) -> tuple[nw.LazyFrame[Any], list[Filter]]:
     """Keep the deals that meet every condition.
 
     Parameters
@@ -56,7 +56,7 @@ def narrowed(
     -------
     narwhals.LazyFrame
         The deals.
-    list of str
+    list of Filter
         The conditions as short texts.
 
     Raises
@@ -73,20 +73,20 @@ def narrowed(
     for condition in conditions:
         if callable(condition):
             masks.append(_mask(condition, pandas_frame(source.table(DEALS.name)), named(condition)))
-            texts.append(named(condition))
+            texts.append(Filter.of(short(named(condition))))
         elif isinstance(condition, nw.Expr):
             exprs.append(Condition.from_expression(condition))
-            texts.append(exprs[-1].text)
+            texts.append(exprs[-1].filter)
     for column, requested in columns.items():
         if column in tags:
             continue
         if callable(requested):
             frame = pandas_frame(source.table(DEALS.name, [column]))
             masks.append(_mask(requested, frame[column], f"{column}={named(requested)}"))
-            texts.append(f"{column}: {named(requested)}")
+            texts.append(Filter.of(short(f"{column}: {named(requested)}"), [column]))
         else:
             exprs.append(Condition.of(schema, column, requested))
-            texts.append(exprs[-1].text)
+            texts.append(exprs[-1].filter)
     deals = source.frame(DEALS.name, _needed(exprs, schema) if source.in_memory else None)
     _warn_if_empty(deals, exprs, stacklevel + 1)
     if masks:
@@ -99,12 +99,12 @@ def narrowed(
     for requested in tags.values():
         deals, text = _tagged(source, deals, requested, stacklevel + 1)
         texts.append(text)
-    return deals, [short(text) for text in texts]
+    return deals, texts
 
 
 def without(
     source: Source, deals: nw.LazyFrame[Any], quality: object, now: datetime, stacklevel: int
-) -> tuple[nw.LazyFrame[Any], str]:
+) -> tuple[nw.LazyFrame[Any], Filter]:
     """Exclude the deals that break rules; count them in the text, and warn if these are all deals."""
     names: Any = [quality] if isinstance(quality, str) else quality
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
@@ -121,7 +121,7 @@ def without(
     if n and not remaining:
         warnings.warn(f"all {n:,} deals break a rule: {rules}", EmptyScopeWarning, stacklevel=stacklevel + 1)
     outcome = f": {n - remaining:,} of {n:,} deals excluded"
-    return deals, short(f"quality = {rules}{outcome}", outcome)
+    return deals, Filter.of(short(f"quality = {rules}{outcome}", outcome), [_KEY])  # quotes no value of a deal
 
 
 def _check(source: Source, conditions: Sequence[object], columns: Mapping[str, object]) -> None:
@@ -220,7 +220,7 @@ def _refused(deals: nw.LazyFrame[Any], exprs: Sequence[Condition], error: Except
 
 def _tagged(
     source: Source, deals: nw.LazyFrame[Any], requested: object, stacklevel: int
-) -> tuple[nw.LazyFrame[Any], str]:
+) -> tuple[nw.LazyFrame[Any], Filter]:
     """Keep the deals that have any of the tags; None stands for deals without a tag."""
     condition = Condition.of(source.schema("tags"), _TAG, requested)
     tags = source.frame("tags", [_KEY, _TAG])
@@ -228,11 +228,11 @@ def _tagged(
     tagged = tags.filter(condition.expr).select(_KEY).unique()
     if condition.includes_missing:
         others = source.among(tags.select(_KEY).unique(), tagged, inside=False)
-        return source.among(deals, others, inside=False), condition.text
+        return source.among(deals, others, inside=False), condition.filter
     if not count(tagged) and count(deals):
         present = tags.group_by(_TAG).agg(n=nw.len()).head(_MAX_CANDIDATES).collect("pyarrow").to_native()
         condition.warn_of_no_match(present.column(_TAG).to_pylist(), stacklevel + 1)
-    return source.among(deals, tagged, inside=True), condition.text
+    return source.among(deals, tagged, inside=True), condition.filter
 
 
 def _mask(function: Any, frame: pd.DataFrame | pd.Series[Any], name: str) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,12 @@ NAME: Final = "_manifest.json"
 
 SCHEMA_VERSION: Final = 1
 """Raised when a published table changes the names or types of its columns."""
+
+SHA256: Final = "sha256"
+"""The key of the manifest's own hash: SHA-256 of its other keys as JSON, sorted, without blanks, in ASCII."""
+
+MOST: Final = 10**15
+"""The largest count that is valid: sums of counts must fit into 64 bits."""
 
 COUNTS: Final = ("requested", *OUTCOMES, "in_scope")
 """The keys of `Manifest.completeness`."""
@@ -124,7 +131,7 @@ class Manifest:
             raise SnapshotError(f"'filters' is {self.filters!r:.80}, not a list of texts")
         _require_completeness(self.completeness)
         _require_personal(self.personal)
-        _mapping("drift", self.drift)
+        _require_drift(self.drift)
         for name in self.tables:
             _require_name("tables", name)
 
@@ -133,7 +140,7 @@ class Manifest:
         values = {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(self).items()
         }
-        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps({**values, SHA256: _digest(values)}, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -146,7 +153,9 @@ class Manifest:
             package wrote it.
         """
         try:
-            values = decode(text)
+            text.encode()  # no lone surrogate, escaped or not
+            values = decode(text, object_pairs_hook=_unique)
+            json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
         except ValueError as error:
             raise SnapshotError(f"it is not valid JSON: {error}") from None
         version = values.get("schema_version") if isinstance(values, dict) else None
@@ -155,13 +164,17 @@ class Manifest:
                 f"'schema_version' is {version}, and this version reads up to {SCHEMA_VERSION}: a newer version wrote "
                 "it; update wegly_analytics"
             )
-        _require_keys(values, [field.name for field in fields(cls)])
+        _require_keys(values, [*(field.name for field in fields(cls)), SHA256])
+        stated, digest = values.pop(SHA256), _digest(values)
         tables, filters = _mapping("tables", values["tables"]), values["filters"]
         converted = {name: _instant(name, values[name]) for name in _INSTANTS} | {
             "tables": {name: PublishedTable.from_json(name, table) for name, table in tables.items()},
             "filters": tuple(filters) if isinstance(filters, list) else filters,
         }
-        return cls(**{**values, **converted})
+        manifest = cls(**{**values, **converted})
+        if stated != digest:
+            raise SnapshotError(f"{SHA256!r} is {stated!r:.80}, but that of its content is {digest!r}: it was changed")
+        return manifest
 
     @classmethod
     def read(cls, folder: Path, required: Iterable[str] = ()) -> Manifest:
@@ -172,7 +185,7 @@ class Manifest:
         folder
             The folder of one snapshot.
         required
-            Tables that it must list.
+            The tables that it must list, no other ones; if empty, any.
 
         Raises
         ------
@@ -180,20 +193,22 @@ class Manifest:
             If there is none, it is damaged, or a newer version of the package wrote it; the message names the file,
             the key and the remedy.
         """
-        path = folder / NAME
+        path, required = folder / NAME, tuple(required)
         try:
             manifest = cls.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise SnapshotError(f"{folder} is not a snapshot: it has no {NAME}") from None
         except _NewerError as error:
             raise SnapshotError(f"{path}: {error}") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise SnapshotError(f"{path} cannot be read: {error}; {_REMEDY}") from error
         except SnapshotError as error:
             raise SnapshotError(f"{path} is damaged: {error}; {_REMEDY}") from None
         if missing := [name for name in required if name not in manifest.tables]:
             listed = ", ".join(manifest.tables) or "none"
             raise SnapshotError(f"{path} is damaged: 'tables' lists {listed}, without {missing[0]!r}; {_REMEDY}")
+        if required and (unknown := [name for name in manifest.tables if name not in required]):
+            raise SnapshotError(f"{path} is damaged: 'tables' lists {unknown[0]!r:.80}, an unknown table; {_REMEDY}")
         return manifest
 
 
@@ -214,6 +229,8 @@ def _require_completeness(counts: Any) -> None:
 
 def _require_personal(personal: Any) -> None:
     personal = _mapping("personal", personal)
+    if unknown := [name for name in personal if name not in ("mode", "columns", "key", "assigned")]:
+        raise SnapshotError(f"'personal' has {unknown[0]!r:.80}, an unknown key")
     columns = _mapping("personal.columns", personal.get("columns"))
     known = [("mode", personal.get("mode"), get_args(Mode))]
     known += [(f"columns.{name}", treatment, get_args(Treatment)) for name, treatment in columns.items()]
@@ -222,6 +239,34 @@ def _require_personal(personal: Any) -> None:
             raise SnapshotError(f"'personal.{name}' is {value!r:.80}, not one of {', '.join(choices)}")
     if not isinstance(key := personal.get("key"), str | None):
         raise SnapshotError(f"'personal.key' is {key!r:.80}, not a text or null")
+    assigned = personal.get("assigned", [])
+    if not isinstance(assigned, list) or not all(isinstance(name, str) for name in assigned):
+        raise SnapshotError(f"'personal.assigned' is {assigned!r:.80}, not a list of names")
+
+
+def _require_drift(drift: Any) -> None:
+    """Require what `Drift.as_dict` returns; each part may be absent."""
+    drift = _mapping("drift", drift)
+    if unknown := [name for name in drift if name not in ("looked_at", "unknown", "seen", "unlisted")]:
+        raise SnapshotError(f"'drift' has {unknown[0]!r:.80}, an unknown key")
+    for name in ("looked_at", "unlisted"):
+        _require_count(f"drift.{name}", drift.get(name, 0))
+    for path, found in _mapping("drift.unknown", drift.get("unknown", {})).items():
+        if not isinstance(found, list | tuple) or len(found) != 2 or not isinstance(found[1], str):
+            raise SnapshotError(f"'drift.unknown.{path:.80}' is {found!r:.80}, not a count and a type")
+        _require_count(f"drift.unknown.{path:.80}", found[0])
+    if not isinstance(seen := drift.get("seen", []), list | tuple) or not all(isinstance(path, str) for path in seen):
+        raise SnapshotError(f"'drift.seen' is {seen!r:.80}, not a list of texts")
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(values := dict(pairs)) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return values
 
 
 def _require_keys(values: Any, names: Iterable[str]) -> None:
@@ -241,7 +286,7 @@ def _mapping(name: str, values: Any) -> Mapping[str, Any]:
 
 
 def _require_count(name: str, n: object) -> None:
-    if type(n) is not int or n < 0:
+    if type(n) is not int or not 0 <= n <= MOST:
         raise SnapshotError(f"{name!r} is {n!r:.80}, not a count")
 
 

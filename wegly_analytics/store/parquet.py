@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wegly_analytics.errors import SnapshotError
-from wegly_analytics.store.manifest import NAME as MANIFEST
+from wegly_analytics.store.checksum import sha256, unreadable
 from wegly_analytics.store.manifest import Manifest, PublishedFile, PublishedTable
-from wegly_analytics.store.publish import staged
+from wegly_analytics.store.publish import PARTIAL, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +22,8 @@ def write(
     root: str | Path,
     tables: Mapping[str, pa.Table],
     describe: Callable[[datetime, Mapping[str, PublishedTable]], Manifest],
+    *,
+    private: bool = False,
 ) -> Path:
     """Publish tables as one new folder under `root`.
 
@@ -34,6 +35,9 @@ def write(
         What to write, one folder for each table.
     describe
         Makes the manifest, given the time of publication and the files.
+    private
+        Whether only the user may read the files (modes 0700 and 0600), or everybody (0755 and 0644); the umask does
+        not matter.
 
     Returns
     -------
@@ -49,41 +53,34 @@ def write(
     """
     with staged(root) as staging:
         files = {name: _write_table(table, staging.folder / name) for name, table in tables.items()}
-        published_at = staging.next_instant()
-        manifest = describe(published_at, files)
-        (staging.folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-        return staging.publish(published_at)
+        return staging.publish(lambda at: describe(at, files).to_json(), private=private)
 
 
 def _write_table(table: pa.Table, folder: Path) -> PublishedTable:
     folder.mkdir()
-    path = folder / "part-00000.parquet"
+    name = "part-00000.parquet"
+    path = folder / f"{name}{PARTIAL}"
     pq.write_table(table, path, compression="zstd")
-    return PublishedTable(table.num_rows, {path.name: PublishedFile(path.stat().st_size, sha256(path))})
+    return PublishedTable(table.num_rows, {name: PublishedFile(path.stat().st_size, sha256(path))})
 
 
-def sha256(path: Path) -> str:
-    """Compute the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def files(folder: Path, name: str, manifest: Manifest) -> list[Path]:
-    """List the files of one table, and compare the rows in their footers with the manifest.
+def files(folder: Path, name: str, manifest: Manifest) -> dict[Path, PublishedFile]:
+    """List the files of one table, and compare their sizes with the manifest.
 
     Raises
     ------
     SnapshotError
-        If a file is missing or damaged, or the number of rows is not the published one.
+        If a file is missing, or its size is not the published one.
     """
-    table = manifest.tables[name]
-    paths = [(folder / name / file).absolute() for file in table.files]
-    try:
-        rows = sum(pq.read_metadata(path).num_rows for path in paths)
-    except (OSError, pa.ArrowException) as error:
-        raise SnapshotError(f"{folder / name} cannot be read: {error}; wa.verify lists what is damaged") from error
-    if rows != table.rows:
-        raise SnapshotError(
-            f"{folder / name} has {rows} rows, published were {table.rows}; wa.verify lists what is damaged"
-        )
-    return paths
+    listed = {(folder / name / file).absolute(): published for file, published in manifest.tables[name].files.items()}
+    for path, published in listed.items():
+        try:
+            size = path.stat().st_size
+        except (OSError, ValueError) as error:
+            raise unreadable(path, error) from error
+        if size != published.bytes:
+            raise SnapshotError(
+                f"{path} was changed after it was published: it has {size} bytes, published were {published.bytes}; "
+                "wa.verify lists what is damaged"
+            )
+    return listed

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wegly_analytics.errors import SnapshotError
+from wegly_analytics.store.checksum import sha256
 from wegly_analytics.store.manifest import NAME as MANIFEST
 from wegly_analytics.store.manifest import Manifest
-from wegly_analytics.store.parquet import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,94 @@
+"""How an archive stores a record: one row, its body packed, with a checksum of all its columns."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from wegly_analytics.intake.connection import MAX_BYTES
+from wegly_analytics.intake.record import Record
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_LEVEL: Final = 3
+"""Of nine: half the time of zlib's default, for a tenth more bytes."""
+
+
+class Found(NamedTuple):
+    """A record in the archive, without its body."""
+
+    is_final: bool
+    at: datetime
+    n: int
+    status: int | None
+
+    def rank(self, now: datetime | None) -> tuple[bool, bool, datetime, int]:
+        """Return what decides between two records of an id; a time after `now` comes before any other."""
+        return self.is_final, now is None or self.at <= now, self.at, self.n
+
+
+class Row(NamedTuple):
+    """A row as it is read: texts are bytes, and a damaged file may hold anything in any column."""
+
+    n: int
+    requested: Any
+    at: Any
+    status: Any
+    message: Any
+    is_final: Any
+    body: Any
+    crc: Any
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every column is as it was written."""
+        try:
+            return crc_of(*self[1:-1]) == self.crc and bool(self.time) and bool(self.requested.decode())
+        except (TypeError, ValueError, OverflowError, AttributeError):
+            return False
+
+    @property
+    def time(self) -> datetime:
+        """When the response was received."""
+        return time_of(self.at)
+
+    def record(self) -> Record:
+        """Unpack the record of a row that is whole; `ValueError` or `zlib.error` if its body cannot be unpacked."""
+        body = None if self.body is None else _unpacked(self.body)
+        message = None if self.message is None else self.message.decode()
+        return Record(self.requested.decode(), self.status, self.time, body, message)
+
+
+def columns_of(record: Record) -> tuple[Any, ...]:
+    """Pack a record: the columns of its row without the number, the checksum last."""
+    requested, message = (
+        None if text is None else text.encode("utf-8", "replace").decode()
+        for text in (record.requested, record.message)
+    )
+    at = (record.at - _EPOCH) // timedelta(microseconds=1)
+    body = None if record.body is None else zlib.compress(record.body, _LEVEL)
+    columns = (requested, at, record.status, message, int(record.is_final), body)
+    return (*columns, crc_of(*(text.encode() if isinstance(text, str) else text for text in columns)))
+
+
+def crc_of(*columns: Any) -> int:
+    """Compute the checksum of all columns of a row; texts as bytes."""
+    *head, body = columns
+    start = zlib.crc32(repr((*head, body is None)).encode())
+    return start if body is None else zlib.crc32(body, start)
+
+
+def time_of(at: int) -> datetime:
+    """Turn the microseconds of a row into a time."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    unpacked = unpacker.decompress(body, MAX_BYTES + 1)
+    if len(unpacked) > MAX_BYTES:
+        raise ValueError(f"its body is larger than {MAX_BYTES >> 20} MiB")
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("its body is cut off")
+    return unpacked
