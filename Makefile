@@ -53,9 +53,11 @@ catalog: $(VENV)/.core  ## extract the texts of the code into the gettext catalo
 	$(BIN)/pybabel extract --mapping pyproject.toml $(PO) --sort-output --no-location --output $(LOCALE)/wegly.pot wegly_analytics
 	$(BIN)/pybabel update $(PO) --no-fuzzy-matching --ignore-obsolete --domain wegly --input-file $(LOCALE)/wegly.pot --output-dir $(LOCALE)
 
-benchmark: $(VENV)/.test  ## measure the speed of flattener, intake and metrics
+benchmark: $(VENV)/.test  ## measure the speed of flattener, intake, rate limit and metrics
 	$(BIN)/python benchmarks/flatten.py
 	$(BIN)/python benchmarks/intake.py
+	$(BIN)/python benchmarks/limiters.py --http
+	$(BIN)/python benchmarks/scale.py --ids 20000
 	$(BIN)/python benchmarks/metrics.py
 
 # old releases run with newer dependencies, so their deprecation warnings are ignored
