@@ -17,7 +17,7 @@ import wegly_analytics as wa
 from wegly_analytics.cli import main as cli
 from wegly_analytics.sandbox import TOKEN
 
-ARCHIVE = "data/raw"
+ARCHIVE = "data/responses.sqlite"
 """Where the archive of a folder is, below it."""
 
 ROOT = "data/snapshots"
@@ -71,7 +71,7 @@ def refresh(folder, url, workers=1, archive=True, **_):
 
 
 def erase(folder, url, older_than="0s", **_):
-    return lambda: command("archive", folder / ARCHIVE, "--erase-older-than", older_than)
+    return lambda: command("archive", folder / ARCHIVE, "--erase-older-than", older_than, "--yes")
 
 
 def load(folder, url, at=None, **_):

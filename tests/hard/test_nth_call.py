@@ -252,9 +252,6 @@ def test_whatever_call_fails_the_operation_took_place_or_it_did_not(name, plan, 
     reported(name, plan, problems, n_tried, record_property)
 
 
-@pytest.mark.xfail(
-    reason="a failing stat ends in a traceback, and erase rewrites one file after the other", strict=False
-)
 @pytest.mark.parametrize("name", ["save", "fetch", "refresh", "erase"])
 def test_whichever_of_a_few_calls_fails(name, world, record_property):
     scenario = SCENARIOS[name](world)

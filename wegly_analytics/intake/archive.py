@@ -65,7 +65,9 @@ class Archive:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if self.path.is_dir():
+        with self._errors("read"):
+            is_folder = self.path.is_dir()
+        if is_folder:
             raise SettingError(f"{path} is a folder, and an archive is a file: give for example archive={ARCHIVE!r}")
         self.damaged: dict[str, str] = {}
         self._connection: sqlite3.Connection | None = None
@@ -208,9 +210,10 @@ class Archive:
         for row in self._all():
             times.append(row.at)
             ids.add(row.requested)
-        files = [self.path, database.log_of(self.path)]
+        with self._errors("read"):
+            n_bytes = sum(file.stat().st_size for file in (self.path, database.log_of(self.path)) if file.exists())
         return {
-            "bytes": sum(file.stat().st_size for file in files if file.exists()),
+            "bytes": n_bytes,
             "records": len(times),
             "ids": len(ids),
             "oldest": time_of(min(times)) if times else None,
@@ -238,8 +241,10 @@ class Archive:
     def _all(self) -> Iterator[Row]:
         """Read all rows as they are at one moment; without a file there are none."""
         self.damaged.clear()
-        if self.path.exists():
-            with self._errors("read"), closing(database.connect(self.path)) as connection:
+        with self._errors("read"):
+            if not self.path.exists():
+                return
+            with closing(database.connect(self.path)) as connection:
                 self._check_log(connection)
                 connection.execute("BEGIN")  # ended by closing: after damage it cannot be committed
                 yield from self._rows(connection)

@@ -11,7 +11,7 @@ from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored
-from wegly_analytics.snapshot.root import by_publication, checked_root, chosen, folders, name_of, no_snapshot, readable
+from wegly_analytics.snapshot.root import by_publication, checked_root, chosen, folders, name_of, no_snapshot, readable, reading
 from wegly_analytics.snapshot.snapshot import Snapshot
 from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store import parquet
@@ -60,7 +60,8 @@ def snapshots(root: str | Path) -> pd.DataFrame:
         If a manifest is damaged.
     """
     damaged: dict[Path, SnapshotError] = {}
-    found = readable(checked_root(root, "snapshots"), stacklevel=2, damaged=damaged)
+    with reading(root):
+        found = readable(checked_root(root, "snapshots"), stacklevel=2, damaged=damaged)
     rows = [_row(each) for each in sorted(found, key=by_publication)]
     rows += [
         {"snapshot": name_of(folder), "problem": str(error), "path": str(folder)} for folder, error in damaged.items()
@@ -127,7 +128,8 @@ def load(root: str | Path, at: str | datetime | None = None, *, check: bool = Tr
     ...     wa.load(folder) == wa.load(path) == wa.sample()
     True
     """
-    snapshot = chosen(checked_root(root, "load"), at, stacklevel=2)
+    with reading(root):
+        snapshot = chosen(checked_root(root, "load"), at, stacklevel=2)
     return Snapshot(tables=_files(snapshot, check=check), **_about(snapshot))
 
 
@@ -175,7 +177,8 @@ def scan(root: str | Path, engine: Engine, at: str | datetime | None = None, *, 
     True
     """
     check_engine(engine)
-    snapshot = chosen(checked_root(root, "scan"), at, stacklevel=2)
+    with reading(root):
+        snapshot = chosen(checked_root(root, "scan"), at, stacklevel=2)
     files = _files(snapshot, check=check)
     for name in files:
         files.schema(name)  # with a check; without one, what cannot be opened is named
@@ -218,10 +221,11 @@ def verify(root: str | Path) -> pd.DataFrame:
       table  problem
     0  tags  missing
     """
-    path = checked_root(root, "verify")
-    present = folders(path, with_manifest=False)
-    if not present:
-        raise no_snapshot(path)
+    with reading(root):
+        path = checked_root(root, "verify")
+        present = folders(path, with_manifest=False)
+        if not present:
+            raise no_snapshot(path)
     rows = [
         (name_of(folder), problem.table, problem.problem, str(problem.path), problem.detail)
         for folder in present

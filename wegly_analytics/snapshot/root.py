@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wegly_analytics.errors import DamagedWarning, SettingError, SnapshotError
 from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store.manifest import NAME as MANIFEST
 from wegly_analytics.store.manifest import Manifest
 from wegly_analytics.store.publish import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,18 @@ class Published:
 def name_of(folder: Path) -> str:
     """Return the name of the snapshot in a folder."""
     return folder.name.removeprefix(PREFIX)
+
+
+@contextmanager
+def reading(root: object) -> Iterator[None]:
+    """Turn the failure of a disk or a missing permission, wherever it is met, into an error that names the place."""
+    try:
+        yield
+    except OSError as error:
+        raise SnapshotError(
+            f"{error.filename or root} cannot be read: {error.strerror or error}; check the disk and the permissions of "
+            f"{root}"
+        ) from error
 
 
 def checked_root(root: object, function: str) -> Path:

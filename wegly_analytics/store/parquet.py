@@ -60,8 +60,18 @@ def _write_table(table: pa.Table, folder: Path) -> PublishedTable:
     folder.mkdir()
     name = "part-00000.parquet"
     path = folder / f"{name}{PARTIAL}"
-    pq.write_table(table, path, compression="zstd")
+    _write_file(table, path)
     return PublishedTable(table.num_rows, {name: PublishedFile(path.stat().st_size, sha256(path))})
+
+
+def _write_file(table: pa.Table, path: Path) -> None:
+    with pa.OSFile(str(path), "wb") as sink:
+        writer = pq.ParquetWriter(sink, table.schema, compression="zstd")
+        try:
+            writer.write_table(table)
+            writer.close()
+        finally:
+            writer.is_open = False  # after a failure its finalizer would close it again, fail and print a traceback
 
 
 def files(folder: Path, name: str, manifest: Manifest) -> dict[Path, PublishedFile]:

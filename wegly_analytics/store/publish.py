@@ -141,7 +141,16 @@ def writable_root(root: object) -> Path:
     ------
     SettingError
         If it cannot be a folder of snapshots.
+    SnapshotError
+        If it cannot be looked at.
     """
+    try:
+        return _writable_root(root)
+    except OSError as error:
+        raise _unwritable(root, error) from error
+
+
+def _writable_root(root: object) -> Path:
     example = 'name the folder of snapshots, such as save("data/snapshots")'
     if not isinstance(root, str | os.PathLike) or not str(root).strip():
         raise SettingError(f"save({root!r:.80}): {example}")
@@ -182,9 +191,11 @@ def staged(root: str | Path) -> Iterator[Staging]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # already gone if it was published
     except OSError as error:
-        raise SnapshotError(
-            f"cannot write a snapshot to {given}: {error.strerror or error}; nothing was left"
-        ) from error
+        raise _unwritable(given, error) from error
+
+
+def _unwritable(root: object, error: OSError) -> SnapshotError:
+    return SnapshotError(f"cannot write a snapshot to {root}: {error.strerror or error}; nothing was left")
 
 
 def try_out(root: Path) -> None:

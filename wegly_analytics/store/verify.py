@@ -63,7 +63,12 @@ def problems(folder: Path, required: Iterable[str] = ()) -> Iterator[Problem]:
         judged, so the manifest is the only problem.
     """
     path = folder / MANIFEST
-    if not path.exists():
+    try:
+        is_missing = not path.exists()
+    except OSError as error:
+        yield _unreadable(path, error)
+        return
+    if is_missing:
         yield Problem("no manifest", path, "an interrupted copy, or a deleted file; nothing loads this folder")
         return
     try:
@@ -77,21 +82,36 @@ def problems(folder: Path, required: Iterable[str] = ()) -> Iterator[Problem]:
         for file, published in table.files.items():
             yield from _file(folder / name / file, name, published)
         yield from _rows(folder / name, name, table)
+    yield from _extra(folder, manifest)
+
+
+def _extra(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    """Find files that are not in the manifest; nothing that cannot be looked at is taken for one of them."""
+    path = folder / MANIFEST
     listed = {path} | {folder / name / file for name, table in manifest.tables.items() for file in table.files}
-    for extra in sorted(p for p in folder.rglob("*") if p not in listed and (p.is_symlink() or not p.is_dir())):
+    try:
+        found = sorted(p for p in folder.rglob("*") if p not in listed and (p.is_symlink() or not p.is_dir()))
+    except OSError as error:
+        yield _unreadable(folder, error)
+        return
+    for extra in found:
         table_name = extra.relative_to(folder).parts[0]
         detail = "not in the manifest; readers of the whole folder may take it for data"
         yield Problem("extra", extra, detail, table_name if table_name in manifest.tables else None)
 
 
+def _unreadable(path: Path, error: OSError, table: str | None = None) -> Problem:
+    return Problem("unreadable", path, error.strerror or str(error), table)
+
+
 def _file(path: Path, table: str, published: PublishedFile) -> Iterator[Problem]:
-    if not path.is_file():
-        yield Problem("missing", path, f"published with {published.bytes} bytes", table)
-        return
     try:
+        if not path.is_file():
+            yield Problem("missing", path, f"published with {published.bytes} bytes", table)
+            return
         size, digest = path.stat().st_size, sha256(path)
     except OSError as error:
-        yield Problem("unreadable", path, error.strerror or str(error), table)
+        yield _unreadable(path, error, table)
         return
     if digest != published.sha256:
         found = f"{size} bytes with SHA-256 {digest[:12]}…"
