@@ -11,7 +11,16 @@ from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.files import Files, Queries
 from wegly_analytics.snapshot.privacy import restored
-from wegly_analytics.snapshot.root import by_publication, checked_root, chosen, folders, name_of, no_snapshot, readable, reading
+from wegly_analytics.snapshot.root import (
+    by_publication,
+    checked_root,
+    chosen,
+    folders,
+    name_of,
+    no_snapshot,
+    readable,
+    reading,
+)
 from wegly_analytics.snapshot.snapshot import Snapshot
 from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store import parquet

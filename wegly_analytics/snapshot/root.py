@@ -67,10 +67,8 @@ def reading(root: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SnapshotError(
-            f"{error.filename or root} cannot be read: {error.strerror or error}; check the disk and the permissions of "
-            f"{root}"
-        ) from error
+        where, why = error.filename or root, error.strerror or error
+        raise SnapshotError(f"{where} cannot be read: {why}; check the disk and the permissions of {root}") from error
 
 
 def checked_root(root: object, function: str) -> Path:
