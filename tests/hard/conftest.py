@@ -42,4 +42,4 @@ def pytest_terminal_summary(terminalreporter):
     if noted:
         terminalreporter.section("trials: tried and survived")
         for operation, what, tried, survived in sorted(noted):
-            terminalreporter.write_line(f"{operation:<22}{what:<26}{tried:>7,}{survived:>8,}")
+            terminalreporter.write_line(f"{operation:<22}{what:<40}{tried:>7,}{survived:>8,}")

@@ -14,8 +14,11 @@ import pytest
 from hard.trials import PLANS
 from hard.worlds import LONG_AGO, age, archived, assert_private, assert_told, loaded, remains, snapshots
 
-FEW = 3
-"""How many calls of each operation are tried in the sample."""
+FEW = 2
+"""How many calls of each operation are tried in the sample of `make test`."""
+
+MOST = 20
+"""How many calls of each operation are tried with each plan in `make test-hard`, evenly spread over all."""
 
 
 class Save:
@@ -208,19 +211,21 @@ def problem_of(world, scenario, plan):
 
 
 def numbers(world, scenario, plan):
-    """The calls to try: all, but of many in a row to the same file the first, the second and the last.
+    """The calls to try, and of how many they are a sample.
 
-    Twenty more are tried in case that the operation makes more calls than it did when it was watched.
+    Of many in a row to the same file these are the first, the second and the last; of what remains, `MOST`, evenly
+    spread. The process is the same each time, so a run of the tests tries the same calls again.
     """
     folder = world.copy()
     watched = world.run(scenario.operation, folder, plan.watching, log=True, **scenario.arguments)
     shutil.rmtree(folder)
-    calls = watched["log"] or map(str, range(watched["calls"]))
+    calls = watched["log"] or [str(n) for n in range(watched["calls"])]
     chosen = []
     for _, row in itertools.groupby(enumerate(calls, 1), key=lambda each: each[1]):
         first, *others = (n for n, _ in row)
         chosen += [first, *others[:1], *others[1:][-1:]]
-    return [*chosen, *range(watched["calls"] + 1, watched["calls"] + 21)]
+    stride = max(1.0, len(chosen) / MOST)
+    return [chosen[int(k * stride)] for k in range(min(MOST, len(chosen)))], len(calls)
 
 
 def tried(world, scenario, plan, chosen):
@@ -247,10 +252,11 @@ def test_whatever_call_fails_the_operation_took_place_or_it_did_not(name, plan, 
     if not world.trials.is_preloaded and "within" in plan:
         pytest.skip("there is no C compiler: a write cannot be cut off")
     scenario = SCENARIOS[name](world)
-    problems, n_tried = tried(world, scenario, PLANS[plan], numbers(world, scenario, PLANS[plan]))
+    chosen, n_calls = numbers(world, scenario, PLANS[plan])
+    problems, n_tried = tried(world, scenario, PLANS[plan], chosen)
     if not n_tried:
         pytest.skip("it makes no such call")
-    reported(name, plan, problems, n_tried, record_property)
+    reported(name, f"{plan}, {n_calls:,} calls", problems, n_tried, record_property)
 
 
 @pytest.mark.parametrize("name", ["save", "fetch", "refresh", "erase"])
