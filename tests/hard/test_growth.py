@@ -47,17 +47,25 @@ def measured(world, operation, n):
     return min(report["seconds"] for report in reports), min(report["memory"] for report in reports)
 
 
-@pytest.mark.parametrize("operation", N)
-def test_time_and_memory_grow_with_the_number_of_deals(operation, trials, folder, serve, record_property):
+def compared(trials, folder, serve, operation):
+    """How many times as long and as much memory twice as many deals take."""
     n, found = N[operation], []
     for factor in (1, 2):
-        (folder / str(factor)).mkdir()
+        (folder / str(factor)).mkdir(parents=True)
         world = World(trials, folder / str(factor), serve)
         world.deals = world.server.source = Deals()
         found.append(measured(world, operation, factor * n))
     (seconds, memory), (seconds_2, memory_2) = found
-    ratio, ratio_of_memory = seconds_2 / seconds, (memory_2 + SLACK) / (memory + SLACK)
     told = f"{n:,} → {2 * n:,}: {seconds:.2f} → {seconds_2:.2f} s, {memory >> 20} → {memory_2 >> 20} MB"
-    record_property("trials", (operation, told, 1, 1))
+    return told, seconds_2 / seconds, (memory_2 + SLACK) / (memory + SLACK)
+
+
+@pytest.mark.parametrize("operation", N)
+def test_time_and_memory_grow_with_the_number_of_deals(operation, trials, folder, serve, record_property):
+    for trial in ("first", "again"):  # once more if something else on the machine was in the way
+        told, ratio, ratio_of_memory = compared(trials, folder / trial, serve, operation)
+        if ratio < TIME and ratio_of_memory < MEMORY:
+            break
+    record_property("trials", (operation, told, 1, int(ratio < TIME and ratio_of_memory < MEMORY)))
     assert ratio < TIME, told
     assert ratio_of_memory < MEMORY, told
