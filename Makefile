@@ -20,7 +20,7 @@ demo: $(VENV)/.core  ## fetch, publish and draw a simulated company; no token
 test: $(VENV)/.test  ## run the tests, with coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=95
 
-test-hard: $(VENV)/.test  ## fail, kill, damage and measure what is written; takes up to ten minutes
+test-hard: $(VENV)/.test  ## fail, kill, damage and measure what is written; takes about seven minutes
 	@$(BIN)/python -m pytest -n $(WORKERS) -m hard tests/hard
 
 test-lowest: $(LOWEST)/.test  ## run the tests on the lowest versions that pyproject.toml declares

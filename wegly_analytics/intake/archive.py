@@ -89,6 +89,11 @@ class Archive:
             if record := self._record(row):
                 yield record
 
+    def exists(self) -> bool:
+        """Tell whether there is a file yet."""
+        with self._errors("read"):
+            return self.path.exists()
+
     def open(self) -> None:
         """Make sure that the archive can be written to.
 

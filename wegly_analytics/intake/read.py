@@ -67,7 +67,7 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
         taken_at = instant("taken_at", taken_at)
     builder, position = SnapshotBuilder(), 0
     now = datetime.now(UTC)
-    archives = [Archive(file) for file in files if file.is_dir() or is_archive(file)]
+    archives = [Archive(file) for file in files if is_archive(file) or _is_folder(file)]
     saved = [file for file in files if file not in {archive.path for archive in archives}]
     sources = [
         _archived(archives, now),
@@ -98,12 +98,19 @@ def _files(paths: object) -> list[Path]:
     return files
 
 
+def _is_folder(file: Path) -> bool:
+    try:
+        return file.is_dir()
+    except OSError as error:
+        raise SettingError(f"{file} cannot be read: {error.strerror}; check the disk and the permissions") from error
+
+
 def _archived(archives: list[Archive], now: datetime) -> Iterator[Response]:
     """Return for each id the newest final record of all archives; where there is none, the newest."""
     newest: dict[str, tuple[bool, bool, datetime, int]] = {}
     everything = []
     for n, archive in enumerate(archives):
-        if not archive.path.exists():
+        if not archive.exists():
             raise SettingError(f"{archive.path} is not an archive: fetch(archive={str(archive.path)!r}) creates one")
         everything.append(archive.newest(now))
         for id_, found in everything[n].items():
