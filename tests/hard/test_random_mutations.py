@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.hard
 
-_ROUNDS: Final = 60
+_ROUNDS: Final = 40
 _EACH: Final = 100
 _PARTS: Final = [
     *(b"{", b"}", b"[", b"]", b'"', b",", b":", b"\\", b"\n", b"\r", b"\t", b"\0", b" ", b"null", b"NaN", b"1e400"),

@@ -94,7 +94,7 @@ class Files(Source):
         before = self.check(name)
         try:
             found = [read(path) for path in self.paths[name]]
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise self._unreadable(name, error) from error
         if self.check(name) != before:
             raise self._unreadable(name, "it was changed while it was read")

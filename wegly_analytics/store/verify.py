@@ -126,7 +126,7 @@ def _rows(folder: Path, name: str, table: PublishedTable) -> Iterator[Problem]:
     """Compare the rows in the footers, as far as all of them can be read; a file that cannot be is reported itself."""
     try:
         rows = sum(pq.read_metadata(folder / file).num_rows for file in table.files)
-    except (OSError, pa.ArrowException):
+    except (OSError, ValueError, pa.ArrowException):
         return
     if rows != table.rows:
         yield Problem("wrong row count", folder, f"{rows} rows, published were {table.rows}", name)
