@@ -216,12 +216,12 @@ def test_a_record_that_is_not_as_it_was_written_is_named_and_not_read(path, stat
     ],
 )
 def test_a_body_that_cannot_be_unpacked_is_named_whatever_its_checksum(path, body, why):
-    columns = (b"1", 0, 200, None, 1, body)
+    columns = (2, b"1", 0, 200, None, 1, body)
     with Archive(path) as archive:
         archive.write(deal(2))
     changed(
         path,
-        "INSERT INTO response VALUES (NULL, '1', 0, 200, NULL, 1, ?, ?)",
+        "INSERT INTO response VALUES (2, '1', 0, 200, NULL, 1, ?, ?)",
         body,
         crc_of(*columns),
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from wegly_analytics.errors import ArchiveError, SettingError
 from wegly_analytics.intake import database
-from wegly_analytics.intake.row import Found, Row, columns_of, time_of
+from wegly_analytics.intake.row import Found, Row, columns_of, crc_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 ARCHIVE: Final = "data/responses.sqlite"
 """The file that errors suggest for an archive."""
 
-_COLUMNS: Final = "requested, at, status, message, is_final, body, crc"
-_SELECT: Final = f"SELECT rowid, {_COLUMNS} FROM response"  # noqa: S608 - of constants
-_INSERT: Final = f"INSERT INTO response ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_COLUMNS: Final = ", ".join(Row._fields)
+_SELECT: Final = f"SELECT {_COLUMNS} FROM response"  # noqa: S608 - of constants
+_INSERT: Final = f"INSERT INTO response ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
 class Archive:
@@ -114,10 +114,12 @@ class Archive:
         ArchiveError
             If the disk is full or the file cannot be written. What was written before is kept.
         """
-        row = columns_of(record)
+        columns = columns_of(record)
         with self._lock, self._errors("write to"), database.transaction(self._opened()) as connection:
-            connection.execute(_INSERT, row)
-            connection.execute("UPDATE total SET records = records + 1, crcs = crcs + ?", row[-1:])
+            (n,) = connection.execute("SELECT coalesce(max(n), 0) + 1 FROM response").fetchone()
+            crc = crc_of(n, *columns)
+            connection.execute(_INSERT, (n, *columns, crc))
+            connection.execute("UPDATE total SET records = records + 1, crcs = crcs + ?", (crc,))
 
     def close(self) -> None:
         """Close the file, if it is open."""

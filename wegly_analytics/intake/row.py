@@ -44,7 +44,7 @@ class Row(NamedTuple):
     def is_whole(self) -> bool:
         """Whether every column is as it was written."""
         try:
-            return crc_of(*self[1:-1]) == self.crc and bool(self.time) and bool(self.requested.decode())
+            return crc_of(*self[:-1]) == self.crc and bool(self.time) and bool(self.requested.decode())
         except (TypeError, ValueError, OverflowError, AttributeError):
             return False
 
@@ -61,20 +61,19 @@ class Row(NamedTuple):
 
 
 def columns_of(record: Record) -> tuple[Any, ...]:
-    """Pack a record: the columns of its row without the number, the checksum last."""
+    """Pack a record: the columns of its row between the number and the checksum."""
     requested, message = (
         None if text is None else text.encode("utf-8", "replace").decode()
         for text in (record.requested, record.message)
     )
     at = (record.at - _EPOCH) // timedelta(microseconds=1)
     body = None if record.body is None else zlib.compress(record.body, _LEVEL)
-    columns = (requested, at, record.status, message, int(record.is_final), body)
-    return (*columns, crc_of(*(text.encode() if isinstance(text, str) else text for text in columns)))
+    return requested, at, record.status, message, int(record.is_final), body
 
 
 def crc_of(*columns: Any) -> int:
-    """Compute the checksum of all columns of a row; texts as bytes."""
-    *head, body = columns
+    """Compute the checksum of the other columns of a row, the number included; texts count as bytes."""
+    *head, body = (text.encode() if isinstance(text, str) else text for text in columns)
     start = zlib.crc32(repr((*head, body is None)).encode())
     return start if body is None else zlib.crc32(body, start)
 
