@@ -17,11 +17,11 @@ help:  ## list the targets
 demo: $(VENV)/.core  ## fetch, publish and draw a simulated company; no token
 	@$(BIN)/wegly demo
 
-test: $(VENV)/.test  ## run the tests, with coverage
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=95
+test: $(VENV)/.test  ## run the tests; COVERAGE=1 measures what they cover, which takes half as long again
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=95)
 
-test-hard: $(VENV)/.test  ## fail, kill, damage and measure what is written; takes about seven minutes
-	@$(BIN)/python -m pytest -n $(WORKERS) -m hard tests/hard
+test-hard: $(VENV)/.test  ## fail, kill, damage and measure what is written; takes some seven minutes
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m hard tests
 
 test-lowest: $(LOWEST)/.test  ## run the tests on the lowest versions that pyproject.toml declares
 	@$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist loadgroup -W ignore::DeprecationWarning

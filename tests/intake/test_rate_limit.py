@@ -200,6 +200,7 @@ def test_a_limit_that_falls_is_found_again():
     assert outcome.share_refused < 0.05
 
 
+@pytest.mark.hard
 def test_the_simulation_agrees_with_real_http(serve):
     server = serve(limiter=limiters.LIMITERS["bucket of 10"](), retry_after="0", latency=0.02)
     api = client(server, attempts=5, backoff=limiters.BACKOFF)

@@ -245,6 +245,7 @@ KILLED = """
 """
 
 
+@pytest.mark.hard
 def test_a_fetch_killed_five_times_loses_nothing_and_requests_no_received_id_twice(serve, tmp_path):
     server = serve(Numbered(400), latency=0.002)
     undisturbed = fetch(range(1, 401), client=client(server), progress=False)

@@ -103,6 +103,7 @@ def test_every_group_has_every_band(snapshot_of):
     assert np.isnan(table["rate"][1])
 
 
+@pytest.mark.hard
 def test_the_effect_of_a_discount_is_found_in_the_sandbox():
     company, builder = Company(deals_per_month=400), SnapshotBuilder()
     for place, (code, body) in enumerate(company.responses(TAKEN_AT)):

@@ -127,6 +127,7 @@ for n in itertools.count(1):
 """
 
 
+@pytest.mark.hard
 def test_a_step_that_fails_leaves_nothing_or_says_that_it_was_published(tmp_path):
     done = run(FAILING, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -63,6 +63,7 @@ for n in itertools.count(1):
 """
 
 
+@pytest.mark.hard
 def test_a_process_that_is_killed_at_any_step_leaves_no_half_snapshot(tmp_path):
     """A child is killed before its first step on the file system, before its second, and so on to the last."""
     done = run(KILLED, tmp_path)

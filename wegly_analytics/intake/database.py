@@ -76,7 +76,7 @@ def create(path: Path) -> None:
             raise
     finally:  # also what a process that was killed has left
         for left in path.parent.glob(f".{path.name}.new-*"):
-            left.unlink(missing_ok=True)
+            _remove(left)
 
 
 def _make(new: Path, path: Path) -> None:
@@ -89,6 +89,14 @@ def _make(new: Path, path: Path) -> None:
     with suppress(FileExistsError, FileNotFoundError):  # another process was faster, and swept
         os.link(new, path)
     sync(path.parent)
+
+
+def _remove(left: Path) -> None:
+    """Remove what is no longer needed; what cannot be removed now is removed at the next opening."""
+    for _ in range(2):
+        with suppress(OSError):
+            left.unlink(missing_ok=True)
+            return
 
 
 def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
