@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from wegly_analytics.errors import WeglyError
 from wegly_analytics.intake.streams import Lenient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class OutputError(WeglyError):
@@ -24,11 +29,9 @@ class Output(Lenient):
         OutputError
             If it cannot be written.
         """
-        try:
+        with self._failures():
             if self._stream is not None:
                 return self._stream.write(text)
-        except (OSError, ValueError) as error:
-            raise self._failure(error) from None
         raise OutputError("standard output is closed")
 
     def flush(self) -> None:
@@ -39,15 +42,18 @@ class Output(Lenient):
         OutputError
             If it cannot be written.
         """
-        try:
+        with self._failures():
             if self._stream is not None:
                 self._stream.flush()
-        except (OSError, ValueError) as error:
-            raise self._failure(error) from None
 
-    def _failure(self, error: Exception) -> OutputError:
-        self._stream = None
-        return OutputError(f"standard output cannot be written: {getattr(error, 'strerror', None) or error}")
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            self._stream = None
+            why = getattr(error, "strerror", None) or error
+            raise OutputError(f"standard output cannot be written: {why}") from None
 
 
 def protect() -> None:

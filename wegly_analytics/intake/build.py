@@ -7,8 +7,6 @@ snapshot, however many threads received them, and whether they come from the net
 
 from __future__ import annotations
 
-import warnings
-from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -18,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wegly_analytics.errors import DriftWarning, IncompleteWarning
+from wegly_analytics.intake.streams import emit
 from wegly_analytics.model.tables import LEDGER, TABLES
 from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.parsing.flatten import flatten
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from wegly_analytics.parsing.flatten import Flat
@@ -104,7 +103,7 @@ class SnapshotBuilder:
             parts = [_unpacked(block.pop(name)) for block in self._blocks]
             for n, ids in older.items():
                 parts[n] = parts[n].filter(pc.invert(pc.is_in(parts[n].column("deal_id"), ids)))
-            tables |= in_order({name: pa.concat_tables(parts)}, order)
+            tables[name] = in_order(pa.concat_tables(parts), order)
             del parts
             pa.default_memory_pool().release_unused()
         ledger = pa.concat_tables([_unpacked(block.pop(LEDGER.name)) for block in self._blocks])
@@ -165,7 +164,7 @@ def _unpacked(packed: pa.Buffer, columns: Sequence[str] | None = None) -> pa.Tab
 
 def _newest_versions(
     blocks: list[dict[str, pa.Buffer]], positions: list[np.ndarray]
-) -> tuple[list[str], dict[int, pa.Array]]:
+) -> tuple[pa.Array, dict[int, pa.Array]]:
     """Find the newest version of a deal that several blocks hold; within a block, `flatten` has done so.
 
     Returns
@@ -181,31 +180,24 @@ def _newest_versions(
     twice = versions[versions.duplicated("deal_id", keep=False)]
     newest = twice.sort_values(["updated_at", "position"], na_position="first").drop_duplicates("deal_id", keep="last")
     older = {int(n): pa.array(ids, pa.string()) for n, ids in twice.drop(newest.index).groupby("block")["deal_id"]}
-    order: list[str] = versions.sort_values("position")["deal_id"].drop_duplicates().tolist()
-    return order, older
+    order = versions.sort_values("position")["deal_id"].drop_duplicates()
+    return pa.array(order, pa.string()), older
 
 
-def in_order(tables: Mapping[str, pa.Table], deal_ids: Sequence[str]) -> dict[str, pa.Table]:
-    """Sort the rows of every table by an order of deals, and keep their order within a deal."""
-    wanted = pa.array(deal_ids, pa.string())
-    ordered = {}
-    for name, table in tables.items():
-        # in one piece: the kernel hashes all of `wanted` once for each chunk
-        positions = pc.index_in(table.column("deal_id").combine_chunks(), value_set=wanted).to_numpy(
-            zero_copy_only=False
-        )
-        is_sorted = bool((positions[1:] >= positions[:-1]).all())
-        ordered[name] = table if is_sorted else table.take(np.argsort(positions, kind="stable"))
-    return ordered
+def in_order(table: pa.Table, deal_ids: pa.Array) -> pa.Table:
+    """Sort the rows of a table by an order of deals, and keep their order within a deal."""
+    # in one piece: the kernel hashes all of `deal_ids` once for each chunk
+    found = pc.index_in(table.column("deal_id").combine_chunks(), value_set=deal_ids)
+    positions = found.to_numpy(zero_copy_only=False)
+    is_sorted = bool((positions[1:] >= positions[:-1]).all())
+    return table if is_sorted else table.take(np.argsort(positions, kind="stable"))
 
 
 def warn(snap: Snapshot, *, stacklevel: int = 3) -> Snapshot:
     """Warn of missing deals and of undocumented fields, each once; `stacklevel` is that of the public function."""
-    with suppress(OSError, ValueError):  # a closed standard error
-        if snap.completeness.missing:
-            warnings.warn(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel=stacklevel)
-        if unknown := snap.drift_seen.unknown:
-            named = ", ".join(sorted(unknown)[:5]) + (", …" if len(unknown) > 5 else "")
-            message = f"received fields that are not documented: {named}; see snap.drift"
-            warnings.warn(message, DriftWarning, stacklevel=stacklevel)
+    if snap.completeness.missing:
+        emit(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel)
+    if unknown := snap.drift_seen.unknown:
+        named = ", ".join(sorted(unknown)[:5]) + (", …" if len(unknown) > 5 else "")
+        emit(f"received fields that are not documented: {named}; see snap.drift", DriftWarning, stacklevel)
     return snap

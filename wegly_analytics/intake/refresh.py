@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +17,7 @@ from wegly_analytics.intake.crawl import MAX_FAILURES
 from wegly_analytics.intake.durations import duration
 from wegly_analytics.intake.frontier import Frontier, Walk
 from wegly_analytics.intake.run import Run
+from wegly_analytics.intake.streams import emit
 from wegly_analytics.model.enums import RECEIVED
 from wegly_analytics.model.ids import MAX_CODE, deal_key
 from wegly_analytics.model.tables import LEDGER, TABLES
@@ -173,13 +172,12 @@ def _new_codes(snap: Snapshot, misses: int) -> Walk | None:
     if highest + misses > MAX_CODE:
         ignored, why = [highest], "there are none above it"
     if ignored:
-        with suppress(OSError, ValueError):  # a closed standard error
-            warnings.warn(
-                f"new deals are not searched for after code {ignored[0]:,}, probably a mistake of the data ({why}); "
-                "wa.fetch(wa.walk(start)) searches from another code",
-                IncompleteWarning,
-                stacklevel=3,
-            )
+        emit(
+            f"new deals are not searched for after code {ignored[0]:,}, probably a mistake of the data ({why}); "
+            "wa.fetch(wa.walk(start)) searches from another code",
+            IncompleteWarning,
+            stacklevel=3,
+        )
     return Walk(highest + 1, misses) if highest + misses <= MAX_CODE else None
 
 
@@ -202,17 +200,16 @@ def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot
     """
     fresh = replace(fresh, tables=snap.personal.apply(fresh.tables))
     ledger = _ledger(_rows(snap), {wanted.get(row["requested"], row["requested"]): row for row in _rows(fresh)})
-    received = list(dict.fromkeys(row["deal_id"] for row in ledger if row["outcome"] in RECEIVED))
     replaced = pa.array([row["deal_id"] for row in _rows(fresh) if row["outcome"] in RECEIVED], pa.string())
-    kept = pa.array(received, pa.string())
+    kept = pa.array(dict.fromkeys(row["deal_id"] for row in ledger if row["outcome"] in RECEIVED), pa.string())
     tables = {}
     for name, declared in TABLES.items():
         old, new = snap.tables[name].select(declared.names), fresh.tables[name]
         is_carried = pc.and_not(_is_in(old, kept), _is_in(old, replaced))
         parts = [old.filter(is_carried), new.filter(_is_in(new, kept))]
-        tables[name] = pa.concat_tables([part.cast(declared.schema) for part in parts])
+        tables[name] = in_order(pa.concat_tables([part.cast(declared.schema) for part in parts]), kept)
     return Snapshot(
-        tables=in_order(tables, received) | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
+        tables=tables | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
         taken_from=min(snap.taken_from, fresh.taken_from),
         taken_at=max(snap.taken_at, fresh.taken_at),
         drift_seen=snap.drift_seen + fresh.drift_seen,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -17,6 +16,7 @@ from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.crawl import Crawl, outcome_of
 from wegly_analytics.intake.frontier import Frontier
 from wegly_analytics.intake.progress import Progress
+from wegly_analytics.intake.streams import emit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,8 +186,7 @@ def warn_of_damage(archive: Archive, *, stacklevel: int) -> None:
             f"{archive.path} is damaged and was read only in part ({'; '.join(first)}{more}); "
             "what it lacks must be requested again"
         )
-        with suppress(OSError, ValueError):  # a closed standard error
-            warnings.warn(message, IncompleteWarning, stacklevel=stacklevel)
+        emit(message, IncompleteWarning, stacklevel)
 
 
 def _warn_of_age(archive: Archive, used: dict[str, Found], requested: int, *, stacklevel: int) -> None:
@@ -199,5 +198,4 @@ def _warn_of_age(archive: Archive, used: dict[str, Found], requested: int, *, st
             f"{len(used):,} of {requested:,} responses were taken from {archive.path}, {dated}; "
             "max_age='1d' requests them again, wa.refresh requests what may have changed"
         )
-        with suppress(OSError, ValueError):  # a closed standard error
-            warnings.warn(message, StaleWarning, stacklevel=stacklevel)
+        emit(message, StaleWarning, stacklevel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from contextlib import suppress
 from typing import TextIO
 
@@ -52,3 +53,9 @@ class Lenient(io.TextIOBase):
         with suppress(OSError, ValueError):
             if self._stream is not None:
                 self._stream.flush()
+
+
+def emit(message: str, category: type[Warning], stacklevel: int) -> None:
+    """Warn, as the caller of this would; a standard error that cannot be written ends nothing."""
+    with suppress(OSError, ValueError):
+        warnings.warn(message, category, stacklevel=stacklevel + 1)
