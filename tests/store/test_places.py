@@ -55,9 +55,10 @@ def assert_staged_inside_and_unseen(root):
     path = publish(root)
     assert list(problems(path, TABLES)) == []
     assert [each.name for each in root.iterdir()] == [path.name]
-    with staged(root) as staging:
-        assert staging.folder.parent == root
-        parquet._write_table(TABLES["deals"], staging.folder / "deals")
+    with parquet.writing(root) as writer:
+        writer.add(TABLES)
+        writer.add(TABLES)  # the first batch is written when this returns
+        assert writer.folder.parent == root
         assert duckdb.sql(f"select deal_id, value from read_parquet('{root}/**/deals/*.parquet')").fetchall() == [
             ("a", 1.0),
             ("b", 2.0),

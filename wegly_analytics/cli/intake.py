@@ -139,8 +139,14 @@ def read(
 
     It needs neither token nor network.
     """
+    from wegly_analytics.intake.build import SnapshotBuilder, warn
+    from wegly_analytics.intake.read import read_into
+
     publication = Publication(root, personal, allow_incomplete, as_json)
-    publication.publish(wa.read(paths))
+    with publication.publisher() as publisher:
+        builder = SnapshotBuilder(publisher)
+        summary = warn(builder.summary(read_into(builder, paths)))
+        publication.publish(publisher, summary, builder.missing)
 
 
 def _client(base_url: str | None, origin: str | None, timeout: float, attempts: int, per_second: float) -> wa.Client:

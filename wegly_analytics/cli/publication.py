@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import wegly_analytics as wa
+    import pyarrow as pa
+
     from wegly_analytics.intake.changes import Changes
     from wegly_analytics.model.personal import Mode
+    from wegly_analytics.snapshot.save import Publisher, Summary
 
 _MISSING: Final = ("forbidden", "failed", "unreadable")
 _SHOWN: Final = 5
@@ -55,27 +57,45 @@ class Publication:
 
             read_secret(salt_file())
 
-    def publish(self, snap: wa.Snapshot, address: str | None = None, changes: Changes | None = None) -> None:
+    def publisher(self) -> Publisher:
+        """Return what publishes the batches of a snapshot."""
+        from wegly_analytics.snapshot.save import Publisher
+
+        return Publisher(self.root, cast("Mode", self.personal), allow_incomplete=self.allow_incomplete)
+
+    def publish(
+        self,
+        publisher: Publisher,
+        summary: Summary,
+        missing: pa.Table,
+        *,
+        address: str | None = None,
+        changes: Changes | None = None,
+    ) -> None:
         """Publish a snapshot and print the summary; leave with 3 if deals are missing for a reason other than 404.
 
         Parameters
         ----------
-        snap
-            The snapshot.
+        publisher
+            What the batches were given to.
+        summary
+            What was read.
+        missing
+            The rows of the ledger of deals that are missing or were kept as before.
         address
             Where the deals were requested.
         changes
             What a refresh has brought.
         """
-        if not snap.completeness.requested:  # an empty snapshot would become the newest
+        if not summary.completeness.requested:  # an empty snapshot would become the newest
             raise SettingError("there is no id and no response to make a snapshot of: nothing was published")
         path, is_refused = None, False
         try:
-            path = snap.save(self.root, personal=cast("Mode", self.personal), allow_incomplete=self.allow_incomplete)
+            path = publisher.publish(summary)
         except IncompleteError:
             is_refused = True
-        self._say(_as_json(snap, path, changes) if self.as_json else _as_text(snap, path, changes), path)
-        for sentence in _failures(snap, address):
+        self._say(_as_json(summary, path, changes) if self.as_json else _as_text(summary, path, changes), path)
+        for sentence in _failures(missing, address):
             typer.echo(sentence, err=True)
         if is_refused:
             typer.echo(
@@ -83,7 +103,7 @@ class Publication:
                 "run the command again when the cause is fixed, or accept the gaps with --allow-incomplete",
                 err=True,
             )
-        if snap.completeness.missing or (changes and changes.failed):
+        if summary.completeness.missing or (changes and changes.failed):
             raise typer.Exit(INCOMPLETE)
 
     def _say(self, summary: str, path: Path | None) -> None:
@@ -98,17 +118,18 @@ class Publication:
             typer.echo(f"Warning: {error}", err=True)
 
 
-def _as_json(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> str:
-    counts = snap.completeness
-    summary: dict[str, Any] = counts.as_dict() | {"received": counts.received, "missing": counts.missing}
-    summary |= {"deals": len(snap), "taken_from": snap.taken_from.isoformat(), "taken_at": snap.taken_at.isoformat()}
+def _as_json(summary: Summary, path: Path | None, changes: Changes | None) -> str:
+    counts = summary.completeness
+    said: dict[str, Any] = counts.as_dict() | {"received": counts.received, "missing": counts.missing}
+    said["deals"] = summary.deals
+    said |= {"taken_from": summary.taken_from.isoformat(), "taken_at": summary.taken_at.isoformat()}
     if changes:
-        summary["refresh"] = changes.as_dict()
-    return json.dumps(summary | {"snapshot": str(path) if path else None})
+        said["refresh"] = changes.as_dict()
+    return json.dumps(said | {"snapshot": str(path) if path else None})
 
 
-def _as_text(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> str:
-    lines = [str(snap.completeness)]
+def _as_text(summary: Summary, path: Path | None, changes: Changes | None) -> str:
+    lines = [str(summary.completeness)]
     if changes:
         lines.append(f"refresh   {changes}")
     if path:
@@ -116,11 +137,11 @@ def _as_text(snap: wa.Snapshot, path: Path | None, changes: Changes | None) -> s
     return "\n".join(lines)
 
 
-def _failures(snap: wa.Snapshot, address: str | None) -> Iterator[str]:
+def _failures(missing: pa.Table, address: str | None) -> Iterator[str]:
     """Return a sentence for each kind of failure, the most frequent first, with an example."""
     columns = ["requested", "outcome", "http_status", "message", "missed_at"]
     kinds: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
-    for row in snap.tables["ledger"].select(columns).to_pylist():
+    for row in missing.select(columns).to_pylist():
         is_kept = row["outcome"] == "carried" and row["missed_at"] is not None and row["http_status"] != 404
         if is_kept or row["outcome"] in _MISSING:
             kinds.setdefault((row["outcome"], row["http_status"]), []).append(row)

@@ -1,199 +1,273 @@
-"""Responses become one snapshot.
+"""Responses become one snapshot, in batches.
 
-A block of responses is flattened as soon as it is full, and its tables are kept compressed, so that neither uses up the
-memory. At the end the rows are sorted in the order requested, table by table. So the same responses give the same
-snapshot, however many threads received them, and whether they come from the network or from an archive.
+Pieces of some hundred responses are read in threads. A batch of them is flattened in the calling thread, while the next
+ones are read, and handed to a sink: `Collected` in memory, or a `Publisher`, which writes it in a thread of its own. So
+the whole is held only where a snapshot in memory is wanted. At the end the sink sorts the rows if they were not added
+in the order requested, or if batches hold several versions of a deal. So the same responses give the same snapshot,
+whatever the batch, however many threads received them, and whether they come from the network or from an archive.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from wegly_analytics.errors import DriftWarning, IncompleteWarning
+from wegly_analytics.intake.response import Piece, Response, with_outcomes
 from wegly_analytics.intake.streams import emit
-from wegly_analytics.model.tables import LEDGER, TABLES
+from wegly_analytics.intake.versions import Versions, places_by_batch
+from wegly_analytics.model.tables import LEDGER
+from wegly_analytics.parsing.bulk import Reader
 from wegly_analytics.parsing.drift import Drift
-from wegly_analytics.parsing.flatten import flatten
-from wegly_analytics.snapshot.snapshot import Snapshot
+from wegly_analytics.parsing.flatten import unfolded
+from wegly_analytics.parsing.lines import PIECE_BYTES, PIECE_ROWS
+from wegly_analytics.snapshot.completeness import Completeness
+from wegly_analytics.snapshot.consistency import require_agreement
+from wegly_analytics.snapshot.save import Summary
+from wegly_analytics.store.sort import by_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
     from datetime import datetime
 
-    from wegly_analytics.parsing.flatten import Flat
+    from wegly_analytics.parsing.bulk import Rows
+    from wegly_analytics.parsing.lines import Lines
+    from wegly_analytics.snapshot.snapshot import Snapshot
 
-_BLOCK: Final = 1_000
-"""Responses that are flattened together, at most."""
+    _Counted = TypeVar("_Counted", Snapshot, Summary)
 
-_BLOCK_BYTES: Final = 16 << 20
-"""The size of the bodies at which a block is flattened, however few they are."""
+_BATCH_BYTES: Final = 16 << 20
+"""The bytes of responses that are flattened together."""
 
-LOOK_AT_ALL: Final = 2_000
-LOOK_AT_EVERY: Final = 20
-"""Drift is looked for in each of the first responses, then in every twentieth."""
+_BATCH_ROWS: Final = 5_000
+"""The responses that are flattened together, at most."""
+
+_AHEAD: Final = 10
+"""Pieces that are read ahead of the batch that is flattened."""
+
+_MISSING: Final = pa.array(["forbidden", "failed", "unreadable"])
+
+_READERS: Final = min(4, os.cpu_count() or 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The outcome of one id.
+class Sink(Protocol):
+    """What takes the batches of a snapshot."""
+
+    def add(self, tables: Mapping[str, pa.Table]) -> None:
+        """Take a batch."""
+
+    def sort(self, ranks: Callable[[str, int, pa.Table], np.ndarray]) -> None:
+        """Sort the rows of all tables by rank, and leave out those with a negative one."""
+
+
+class Collected:
+    """Keeps batches in memory."""
+
+    def __init__(self) -> None:
+        self._batches: list[dict[str, pa.Table]] = []
+
+    def add(self, tables: Mapping[str, pa.Table]) -> None:
+        """Take a batch."""
+        self._batches.append(dict(tables))
+
+    def sort(self, ranks: Callable[[str, int, pa.Table], np.ndarray]) -> None:
+        """Sort the rows of all tables, and leave out some; see `Sink.sort`."""
+        tables = {}
+        for name in list(self._batches[0]):
+            parts = [batch.pop(name) for batch in self._batches]
+            places = np.concatenate([ranks(name, n, part) for n, part in enumerate(parts)])
+            tables[name] = by_rank(pa.concat_tables(parts), places)
+            del parts
+            pa.default_memory_pool().release_unused()
+        self._batches = [tables]
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Return the tables, each in one piece per batch."""
+        names = list(self._batches[0])
+        return {name: pa.concat_tables([batch[name] for batch in self._batches]) for name in names}
+
+
+class SnapshotBuilder:
+    """Reads responses and hands their tables to a sink.
 
     Parameters
     ----------
-    requested
-        The id as requested.
-    outcome
-        One of `enums.OUTCOMES`.
-    fetched_at
-        When the response was received.
-    http_status
-        The last HTTP status; None if there was no response, or if it was read from a file.
-    message
-        What went wrong, or None.
-    body
-        The body, for outcome ``"fetched"``.
-    check_id
-        Whether the body must describe the deal that was requested.
+    sink
+        What takes the tables; by default they are kept in memory.
     """
 
-    requested: str
-    outcome: str
-    fetched_at: datetime
-    http_status: int | None = None
-    message: str | None = None
-    body: bytes | None = None
-    check_id: bool = True
-
-
-@dataclass
-class SnapshotBuilder:
-    """Collects responses and builds a snapshot from them."""
-
-    _pending: list[tuple[int, Response]] = field(default_factory=list)
-    _pending_bytes: int = 0
-    _blocks: list[dict[str, pa.Buffer]] = field(default_factory=list)
-    _positions: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"deals": [], LEDGER.name: []})
-    _drift: Drift = field(default_factory=Drift)
-    _n_read: int = 0
+    def __init__(self, sink: Sink | None = None) -> None:
+        self._collected = Collected()
+        self._sink = sink or self._collected
+        self._threads = ThreadPoolExecutor(_READERS, "wegly-reader")
+        self._reader = Reader()
+        self._waiting: list[tuple[int, Response]] = []
+        self._waiting_bytes = 0
+        self._under_way: deque[tuple[Piece, Future[Rows]]] = deque()
+        self._read: list[tuple[Piece, Rows]] = []
+        self._n_bodies = 0
+        self._versions = Versions()
+        self._ledger_positions: list[np.ndarray] = []
+        self._counts: list[pa.Table] = []
+        self._times: list[pa.Array] = []
+        self._drift = Drift()
+        self._missing: list[pa.Table] = [LEDGER.schema.empty_table()]
 
     def add(self, position: int, response: Response) -> None:
         """Add the response for the id at this position of the request order, counted from 0; in any order."""
-        self._pending.append((position, response))
-        self._pending_bytes += len(response.body or b"")
-        if len(self._pending) == _BLOCK or self._pending_bytes >= _BLOCK_BYTES:
-            self._flatten()
+        size = len(response.body or b"")
+        if self._waiting and (self._waiting_bytes + size >= PIECE_BYTES or len(self._waiting) == PIECE_ROWS):
+            self._read_waiting()
+        self._waiting.append((position, response))
+        self._waiting_bytes += size + 1
 
-    def snapshot(self, now: datetime) -> Snapshot:
-        """Make the snapshot of all that was added.
+    def add_lines(self, position: int, lines: Lines, label: str, first: int, fetched_at: datetime) -> None:
+        """Add the responses of a file.
+
+        Parameters
+        ----------
+        position
+            The position of the first one.
+        lines, label, first, fetched_at
+            As for `Piece.of_file`.
+        """
+        self._read_waiting()
+        if len(lines):
+            self._start(Piece.of_file(lines, label, first, fetched_at, position))
+
+    def summary(self, now: datetime) -> Summary:
+        """Finish, and say what was read as a whole.
 
         Parameters
         ----------
         now
-            The time of a snapshot without any response. No response counts as received later than this.
+            The time of a snapshot without any response.
         """
-        self._flatten()
-        order, older = _newest_versions(self._blocks, self._positions["deals"])
-        tables: dict[str, pa.Table] = {}
-        for name in TABLES:
-            parts = [_unpacked(block.pop(name)) for block in self._blocks]
-            for n, ids in older.items():
-                parts[n] = parts[n].filter(pc.invert(pc.is_in(parts[n].column("deal_id"), ids)))
-            tables[name] = in_order(pa.concat_tables(parts), order)
-            del parts
-            pa.default_memory_pool().release_unused()
-        ledger = pa.concat_tables([_unpacked(block.pop(LEDGER.name)) for block in self._blocks])
-        ledger = ledger.take(np.argsort(np.concatenate(self._positions[LEDGER.name]), kind="stable"))
-        column = LEDGER.names.index("fetched_at")
-        times, latest = ledger.column(column), pa.scalar(now, LEDGER.schema.field(column).type)
-        times = pc.if_else(pc.greater(times, latest), latest, times)  # another computer's clock may be ahead
-        span = pc.min_max(times).as_py()
-        return Snapshot(
-            tables=tables | {LEDGER.name: ledger.set_column(column, ledger.schema.field(column), times)},
+        self._read_waiting()
+        while self._under_way:
+            self._take()
+        if self._read or not self._counts:
+            self._flatten()
+        self._threads.shutdown()
+        self._sort()
+        span = pc.min_max(pa.chunked_array(self._times)).as_py()
+        return Summary(
             taken_from=span["min"] or now,
             taken_at=span["max"] or now,
+            deals=len(self._versions),
+            completeness=Completeness.summed(pa.concat_tables(self._counts), "count_all"),
             drift_seen=self._drift,
-        ).check()
+        )
+
+    @property
+    def missing(self) -> pa.Table:
+        """The rows of the ledger of deals that are missing for a reason other than 404."""
+        return pa.concat_tables(self._missing)
+
+    def snapshot(self, now: datetime) -> Snapshot:
+        """Make a snapshot in memory of all that was added; see `summary`."""
+        from wegly_analytics.snapshot.snapshot import Snapshot
+
+        summary = self.summary(now)
+        return Snapshot(
+            tables=self._collected.tables(),
+            taken_from=summary.taken_from,
+            taken_at=summary.taken_at,
+            drift_seen=summary.drift_seen,
+        )
+
+    def _read_waiting(self) -> None:
+        if self._waiting:
+            # in the order requested, which decides between two equal versions of a deal
+            self._start(Piece.of(sorted(self._waiting, key=itemgetter(0))))
+            self._waiting, self._waiting_bytes = [], 0
+
+    def _start(self, piece: Piece) -> None:
+        """Read a piece in a thread; flatten what is read by now if there is enough of it."""
+        while len(self._under_way) >= _AHEAD:
+            self._take()
+        self._under_way.append((piece, self._threads.submit(self._reader.read, piece.lines, self._n_bodies)))
+        self._n_bodies += len(piece.lines)
+
+    def _take(self) -> None:
+        piece, reading = self._under_way.popleft()
+        self._read.append((piece, reading.result()))
+        n_bytes = sum(len(each.lines.text) for each, _ in self._read)
+        n_rows = sum(each.ledger.num_rows for each, _ in self._read)
+        if n_bytes >= _BATCH_BYTES or n_rows >= _BATCH_ROWS:
+            self._flatten()
 
     def _flatten(self) -> None:
-        # in the order requested, which decides between two equal versions of a deal
-        responses, self._pending, self._pending_bytes = sorted(self._pending, key=itemgetter(0)), [], 0
-        read = [(position, response) for position, response in responses if response.body is not None]
-        bodies = [response.body or b"" for _, response in read]
-        flat = flatten(bodies, [response.requested if response.check_id else None for _, response in read])
-        first = {deal_id: read[n][0] for n, deal_id in reversed(flat.deal_ids.items())}
-        deals = flat.tables["deals"].column("deal_id").to_pylist()
-        self._positions["deals"].append(np.array([first[deal_id] for deal_id in deals], np.int64))
-        numbers = {position: n for n, (position, _) in enumerate(read)}
-        ledger = [_row(response, flat, numbers.get(position)) for position, response in responses]
-        self._positions[LEDGER.name].append(np.array([position for position, _ in responses], np.int64))
-        tables = flat.tables | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)}
-        self._blocks.append({name: _packed(table) for name, table in tables.items()})
-        for n, body in enumerate(bodies, start=self._n_read):
-            if n < LOOK_AT_ALL or n % LOOK_AT_EVERY == 0:
-                self._drift.look(body)
-        self._n_read += len(bodies)
+        """Make the tables of the responses that were read, and hand them to the sink."""
+        pieces, rows = [piece for piece, _ in self._read], [rows for _, rows in self._read]
+        self._read = []
+        starts = np.cumsum([0, *(piece.ledger.num_rows for piece in pieces)])
+        positions = np.concatenate([np.zeros(0, np.int64), *(piece.positions for piece in pieces)])
+        with_body = [start + piece.with_body for start, piece in zip(starts, pieces, strict=False)]
+        bodies = np.concatenate([np.zeros(0, np.int64), *with_body])
+        places = positions[bodies].tolist()
+        flat = unfolded(rows, [wanted for piece in pieces for wanted in piece.wanted], places)
+        ledger = pa.concat_tables([LEDGER.schema.empty_table(), *(piece.ledger for piece in pieces)])
+        ledger = with_outcomes(ledger, bodies, flat)
+        tables = flat.tables | {LEDGER.name: ledger}
+        require_agreement(tables)
+        deals = flat.tables["deals"]
+        first: dict[str, int] = {}
+        for n, deal_id in flat.deal_ids.items():
+            first[deal_id] = min(places[n], first.get(deal_id, places[n]))
+        ids = deals.column("deal_id").combine_chunks()
+        at = np.array([first[deal_id] for deal_id in ids.to_pylist()], np.int64)
+        self._versions.add(ids, deals.column("updated_at").combine_chunks().cast(pa.int64()), at)
+        self._ledger_positions.append(positions)
+        self._counts.append(ledger.group_by(["outcome", "in_scope"]).aggregate([([], "count_all")]))
+        self._times.append(_span(ledger))
+        self._missing.append(ledger.filter(pc.is_in(ledger.column("outcome"), value_set=_MISSING)))
+        for each in rows:
+            self._drift = self._drift + each.drift
+        self._sink.add(tables)
+
+    def _sort(self) -> None:
+        """Let the sink sort the rows, if they are not in the order requested or not all to be kept."""
+        of_deals, of_ledger = self._versions.ranks(), places_by_batch(self._ledger_positions)
+        if of_deals is None and of_ledger is None:
+            return
+        in_turn = np.cumsum([0, *map(len, self._ledger_positions)])
+        deals_before = np.cumsum([0, *(len(self._versions.deals_of(n)) for n in range(len(self._ledger_positions)))])
+
+        def ranks(name: str, batch: int, table: pa.Table) -> np.ndarray:
+            if name == LEDGER.name:
+                return in_turn[batch] + np.arange(table.num_rows) if of_ledger is None else of_ledger[batch]
+            ids = self._versions.deals_of(batch)
+            # in one piece: the kernel hashes all of `ids` once for each chunk
+            found = pc.index_in(table.column("deal_id").combine_chunks(), value_set=ids).to_numpy()
+            places: np.ndarray = deals_before[batch] + found if of_deals is None else of_deals[batch][found]
+            return places
+
+        self._sink.sort(ranks)
 
 
-def _row(response: Response, flat: Flat, n: int | None) -> dict[str, object]:
-    row: dict[str, object] = {name: getattr(response, name, None) for name in LEDGER.names} | {"in_scope": True}
-    if n in flat.refused:
-        row |= {"outcome": "unreadable", "message": str(flat.refused[n])}
-    elif n is not None:
-        row |= {"deal_id": flat.deal_ids[n], "message": "; ".join(flat.notes.get(n, ())) or None}
-    return row
-
-
-def _packed(table: pa.Table) -> pa.Buffer:
-    """Compress a table."""
-    stream = pa.BufferOutputStream()
-    with pa.ipc.new_file(stream, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
-        file.write_table(table)
-    return stream.getvalue()
-
-
-def _unpacked(packed: pa.Buffer, columns: Sequence[str] | None = None) -> pa.Table:
-    """Decompress a table, or some of its columns."""
-    chosen = None if columns is None else [pa.ipc.open_file(packed).schema.get_field_index(name) for name in columns]
-    return pa.ipc.open_file(packed, options=pa.ipc.IpcReadOptions(included_fields=chosen)).read_all()
-
-
-def _newest_versions(
-    blocks: list[dict[str, pa.Buffer]], positions: list[np.ndarray]
-) -> tuple[pa.Array, dict[int, pa.Array]]:
-    """Find the newest version of a deal that several blocks hold; within a block, `flatten` has done so.
-
-    Returns
-    -------
-    tuple
-        The deals, in the order in which they were first requested; and by block the deals of which another block holds
-        a newer version.
-    """
-    read = [_unpacked(block["deals"], ["deal_id", "updated_at"]) for block in blocks]
-    versions = pa.concat_tables(read).to_pandas()
-    versions["block"] = np.repeat(np.arange(len(blocks)), [table.num_rows for table in read])
-    versions["position"] = np.concatenate(positions)
-    twice = versions[versions.duplicated("deal_id", keep=False)]
-    newest = twice.sort_values(["updated_at", "position"], na_position="first").drop_duplicates("deal_id", keep="last")
-    older = {int(n): pa.array(ids, pa.string()) for n, ids in twice.drop(newest.index).groupby("block")["deal_id"]}
-    order = versions.sort_values("position")["deal_id"].drop_duplicates()
-    return pa.array(order, pa.string()), older
+def _span(ledger: pa.Table) -> pa.Array:
+    """Return the first and the last time in a ledger."""
+    span = pc.min_max(ledger.column("fetched_at"))
+    return pa.array([span["min"].as_py(), span["max"].as_py()], LEDGER.schema.field("fetched_at").type)
 
 
 def in_order(table: pa.Table, deal_ids: pa.Array) -> pa.Table:
     """Sort the rows of a table by an order of deals, and keep their order within a deal."""
     # in one piece: the kernel hashes all of `deal_ids` once for each chunk
     found = pc.index_in(table.column("deal_id").combine_chunks(), value_set=deal_ids)
-    positions = found.to_numpy(zero_copy_only=False)
-    is_sorted = bool((positions[1:] >= positions[:-1]).all())
-    return table if is_sorted else table.take(np.argsort(positions, kind="stable"))
+    return by_rank(table, found.to_numpy(zero_copy_only=False))
 
 
-def warn(snap: Snapshot, *, stacklevel: int = 3) -> Snapshot:
+def warn(snap: _Counted, *, stacklevel: int = 3) -> _Counted:
     """Warn of missing deals and of undocumented fields, each once; `stacklevel` is that of the public function."""
     if snap.completeness.missing:
         emit(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel)

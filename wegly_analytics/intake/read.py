@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,10 +15,12 @@ import pyarrow as pa
 from wegly_analytics.errors import SettingError
 from wegly_analytics.intake.archive import ARCHIVE, Archive
 from wegly_analytics.intake.arguments import instant, path, type_of
-from wegly_analytics.intake.build import Response, SnapshotBuilder, warn
+from wegly_analytics.intake.build import SnapshotBuilder, warn
 from wegly_analytics.intake.database import is_archive
+from wegly_analytics.intake.response import Response
 from wegly_analytics.intake.run import response_of, warn_of_damage
 from wegly_analytics.parsing.decode import decode
+from wegly_analytics.parsing.lines import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,27 +63,39 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
     DriftWarning
         If fields were received that are not documented.
     """
+    builder = SnapshotBuilder()
+    return warn(builder.snapshot(read_into(builder, paths, taken_at=taken_at, stacklevel=3)))
+
+
+def read_into(
+    builder: SnapshotBuilder, paths: object, *, taken_at: datetime | None = None, stacklevel: int = 2
+) -> datetime:
+    """Read saved responses into a builder; see `read`.
+
+    Returns
+    -------
+    datetime
+        The latest time at which a response can have been received.
+    """
     files = _files(paths)
     if taken_at is not None:
         taken_at = instant("taken_at", taken_at)
-    builder, position = SnapshotBuilder(), 0
     now = datetime.now(UTC)
     archives = [Archive(file) for file in files if is_archive(file) or _is_folder(file)]
     saved = [file for file in files if file not in {archive.path for archive in archives}]
-    sources = [
-        _archived(archives, now),
-        *(_from_file(file, label, taken_at) for file, label in zip(saved, _labels(saved), strict=True)),
-    ]
-    for source in sources:
-        for response in source:
-            if response.fetched_at != taken_at:
-                response = replace(response, fetched_at=min(response.fetched_at, now))
-            builder.add(position, response)
-            position += 1
+    position = 0
+    for response in _archived(archives, now):
+        builder.add(position, replace(response, fetched_at=min(response.fetched_at, now)))
+        position += 1
+    for file, label in zip(saved, _labels(saved), strict=True):
+        try:
+            time = taken_at or min(datetime.fromtimestamp(file.stat().st_mtime, UTC), now)
+            position = _add_file(builder, position, file, label, time)
+        except OSError as error:
+            raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
     for archive in archives:
-        warn_of_damage(archive, stacklevel=3)
-    latest = max(now, taken_at or now)
-    return warn(builder.snapshot(latest if position else taken_at or now))
+        warn_of_damage(archive, stacklevel=stacklevel + 1)
+    return max(now, taken_at or now) if position else taken_at or now
 
 
 def _files(paths: object) -> list[Path]:
@@ -131,28 +144,26 @@ def _labels(files: list[Path]) -> list[str]:
     return [file.name if names[file.name] == 1 else str(file) for file in files]
 
 
-def _from_file(file: Path, label: str, taken_at: datetime | None) -> Iterator[Response]:
-    try:
-        time = taken_at or datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        for number, body in enumerate(_bodies(file), start=1):
-            yield Response(f"{label}:{number}", "fetched", time, body=body, check_id=False)
-    except OSError as error:
-        raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
-
-
-def _bodies(file: Path) -> Iterator[bytes]:
-    """Read the responses in a file, one by one."""
+def _add_file(builder: SnapshotBuilder, position: int, file: Path, label: str, time: datetime) -> int:
+    """Add the responses in a file, and return the position after the last one."""
+    number = 1
     with pa.input_stream(str(file), compression="detect") as stream:
         if _LINES & set(map(str.lower, file.suffixes)):
-            yield from (line for line in io.BufferedReader(stream) if line.strip())
-            return
+            for lines in pieces(stream):
+                builder.add_lines(position, lines, label, number, time)
+                position, number = position + len(lines), number + len(lines)
+            return position
         whole = stream.read()
+    for body in _deals(whole):
+        builder.add(position, Response(f"{label}:{number}", "fetched", time, body=body, check_id=False))
+        position, number = position + 1, number + 1
+    return position
+
+
+def _deals(whole: bytes) -> list[bytes]:
+    """Return the deals in a file of one deal, or of a list of deals."""
     try:
         deals = decode(whole)
     except ValueError:
-        yield whole  # flatten says what is wrong with it
-        return
-    if isinstance(deals, list):
-        yield from (json.dumps(deal).encode() for deal in deals)
-    else:
-        yield whole
+        return [whole]  # flatten says what is wrong with it
+    return [json.dumps(deal).encode() for deal in deals] if isinstance(deals, list) else [whole]

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 from wegly_analytics.errors import ApiError, IncompleteWarning, StaleWarning, StoppedError
 from wegly_analytics.intake.archive import ARCHIVE, Archive
 from wegly_analytics.intake.arguments import flag, instance, path, share, whole_number
-from wegly_analytics.intake.build import Response, SnapshotBuilder
+from wegly_analytics.intake.build import SnapshotBuilder
 from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.crawl import Crawl, outcome_of
 from wegly_analytics.intake.frontier import Frontier
 from wegly_analytics.intake.progress import Progress
+from wegly_analytics.intake.response import Response
 from wegly_analytics.intake.streams import emit
 
 if TYPE_CHECKING:

@@ -1,49 +1,37 @@
 """Responses become nine Arrow tables, in bulk.
 
-The responses of a batch are joined into newline-delimited JSON and read at once by `pyarrow.json`, with the schema
-derived from the declarations. The lists inside are flattened with Arrow kernels. No Python object is created per deal.
-
-The first field of each line is the number of the response in the batch, so a response with two objects, or half of one,
-is never confused with the next one. A response without braces is not given to the reader, because the reader ends the
-process with a segmentation fault if the first value is ``null``.
-
-A batch that cannot be read is halved until the invalid response is alone. `repair` then repairs it or reports what is
-wrong. `unfold` makes the nine tables of what was read.
+`bulk` reads pieces of some hundred responses, which are independent of each other; `unfolded` then checks whose
+responses they are and makes the tables of many pieces at once. No Python object is created per deal.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.json as pj
+import pyarrow.compute as pc
 
 from wegly_analytics.errors import PayloadError
-from wegly_analytics.model.tables import CODE, DEAL_ID, READ, TABLES, UPDATED_AT
-from wegly_analytics.parsing.repair import add_note, parse, repair, unwrapped
-from wegly_analytics.parsing.unfold import ROW, in_range, oversized, unfold
+from wegly_analytics.model.tables import CODE, DEAL_ID, UPDATED_AT
+from wegly_analytics.parsing.bulk import ROW, SCHEMA, Reader
+from wegly_analytics.parsing.lines import PIECE_BYTES, PIECE_ROWS, Lines
+from wegly_analytics.parsing.unfold import in_range, levels_of, oversized, unfold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-_SCHEMA: Final = pa.schema([pa.field(ROW, pa.int64()), *READ.json_type])
-_BLOCK: Final = 2_000
-"""The number of responses read at once."""
-
-_BLOCK_BYTES: Final = 64 << 20
-"""The bytes read at once, for unusually large responses."""
+    from wegly_analytics.parsing.bulk import Rows
 
 _MAX_ID: Final = 200
 """The most characters of a deal's id; a UUID has 36."""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
-_BYTES: Final = 1 << 22
-"""The bytes that one thread parses at once, unless a single response is larger."""
+_PLAIN_ID: Final = rf"\A[0-9A-Za-z][0-9A-Za-z_-]{{0,{_MAX_ID - 1}}}\z"
+"""An id that needs no further check."""
 
 
 @dataclass(frozen=True)
@@ -92,135 +80,102 @@ def flatten(bodies: Sequence[bytes], requested: Sequence[str | None] | None = No
     >>> print(flat.refused[1])
     response: expected a JSON object, found '<…', probably an HTML page, Expecting value at 0
     """
-    flat = Flat()
-    responses: dict[int, bytes] = {}
+    reader = Reader()
+    pieces = [reader.read(lines, first) for first, lines in pieces_of(bodies)]
+    return unfolded(pieces, requested)
+
+
+def pieces_of(bodies: Sequence[bytes]) -> Iterator[tuple[int, Lines]]:
+    """Split responses into pieces, each with the number of its first response."""
+    piece: list[bytes] = []
+    size, first = 0, 0
     for n, body in enumerate(bodies):
-        if text := unwrapped(body):
-            responses[n] = text
-        else:
-            flat.refused[n] = _error_of(body)
-    blocks = [pa.concat_tables(_read(block, flat)) for block in _blocks(responses)] or [_SCHEMA.empty_table()]
-    kept = _identified([_fitting(rows, responses, flat) for rows in blocks], requested, flat)
-    tables = [unfold(rows, flat.notes) for rows in kept]
-    flat.tables.update({name: pa.concat_tables([block[name] for block in tables]) for name in TABLES})
+        if piece and (size + len(body) >= PIECE_BYTES or len(piece) == PIECE_ROWS):
+            yield first, Lines.of(piece)
+            piece, size, first = [], 0, n
+        piece.append(body)
+        size += len(body) + 1
+    if piece:
+        yield first, Lines.of(piece)
+
+
+def unfolded(
+    pieces: Sequence[Rows], requested: Sequence[str | None] | None = None, places: Sequence[int] | None = None
+) -> Flat:
+    """Turn responses that were read into the nine tables.
+
+    Parameters
+    ----------
+    pieces
+        The responses; they are numbered on from piece to piece.
+    requested
+        As for `flatten`.
+    places
+        The place of each response in the order that decides between equal versions of a deal, if not its number.
+    """
+    flat, first, tables = Flat(), 0, [SCHEMA.empty_table()]
+    for piece in pieces:
+        numbers = pc.add(piece.table.column(ROW), first)
+        tables.append(piece.table.set_column(0, SCHEMA.field(0), numbers))
+        flat.refused.update((first + n, error) for n, error in piece.refused.items())
+        flat.notes.update((first + n, notes) for n, notes in piece.notes.items())
+        first += len(piece.sizes)
+    rows = pa.concat_tables(tables)
+    levels = levels_of(rows)
+    refused = oversized(levels, np.concatenate([np.zeros(0), *(piece.sizes for piece in pieces)]))
+    flat.refused.update(refused)
+    kept = _newest(_identified(_without(rows, refused), requested, flat), places, flat)
+    if kept.num_rows < rows.num_rows:
+        levels = levels_of(kept)
+    flat.tables.update(unfold(levels, flat.notes))
     return flat
 
 
-def _fitting(rows: pa.Table, responses: dict[int, bytes], flat: Flat) -> pa.Table:
-    """Refuse responses whose tables would be many times larger than they are."""
-    sizes = {n: len(responses[n]) for n in rows.column(ROW).to_pylist()}
-    refused = oversized(rows, sizes)
-    flat.refused.update(refused)
-    return _without(rows, refused)
-
-
-def _error_of(body: bytes) -> PayloadError:
-    try:
-        parse(body)
-    except PayloadError as error:
-        return error
-    raise AssertionError("a response without braces was parsed as an object")
-
-
-def _blocks(responses: dict[int, bytes]) -> Iterator[dict[int, bytes]]:
-    """Split the responses into blocks that fit the processor's caches."""
-    block: dict[int, bytes] = {}
-    size = 0
-    for n, body in responses.items():
-        block[n] = body
-        size += len(body)
-        if len(block) == _BLOCK or size > _BLOCK_BYTES:
-            yield block
-            block, size = {}, 0
-    if block:
-        yield block
-
-
-def _read(responses: dict[int, bytes], flat: Flat) -> Iterator[pa.Table]:
-    """Read responses in bulk; halve a batch that the reader refuses until a single response is left."""
-    try:
-        yield _bulk(responses)
-    except pa.ArrowInvalid:
-        if len(responses) > 1:
-            items = list(responses.items())
-            middle = len(items) // 2
-            yield from _read(dict(items[:middle]), flat)
-            yield from _read(dict(items[middle:]), flat)
-            return
-        ((n, body),) = responses.items()
-        yield _repaired(n, body, flat)
-
-
-def _repaired(n: int, body: bytes, flat: Flat) -> pa.Table:
-    """Read a response that the reader refused, or refuse it."""
-    try:
-        repaired, notes = repair(body)
-        rows = _bulk({n: repaired})
-        if not notes:
-            add_note(notes, "a field that no table keeps has a value that cannot be read; ignored")
-        flat.notes[n] = notes
-    except PayloadError as error:
-        flat.refused[n] = error
-    except pa.ArrowInvalid:  # its message may quote the response
-        flat.refused[n] = PayloadError("", "a readable deal", "values that the reader refuses")
-    else:
-        return rows
-    return _SCHEMA.empty_table()
-
-
-def _bulk(responses: dict[int, bytes]) -> pa.Table:
-    """Read responses at once, or raise `pyarrow.ArrowInvalid`, which does not name the response."""
-    lines = pa.py_buffer(b"".join(chain.from_iterable(_line(n, body) for n, body in responses.items())))
-    whole = pa.array([0, len(lines)], pa.int64()).buffers()[1]
-    pa.LargeStringArray.from_buffers(1, whole, lines).validate(
-        full=True
-    )  # the reader does not check that text is UTF-8
-    table = pj.read_json(
-        pa.BufferReader(lines),
-        read_options=pj.ReadOptions(block_size=max(_BYTES, 99 + max(map(len, responses.values())))),
-        parse_options=pj.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="ignore"),
+def _identified(rows: pa.Table, requested: Sequence[str | None] | None, flat: Flat) -> pa.Table:
+    """Refuse responses without an id or with another deal."""
+    numbers = rows.column(ROW).to_numpy()
+    ids, codes = rows.column(DEAL_ID.path), rows.column(CODE.path)
+    wanted = pa.nulls(len(ids), pa.string())
+    if requested is not None:
+        wanted = pa.array(requested, pa.string()).take(rows.column(ROW).combine_chunks())
+    is_code = pc.match_substring_regex(wanted, r"\A[0-9]+\z")
+    is_right = pc.if_else(
+        is_code,
+        pc.fill_null(pc.equal(codes.cast(pa.string()), wanted), True),
+        pc.equal(pc.ascii_lower(ids), wanted),
     )
-    if not np.array_equal(table.column(ROW).to_numpy(), np.fromiter(responses, np.int64)):
-        raise pa.ArrowInvalid("a response holds more or less than one object")
-    return table
-
-
-def _line(n: int, body: bytes) -> tuple[bytes, bytes | memoryview, bytes]:
-    """Write a response on one line, with its number as the first field, as pieces that are not copied yet.
-
-    Tabs replace line breaks: between values they mean the same, and inside a text the reader refuses both.
-    """
-    if b"\n" in body or b"\r" in body:
-        body = body.replace(b"\n", b"\t").replace(b"\r", b"\t")
-    is_empty = body[1:2] != b'"' and body[1:].lstrip().startswith(b"}")
-    return b'{"%s":%d%s' % (ROW.encode(), n, b"" if is_empty else b","), memoryview(body)[1:], b"\n"
-
-
-def _identified(blocks: list[pa.Table], requested: Sequence[str | None] | None, flat: Flat) -> list[pa.Table]:
-    """Refuse responses without an id or with another deal; of several versions of one deal keep the newest."""
-    newest: dict[str, tuple[int, int]] = {}
-    for rows in blocks:
-        updated = in_range(rows.column(UPDATED_AT.path)).cast(pa.int64()).fill_null(-(2**63))
-        columns = (
-            c.to_pylist() for c in (rows.column(ROW), rows.column(DEAL_ID.path), rows.column(CODE.path), updated)
-        )
-        for n, deal_id, code, updated_at in zip(*columns, strict=True):
-            if error := _mistaken(deal_id, code, requested[n] if requested else None):
-                flat.refused[n] = error
-            else:
-                flat.deal_ids[n] = deal_id
-                newest[deal_id] = max((updated_at, n), newest.get(deal_id, (updated_at, n)))
+    is_fine = pc.and_(pc.match_substring_regex(ids, _PLAIN_ID), pc.fill_null(is_right, pc.is_null(wanted)))
+    refused: dict[int, PayloadError] = {}
+    for n in np.flatnonzero(~np.asarray(pc.fill_null(is_fine, False))).tolist():
+        if error := _mistaken(ids[n].as_py(), codes[n].as_py(), wanted[n].as_py()):
+            refused[int(numbers[n])] = error
+    flat.refused.update(refused)
     for n in flat.refused.keys() & flat.notes.keys():
         del flat.notes[n]
-    kept = {n for _, n in newest.values()}
-    return [_without(rows, {n for n in rows.column(ROW).to_pylist() if n not in kept}) for rows in blocks]
+    rows = _without(rows, refused)
+    flat.deal_ids.update(zip(rows.column(ROW).to_pylist(), rows.column(DEAL_ID.path).to_pylist(), strict=True))
+    return rows
+
+
+def _newest(rows: pa.Table, places: Sequence[int] | None, flat: Flat) -> pa.Table:
+    """Of several versions of one deal, keep the newest."""
+    ids = rows.column(DEAL_ID.path)
+    if pc.count_distinct(ids).as_py() == rows.num_rows:
+        return rows
+    updated = in_range(rows.column(UPDATED_AT.path)).cast(pa.int64()).fill_null(-(2**63)).to_pylist()
+    newest: dict[str, tuple[int, int, int]] = {}
+    for (n, deal_id), updated_at in zip(flat.deal_ids.items(), updated, strict=True):
+        version = (updated_at, n if places is None else places[n], n)
+        newest[deal_id] = max(version, newest.get(deal_id, version))
+    kept = {n for _, _, n in newest.values()}
+    return _without(rows, [n for n in flat.deal_ids if n not in kept])
 
 
 def _without(rows: pa.Table, numbers: Collection[int]) -> pa.Table:
     """Leave out responses, by number."""
     if not numbers:
         return rows
-    return rows.filter(pa.array([n not in numbers for n in rows.column(ROW).to_pylist()], pa.bool_()))
+    return rows.filter(pc.invert(pc.is_in(rows.column(ROW), pa.array(numbers, pa.int64()))))
 
 
 def _mistaken(deal_id: str | None, code: int | None, wanted: str | None) -> PayloadError | None:

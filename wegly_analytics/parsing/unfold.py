@@ -7,7 +7,7 @@ states, and a text that is repeated on many rows does not fill the memory.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +16,12 @@ import pyarrow.compute as pc
 from wegly_analytics.errors import PayloadError
 from wegly_analytics.model.schema import TIMESTAMP, Column, Kind, Table, steps
 from wegly_analytics.model.tables import TABLES
+from wegly_analytics.parsing.bulk import ROW
 from wegly_analytics.parsing.dates import EARLIEST, LATEST
 from wegly_analytics.parsing.repair import add_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-ROW: Final = "wegly_analytics:row"
-"""The field that holds the number of a response."""
+    from collections.abc import Iterator
 
 _MAX_REPEATED: Final = 256 << 10
 """The bytes that one text column of a response may take by being repeated on the rows of inner lists."""
@@ -32,45 +30,56 @@ _MAX_TIMES: Final = 8
 """The same, as a multiple of the response's size."""
 
 
-def unfold(rows: pa.Table, notes: dict[int, list[str]]) -> dict[str, pa.Table]:
+def levels_of(rows: pa.Table) -> Levels:
+    """Flatten the lists that the rows of each table are in.
+
+    Parameters
+    ----------
+    rows
+        One row per response.
+    """
+    root = rows.to_struct_array().combine_chunks()
+    return {name: _levels(table, root) for name, table in TABLES.items()}
+
+
+def unfold(levels: Levels, notes: dict[int, list[str]]) -> dict[str, pa.Table]:
     """Make the nine tables of responses that were read in bulk.
 
     Parameters
     ----------
-    rows
-        One row per response.
+    levels
+        What `levels_of` returned.
     notes
         The values read as missing are added to it, by the number of the response.
     """
-    root = rows.to_struct_array().combine_chunks()
-    return {table.name: _table(table, root, notes) for table in TABLES.values()}
+    return {name: _table(TABLES[name], each, notes) for name, each in levels.items()}
 
 
-def oversized(rows: pa.Table, sizes: Mapping[int, int]) -> dict[int, PayloadError]:
+def oversized(levels: Levels, sizes: np.ndarray) -> dict[int, PayloadError]:
     """Find responses that would become many times larger: a long id with many rows below it.
 
     Parameters
     ----------
-    rows
-        One row per response.
+    levels
+        What `levels_of` returned.
     sizes
         The bytes of each response, by number.
     """
-    root = rows.to_struct_array().combine_chunks()
-    limits = np.zeros(max(sizes, default=-1) + 1)
-    for n, size in sizes.items():
-        limits[n] = max(_MAX_REPEATED, _MAX_TIMES * size)
+    limits = np.maximum(_MAX_REPEATED, _MAX_TIMES * sizes)
     refused: dict[int, PayloadError] = {}
-    for table in TABLES.values():
-        levels = _levels(table, root)
-        for column, depth in _depths(table, levels):
-            if column.kind is Kind.TEXT and depth < len(levels) - 1:
-                lengths = pc.binary_length(levels[depth].values(column)).fill_null(0)
-                repeated = _carried(lengths, levels[depth + 1 :])
-                total = np.bincount(levels[-1].responses, weights=repeated, minlength=len(limits))
-                for n in np.flatnonzero(total > limits).tolist():
-                    found = f"{int(total[n]):,} bytes when repeated on each of {table.rows}"
-                    refused.setdefault(n, PayloadError(column.path, f"at most {int(limits[n]):,} bytes", found))
+    for name, of_table in levels.items():
+        most = np.bincount(of_table[-1].responses).max(initial=0)
+        for column, depth in _depths(TABLES[name], of_table):
+            if column.kind is not Kind.TEXT or depth == len(of_table) - 1:
+                continue
+            lengths = pc.binary_length(of_table[depth].values(column))
+            if most * (pc.max(lengths).as_py() or 0) <= _MAX_REPEATED:
+                continue
+            repeated = _carried(lengths.fill_null(0), of_table[depth + 1 :])
+            total = np.bincount(of_table[-1].responses, weights=repeated, minlength=len(limits))
+            for n in np.flatnonzero(total > limits).tolist():
+                found = f"{int(total[n]):,} bytes when repeated on each of {TABLES[name].rows}"
+                refused.setdefault(n, PayloadError(column.path, f"at most {int(limits[n]):,} bytes", found))
     return refused
 
 
@@ -99,9 +108,12 @@ class _Level:
         return pc.struct_field(self.objects, steps(column.path[len(self.path) :]))
 
 
-def _table(table: Table, root: pa.StructArray, notes: dict[int, list[str]]) -> pa.Table:
+Levels: TypeAlias = dict[str, list[_Level]]
+"""For each table, the objects at each depth down to those that are its rows."""
+
+
+def _table(table: Table, levels: list[_Level], notes: dict[int, list[str]]) -> pa.Table:
     """Build one table from the responses."""
-    levels = _levels(table, root)
     arrays = [
         _carried(_converted(column, levels[depth], notes), levels[depth + 1 :])
         for column, depth in _depths(table, levels)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from wegly_analytics.intake.build import Response, SnapshotBuilder
+from wegly_analytics.intake.build import SnapshotBuilder
+from wegly_analytics.intake.response import Response
 from wegly_analytics.sandbox import TAKEN_AT, Company
 
 if TYPE_CHECKING:

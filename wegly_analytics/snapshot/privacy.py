@@ -17,7 +17,7 @@ from wegly_analytics.model.personal import UNDECLARED, Mode, Treatment
 from wegly_analytics.model.schema import Kind
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES, TAGS
 from wegly_analytics.snapshot.expressions import Filter
-from wegly_analytics.snapshot.pseudonyms import fingerprint, treated_column
+from wegly_analytics.snapshot.pseudonyms import Pseudonyms, fingerprint, treated_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -75,18 +75,30 @@ class Protection:
             "assigned": sorted(self.assigned),
         }
 
-    def apply(self, tables: Mapping[str, pa.Table], *, ledger: bool = False) -> dict[str, pa.Table]:
+    def apply(
+        self, tables: Mapping[str, pa.Table], *, ledger: bool = False, first_rows: Mapping[str, int] | None = None
+    ) -> dict[str, pa.Table]:
         """Treat untreated tables in the same way. Columns that they do not have are ignored.
 
-        The ledger is treated only when it is published: in memory its messages say what went wrong.
+        Parameters
+        ----------
+        tables
+            The tables, or a batch of their rows.
+        ledger
+            Whether to treat the ledger. It is treated only when it is published: in memory its messages say what went
+            wrong.
+        first_rows
+            How many rows of each table were in batches before this one.
         """
         treated = dict(tables)
+        pseudonyms = Pseudonyms(self.secret)
         for place, treatment in self.columns.items():
             table, name = place.split(".", 1)
             if table == LEDGER.name and not ledger:
                 continue
             if treatment != "keep" and name in treated[table].schema.names:
-                treated[table] = treated_column(treated[table], name, treatment, self.secret)
+                first = (first_rows or {}).get(table, 0)
+                treated[table] = treated_column(treated[table], name, treatment, pseudonyms, first)
         return treated
 
     def further(

@@ -12,39 +12,111 @@ import hmac
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.model.ids import is_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wegly_analytics.model.personal import Treatment
+
+_BLOCK: Final = hashlib.sha256().block_size
+_INNER: Final = bytes(n ^ 0x36 for n in range(256))
+_OUTER: Final = bytes(n ^ 0x5C for n in range(256))
+
+_CODE: Final = r"\A[1-9][0-9]{0,17}\z"
+"""A code, as most ids are."""
+
+_PERHAPS_ID: Final = r"\A[0-9A-Fa-f-]{1,40}\z"
+"""What else may be an id; `is_key` decides."""
 
 _DIGITS: Final = 32
 """Hexadecimal digits of a pseudonym: 128 bits make collisions practically impossible."""
 
 
-def treated_column(table: pa.Table, name: str, treatment: Treatment, secret: bytes | None) -> pa.Table:
-    """Treat one column of a table; `secret` is needed for pseudonyms only."""
+class Pseudonyms:
+    """Makes the pseudonyms of a batch of tables; each value is hashed once, however many columns hold it.
+
+    Parameters
+    ----------
+    secret
+        The key of the hash; not needed if there is nothing to hash.
+
+    Examples
+    --------
+    >>> Pseudonyms(b"secret").of(["Ana"])
+    ['8a8d0bd5e2d36bb2a9a2be67b4e30e17']
+    """
+
+    def __init__(self, secret: bytes | None) -> None:
+        self._secret = secret
+        self._known: dict[str, str] = {}
+
+    def of(self, values: list[str]) -> list[str]:
+        """Return the pseudonym of each value."""
+        if new := [value for value in values if value not in self._known]:
+            if self._secret is None:
+                raise SettingError("there is no secret to make pseudonyms with: see Protection.unlocked")
+            self._known.update(zip(new, _hashed(new, self._secret), strict=True))
+        return [self._known[value] for value in values]
+
+
+def _hashed(values: list[str], secret: bytes) -> Iterator[str]:
+    """Compute the HMAC-SHA256 of each value, in less than half the time of `hmac.new`.
+
+    The two states that depend on the key alone (RFC 2104) are computed once and copied.
+    """
+    key = secret if len(secret) <= _BLOCK else hashlib.sha256(secret).digest()
+    inner = hashlib.sha256(key.ljust(_BLOCK, b"\0").translate(_INNER))
+    outer = hashlib.sha256(key.ljust(_BLOCK, b"\0").translate(_OUTER))
+    for value in values:
+        first, second = inner.copy(), outer.copy()
+        first.update(value.encode())
+        second.update(first.digest())
+        yield second.hexdigest()[:_DIGITS]
+
+
+def treated_column(table: pa.Table, name: str, treatment: Treatment, pseudonyms: Pseudonyms, first: int) -> pa.Table:
+    """Treat one column of a table.
+
+    Parameters
+    ----------
+    table, name
+        The table and the column.
+    treatment
+        What to do with its values.
+    pseudonyms
+        For the treatment ``"hash"``.
+    first
+        How many rows were treated before; other texts than ids become the number of the row.
+    """
     n = table.schema.get_field_index(name)
     values = table.column(n).combine_chunks()
     if treatment == "ids":
-        rows = enumerate(values.to_pylist(), start=1)
-        values = pa.array([value if is_key(value) else f"row {n}" for n, value in rows], values.type)
+        values = _only_ids(values, first)
     elif treatment == "drop":
         values = pa.nulls(len(values), values.type)
     else:
         coded = values.dictionary_encode()
-        names = pa.array([_pseudonym(value, secret) for value in coded.dictionary.to_pylist()], values.type)
-        values = names.take(coded.indices)
+        distinct = coded.dictionary.drop_null()
+        names = pa.array(pseudonyms.of(distinct.to_pylist()), values.type)
+        values = names.take(pc.index_in(values, value_set=distinct))
     return table.set_column(n, table.schema.field(n), values)
 
 
-def _pseudonym(value: str | None, secret: bytes | None) -> str | None:
-    if value is None:
-        return None
-    if secret is None:
-        raise SettingError("there is no secret to make pseudonyms with: see Protection.unlocked")
-    return hmac.new(secret, value.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+def _only_ids(values: pa.Array, first: int) -> pa.Array:
+    """Replace texts that are neither codes nor UUIDs by the number of their row."""
+    is_id = pc.fill_null(pc.match_substring_regex(values, _CODE), False)
+    maybe = pc.and_not(pc.fill_null(pc.match_substring_regex(values, _PERHAPS_ID), False), is_id)
+    if pc.any(maybe).as_py():
+        sure = pa.array([is_key(value) for value in values.filter(maybe).to_pylist()], pa.bool_())
+        is_id = pc.replace_with_mask(is_id, maybe, sure)
+    if pc.all(is_id).as_py():
+        return values
+    numbers = pa.array(range(first + 1, first + 1 + len(values)), pa.int64()).cast(values.type)
+    return pc.if_else(is_id, values, pc.binary_join_element_wise("row", numbers, " "))
 
 
 def fingerprint(secret: bytes) -> str:

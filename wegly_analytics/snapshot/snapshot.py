@@ -13,7 +13,7 @@ from wegly_analytics.snapshot.consistency import require_agreement
 from wegly_analytics.snapshot.display import card
 from wegly_analytics.snapshot.frames import TableAsPandas, drift_frame, pandas_frame
 from wegly_analytics.snapshot.privacy import Protection
-from wegly_analytics.snapshot.save import publish
+from wegly_analytics.snapshot.save import Publisher, Summary
 from wegly_analytics.snapshot.scope import narrowed, without
 from wegly_analytics.snapshot.sources import Memory, Source
 
@@ -272,8 +272,31 @@ class Snapshot:
         MissingColumnError
             If one of `columns` is not a text column.
         """
-        schema = self._source.schema("deals")
-        return publish(self, root, personal, columns, deals=schema, allow_incomplete=allow_incomplete)
+        publisher = Publisher(
+            root,
+            personal,
+            columns,
+            allow_incomplete=allow_incomplete,
+            done=self.personal,
+            deals=self._source.schema("deals"),
+        )
+        self.check()
+        publisher.require_complete(self.completeness)
+        with publisher:
+            publisher.add(self.tables)
+            return publisher.publish(self.summary)
+
+    @property
+    def summary(self) -> Summary:
+        """What a manifest says of the snapshot as a whole."""
+        return Summary(
+            taken_from=self.taken_from,
+            taken_at=self.taken_at,
+            deals=len(self),
+            completeness=self.completeness,
+            drift_seen=self.drift_seen,
+            filters=self.filters,
+        )
 
     def as_pandas(self, name: str) -> pd.DataFrame:
         """Return the shared pandas frame of a table, without a copy; do not change it."""
