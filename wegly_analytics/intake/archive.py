@@ -58,7 +58,7 @@ class Archive:
     >>> from wegly_analytics.intake.record import Record
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with Archive(f"{folder}/responses.sqlite") as archive:
-    ...         archive.write(Record("17", 404, datetime(2026, 11, 23, tzinfo=UTC)))
+    ...         found = archive.write(Record("17", 404, datetime(2026, 11, 23, tzinfo=UTC)))
     ...     [record.requested for record in archive]
     ['17']
     """
@@ -106,8 +106,13 @@ class Archive:
             self._is_closed = False
             self._opened()
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record) -> Found:
         """Add a record; threads and processes may do so at the same time. It is on the disk when this returns.
+
+        Returns
+        -------
+        Found
+            What `records` reads it by.
 
         Raises
         ------
@@ -120,6 +125,7 @@ class Archive:
             crc = crc_of(n, *columns)
             connection.execute(_INSERT, (n, *columns, crc))
             connection.execute("UPDATE total SET records = records + 1, crcs = crcs + ?", (crc,))
+        return Found(record.is_final, record.at, n, record.status)
 
     def close(self) -> None:
         """Close the file, if it is open."""
