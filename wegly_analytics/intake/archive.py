@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -31,6 +32,12 @@ ARCHIVE: Final = "data/responses.sqlite"
 _COLUMNS: Final = ", ".join(Row._fields)
 _SELECT: Final = f"SELECT {_COLUMNS} FROM response"  # noqa: S608 - of constants
 _INSERT: Final = f"INSERT INTO response ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+
+_TOGETHER: Final = 500
+"""Records that are read with one query, at most; SQLite before 3.32 takes 999 numbers."""
+
+_MOST_BYTES: Final = 32 << 20
+"""The size of the packed bodies beyond which fewer records are read with one query."""
 
 
 class Archive:
@@ -58,7 +65,7 @@ class Archive:
     >>> from wegly_analytics.intake.record import Record
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with Archive(f"{folder}/responses.sqlite") as archive:
-    ...         archive.write(Record("17", 404, datetime(2026, 11, 23, tzinfo=UTC)))
+    ...         found = archive.write(Record("17", 404, datetime(2026, 11, 23, tzinfo=UTC)))
     ...     [record.requested for record in archive]
     ['17']
     """
@@ -106,8 +113,13 @@ class Archive:
             self._is_closed = False
             self._opened()
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record) -> Found:
         """Add a record; threads and processes may do so at the same time. It is on the disk when this returns.
+
+        Returns
+        -------
+        Found
+            What `records` reads it by.
 
         Raises
         ------
@@ -120,6 +132,7 @@ class Archive:
             crc = crc_of(n, *columns)
             connection.execute(_INSERT, (n, *columns, crc))
             connection.execute("UPDATE total SET records = records + 1, crcs = crcs + ?", (crc,))
+        return Found(record.is_final, record.at, n, record.status)
 
     def close(self) -> None:
         """Close the file, if it is open."""
@@ -137,7 +150,9 @@ class Archive:
         found: dict[str, Found] = {}
         for row in self._all():
             id_, one = row.requested.decode(), Found(bool(row.is_final), row.time, row.n, row.status)
-            found[id_] = max(found.get(id_, one), one, key=lambda each: each.rank(now))
+            other = found.get(id_)
+            if other is None or one.rank(now) > other.rank(now):
+                found[id_] = one
         return found
 
     def records(self, wanted: Mapping[str, Found]) -> Iterator[Record]:
@@ -145,17 +160,10 @@ class Archive:
         if not wanted:
             return
         with self._errors("read"), closing(database.connect(self.path)) as connection:
-            for requested, found in wanted.items():
-                try:
-                    rows = connection.execute(f"{_SELECT} WHERE rowid = ?", (found.n,)).fetchall()
-                except sqlite3.DatabaseError as error:
-                    if isinstance(error, sqlite3.OperationalError):
-                        raise
-                    self._note(found.n, requested, str(error))
-                    continue
-                for row in map(Row._make, rows):
+            for rows in self._parts(connection, wanted):
+                for requested, row in rows.items():
                     record = self._record(row) if self._is_whole(row) else None
-                    if record and (record.requested, record.at) == (requested, found.at):
+                    if record and (record.requested, record.at) == (requested, wanted[requested].at):
                         yield record
 
     def erase(self, before: datetime, *, after: datetime | None = None) -> int:
@@ -256,13 +264,37 @@ class Archive:
                 connection.execute("BEGIN")  # ended by closing: after damage it cannot be committed
                 yield from self._rows(connection)
 
+    def _parts(self, connection: sqlite3.Connection, wanted: Mapping[str, Found]) -> Iterator[dict[str, Row]]:
+        """Read the rows of records, some with one query, in the order wanted."""
+        items = iter(wanted.items())
+        while some := list(islice(items, _TOGETHER)):
+            yield from self._part(connection, some)
+
+    def _part(self, connection: sqlite3.Connection, wanted: list[tuple[str, Found]]) -> Iterator[dict[str, Row]]:
+        """Read with one query; in halves if that is too much at once, or if a page is damaged."""
+        try:
+            rows = _select(connection, [found.n for _, found in wanted])
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            if len(wanted) == 1:
+                self._note(wanted[0][1].n, wanted[0][0], str(error))
+                return
+            rows = None
+        if rows is not None:
+            yield {requested: rows[found.n] for requested, found in wanted if found.n in rows}
+            return
+        half = len(wanted) // 2
+        yield from self._part(connection, wanted[:half])
+        yield from self._part(connection, wanted[half:])
+
     def _check_log(self, connection: sqlite3.Connection) -> None:
         if database.has_lost_writes(connection, self.path):
             self.damaged[database.log_of(self.path).name] = "it is damaged, so the last records may be missing"
 
     def _rows(self, connection: sqlite3.Connection) -> Iterator[Row]:
         """Read all rows that are as they were written, and note what is not."""
-        written, read, last = None, [0, 0], 0
+        written, n_read, crcs_read, last = None, 0, 0, 0
         for direction in ("ASC", "DESC"):  # from the end, too: beyond a damaged page there are other records
             try:
                 written = connection.execute("SELECT records, crcs FROM total").fetchone()
@@ -270,7 +302,8 @@ class Archive:
                     if direction == "DESC" and row.n <= last:
                         break
                     last = row.n if direction == "ASC" else last
-                    read = [read[0] + 1, read[1] + (row.crc if isinstance(row.crc, int) else 0)]
+                    n_read += 1
+                    crcs_read += row.crc if isinstance(row.crc, int) else 0
                     if self._is_whole(row):
                         yield row
                 break
@@ -279,8 +312,8 @@ class Archive:
                     raise
                 self.damaged[self.path.name] = str(error)
         n_written, crcs = written or (None, None)
-        if read[0] != n_written or (read[1] != crcs and not self.damaged):
-            self.damaged["records"] = f"{n_written} were written, {read[0]} were found, or one was exchanged"
+        if n_read != n_written or (crcs_read != crcs and not self.damaged):
+            self.damaged["records"] = f"{n_written} were written, {n_read} were found, or one was exchanged"
 
     def _is_whole(self, row: Row) -> bool:
         if row.is_whole:
@@ -320,3 +353,16 @@ class Archive:
             f"{self.path} is damaged ({why}): move it aside and run again; wa.read takes what can still be read in it, "
             "alone or together with the new archive"
         )
+
+
+def _select(connection: sqlite3.Connection, numbers: list[int]) -> dict[int, Row] | None:
+    """Read rows by their numbers, in ascending order: neighbours are on the same pages; None if they are too large."""
+    places = ", ".join("?" * len(numbers))
+    rows: dict[int, Row] = {}
+    n_bytes = 0
+    for row in map(Row._make, connection.execute(f"{_SELECT} WHERE rowid IN ({places}) ORDER BY rowid", numbers)):
+        n_bytes += len(row.body) if isinstance(row.body, bytes) else 0
+        if n_bytes > _MOST_BYTES and rows:
+            return None
+        rows[row.n] = row
+    return rows

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wegly_analytics.intake.ledger import column, whole
 from wegly_analytics.model.tables import DEAL_ID, LEDGER, TABLES
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _RUNNING: Final = "stage_durations"
@@ -54,23 +58,21 @@ class Changes:
     @classmethod
     def between(cls, before: Snapshot, after: Snapshot) -> Changes:
         """Compare a snapshot with the result of `refresh`."""
-        then = {row["requested"]: row for row in _rows(before)}
-        rows = _rows(after)
-        requested = {
-            row["deal_id"] or row["requested"]: row
-            for row in rows
-            if _times(row) != _times(then.get(row["requested"], {}))
-        }
-        received = {key for key, row in requested.items() if row["outcome"] == "fetched"}
-        known = set(before.tables["deals"].column(DEAL_ID.name).to_pylist())
-        not_found = sum(row["http_status"] == 404 for row in requested.values())
+        then, now = (whole(snap.tables[LEDGER.name]) for snap in (before, after))
+        requested = _requested(then, now)
+        is_fetched = pc.equal(column(requested, "outcome"), "fetched")
+        received = _key(requested).filter(is_fetched)
+        is_known = pc.is_in(received, value_set=before.tables["deals"].column(DEAL_ID.name).combine_chunks())
+        known = received.filter(is_known)
+        not_found = _count(pc.equal(column(requested, "http_status"), 404))
+        carried = column(now, DEAL_ID.name).filter(pc.equal(column(now, "outcome"), "carried"))
         return cls(
-            requested=len(requested),
-            carried=len({row["deal_id"] for row in rows if row["outcome"] == "carried"}),
-            new=len(received - known),
-            changed=_differing(before, after, received & known),
+            requested=requested.num_rows,
+            carried=len(carried.unique()),
+            new=len(received) - len(known),
+            changed=_differing(before, after, known),
             not_found=not_found,
-            failed=len(requested) - len(received) - not_found,
+            failed=requested.num_rows - len(received) - not_found,
         )
 
     def as_dict(self) -> dict[str, int]:
@@ -89,30 +91,69 @@ class Changes:
         )
 
 
-def _rows(snap: Snapshot) -> list[dict[str, Any]]:
-    columns = ["requested", "outcome", "deal_id", "http_status", "fetched_at", "missed_at"]
-    rows: list[dict[str, Any]] = snap.tables[LEDGER.name].select(columns).to_pylist()
-    return rows
+def _requested(then: pa.Table, now: pa.Table) -> pa.Table:
+    """Find the rows of a ledger that another one has not, or with other times; the last one of each deal."""
+    found = pc.index_in(column(now, "requested"), value_set=column(then, "requested"))
+    differs = np.zeros(now.num_rows, bool)
+    for name in ("fetched_at", "missed_at"):
+        one, other = column(now, name), column(then, name).take(found)
+        is_same = pc.or_(pc.equal(one, other).fill_null(False), pc.and_(one.is_null(), other.is_null()))
+        differs |= ~is_same.to_numpy(zero_copy_only=False)
+    rows = now.filter(pa.array(differs))
+    last = pd.Series(_key(rows).dictionary_encode().indices.to_numpy()).duplicated(keep="last")
+    return rows.filter(pa.array(~last.to_numpy())).combine_chunks()
 
 
-def _times(row: dict[str, Any]) -> tuple[Any, Any]:
-    return row.get("fetched_at"), row.get("missed_at")
+def _key(ledger: pa.Table) -> pa.Array:
+    """Return the deal of each row, or the id requested where there is none."""
+    return pc.coalesce(column(ledger, DEAL_ID.name), column(ledger, "requested"))
 
 
-def _differing(before: Snapshot, after: Snapshot, deal_ids: set[str]) -> int:
+def _count(mask: pa.BooleanArray) -> int:
+    return int(pc.sum(mask).as_py() or 0)
+
+
+def _differing(before: Snapshot, after: Snapshot, deal_ids: pa.Array) -> int:
     """Count the deals whose rows differ, whatever the order of the rows is."""
-    ids = pa.array(sorted(deal_ids), pa.string())
-    differs = pd.Series(data=False, index=ids.to_pylist())
+    differs = np.zeros(len(deal_ids), bool)
     for name in TABLES:
         if name != _RUNNING:
-            then, now = (_digests(snap.tables[name], name, ids) for snap in (before, after))
-            differs |= then != now
+            one, other = _digests(before.tables[name], after.tables[name], name, deal_ids)
+            differs |= one != other
     return int(differs.sum())
 
 
-def _digests(table: pa.Table, name: str, ids: pa.Array) -> pd.Series[Any]:
-    """Sum up the digests of each deal's rows; 0 for a deal without a row."""
-    declared = table.select(TABLES[name].names).cast(TABLES[name].schema)
-    frame = declared.filter(pc.is_in(declared.column(DEAL_ID.name), ids)).to_pandas()
-    digests = pd.util.hash_pandas_object(frame, index=False)
-    return digests.groupby(frame[DEAL_ID.name]).sum().reindex(ids.to_pylist(), fill_value=0)
+def _digests(before: pa.Table, after: pa.Table, name: str, deal_ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Sum up the digests of each deal's rows in two tables; 0 for a deal without a row."""
+    schema = TABLES[name].schema
+    parts, deals = [], []
+    for table in (before, after):
+        declared = table.select(schema.names).cast(schema)
+        found = pc.index_in(column(declared, DEAL_ID.name), value_set=deal_ids)
+        parts.append(declared.filter(found.is_valid()))
+        deals.append(found.drop_null().to_numpy())
+    digests = np.split(_row_digests(pa.concat_tables(parts)), [len(deals[0])])
+    sums = [np.zeros(len(deal_ids), np.uint64) for _ in parts]
+    for total, rows, digest in zip(sums, deals, digests, strict=True):
+        np.add.at(total, rows, digest)
+    return sums[0], sums[1]
+
+
+def _row_digests(table: pa.Table) -> npt.NDArray[np.uint64]:
+    """Compute a digest of each row: equal rows have equal ones, others almost never.
+
+    Each value is replaced by the number of the distinct value that it is, which is faster than hashing its text.
+    """
+    digests = np.zeros(table.num_rows, np.uint64)
+    for values in table.columns:
+        codes = values.combine_chunks().dictionary_encode("encode").indices.to_numpy().astype(np.uint64)
+        digests = _mixed(digests * np.uint64(31) + codes)
+    return digests
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Scatter 64-bit numbers, as SplitMix64 does, so that sums of them do not meet by chance."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Condition, Event, Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wegly_analytics.errors import ApiError, AuthError, PayloadError, RateLimitError, UnreachableError
 from wegly_analytics.intake.record import Record
@@ -41,6 +41,14 @@ _MOST_BYTES: Final = 32 << 20
 """Bytes of bodies that wait to be read, beyond which no worker sends a request."""
 
 
+class _Outcome(NamedTuple):
+    """What became of a request."""
+
+    record: Record
+    error: BaseException | None
+    found: Found | None = None
+
+
 @dataclass
 class Crawl:
     """A run of requests.
@@ -60,10 +68,15 @@ class Crawl:
     max_failures
         The share of failures beyond which the run stops, checked from the `FEW`-th request on.
 
+    counts
+        How many requests ended with which outcome; those of an earlier crawl are counted on.
+    has_others
+        Whether other ids have a response, so that failures of all these do not mean that the server is down.
+
     Attributes
     ----------
-    counts
-        How many requests ended with which outcome.
+    written
+        What was written to the archive, by id.
     """
 
     client: Client
@@ -73,14 +86,16 @@ class Crawl:
     known: Mapping[str, Found] = field(default_factory=dict)
     max_failures: float = MAX_FAILURES
     counts: Counter[str] = field(default_factory=Counter)
-    _without_response: int = 0
-    _last_status: int | None = None
-    _last_reason: str = ""
-    _todo: SimpleQueue[str | None] = field(default_factory=SimpleQueue)
-    _done: SimpleQueue[tuple[Record, BaseException | None]] = field(default_factory=SimpleQueue)
-    _stopped: Event = field(default_factory=Event)
-    _room: Condition = field(default_factory=Condition)
-    _waiting_bytes: int = 0
+    has_others: bool = False
+    written: dict[str, Found] = field(default_factory=dict, init=False)
+    _without_response: int = field(default=0, init=False)
+    _last_status: int | None = field(default=None, init=False)
+    _last_reason: str = field(default="", init=False)
+    _todo: SimpleQueue[str | None] = field(default_factory=SimpleQueue, init=False)
+    _done: SimpleQueue[_Outcome] = field(default_factory=SimpleQueue, init=False)
+    _stopped: Event = field(default_factory=Event, init=False)
+    _room: Condition = field(default_factory=Condition, init=False)
+    _waiting_bytes: int = field(default=0, init=False)
 
     def records(self) -> Iterator[Record]:
         """Request one id at a time until the token is known to be accepted, then with all workers.
@@ -118,9 +133,11 @@ class Crawl:
                     worker.start()
                     workers.append(worker)
                     continue
-                record, error = self._next_response()
+                record, error, found = self._next_response()
                 under_way -= 1
                 self._check(record, error)
+                if found:
+                    self.written[record.requested] = found
                 self.frontier.note(record.requested, exists=record.status != 404)
                 if record.status != 403:
                     most = self.workers * _AHEAD
@@ -141,13 +158,13 @@ class Crawl:
             self.frontier.note(id_, exists=self.known[id_].status != 404)
         return id_
 
-    def _next_response(self) -> tuple[Record, BaseException | None]:
+    def _next_response(self) -> _Outcome:
         """Wait for a response in short steps: Ctrl-C may reach another thread, and is noticed when this one wakes."""
         while True:
             with suppress(Empty):
-                record, error = self._done.get(timeout=_NAP)
-                self._hold(-len(record.body or b""))
-                return record, error
+                outcome = self._done.get(timeout=_NAP)
+                self._hold(-len(outcome.record.body or b""))
+                return outcome
 
     def _hold(self, n: int) -> None:
         """Count the bytes of bodies that wait to be read."""
@@ -164,19 +181,18 @@ class Crawl:
                 self._room.wait_for(self._has_room)
             if self._stopped.is_set():
                 return
-            record, error = self._outcome(id_)
-            self._hold(len(record.body or b""))
-            self._done.put((record, error))
+            outcome = self._outcome(id_)
+            self._hold(len(outcome.record.body or b""))
+            self._done.put(outcome)
 
-    def _outcome(self, id_: str) -> tuple[Record, BaseException | None]:
+    def _outcome(self, id_: str) -> _Outcome:
         """Request an id and keep the response; whatever is raised is raised again where the records are read."""
         try:
             record, error = _request(self.client, id_)
-            if self.archive and not self._stopped.is_set():
-                self.archive.write(record)
+            found = self.archive.write(record) if self.archive and not self._stopped.is_set() else None
         except BaseException as trouble:  # noqa: BLE001 - a worker that ends unnoticed would leave the run waiting
-            return Record(id_, None, _now(), None, type(trouble).__name__), trouble
-        return record, error
+            return _Outcome(Record(id_, None, _now(), None, type(trouble).__name__), trouble)
+        return _Outcome(record, error, found)
 
     def _check(self, record: Record, error: BaseException | None) -> None:
         """Raise what concerns the whole run; count what concerns one deal."""
@@ -212,7 +228,7 @@ class Crawl:
     def _check_server(self) -> None:
         """Raise if no request got a response, or none but a server error, and the archive has none either."""
         total = self.counts.total()
-        is_down = total > 0 and self._without_response == total
+        is_down = total > 0 and self._without_response == total and not self.has_others
         if is_down and not any(id_ in self.known for id_ in self.frontier.positions):
             requests = "the only request" if total == 1 else f"all {total:,} requests"
             what = f"{requests} to {self.client.base_url} failed; the last: {self._last_reason}"

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from wegly_analytics import settings
 from wegly_analytics.errors import IdError, IncompleteWarning, SettingError
 from wegly_analytics.intake.arguments import instance, whole_number
-from wegly_analytics.intake.build import in_order, warn
+from wegly_analytics.intake.build import warn
 from wegly_analytics.intake.crawl import MAX_FAILURES
 from wegly_analytics.intake.durations import duration
 from wegly_analytics.intake.frontier import Frontier, Walk
+from wegly_analytics.intake.ledger import column, is_received, received, renewed_ledger, whole
 from wegly_analytics.intake.run import Run
 from wegly_analytics.intake.streams import emit
-from wegly_analytics.model.enums import RECEIVED
 from wegly_analytics.model.ids import MAX_CODE, deal_key
-from wegly_analytics.model.tables import LEDGER, TABLES
+from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.snapshot.secret import read_secret
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
     from pathlib import Path
 
     from wegly_analytics.intake.client import Client
@@ -128,24 +128,35 @@ def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:
         The id to request, and `requested` of its ledger row: open deals, deals that changed recently, kept deals whose
         last request failed, and ids that failed. A deal with several rows is requested once.
     """
-    deals = snap.deals
-    since = pd.Timestamp(snap.taken_at) - recent
-    has_changed = (deals[list(_CHANGES)] >= since).any(axis=1)
-    is_closed = deals["status"].isin(["won", "lost"])
-    changing = set(deals.loc[has_changed | ~is_closed, "deal_id"])
+    ledger = whole(snap.tables[LEDGER.name])
+    deal_ids, changing = column(ledger, DEAL_ID.name), _changing(snap, recent)
+    has_changed = pc.is_in(deal_ids, value_set=changing)
+    is_in_tables = is_received(ledger)
+    may_differ = pc.and_(is_in_tables, pc.or_(has_changed, column(ledger, "missed_at").is_valid()))
+    has_failed = pc.invert(pc.or_(is_in_tables, pc.equal(column(ledger, "outcome"), "not_found")))
     wanted: dict[str, str] = {}
     seen = set()
-    for row in _rows(snap):
-        deal_id, outcome = row["deal_id"], row["outcome"]
-        if outcome in RECEIVED:
-            if deal_id in seen or not (deal_id in changing or row["missed_at"]):
+    rows = ledger.append_column("in_tables", is_in_tables).filter(pc.or_(may_differ, has_failed))
+    for requested, deal_id, in_tables in zip(
+        *(rows.column(name).to_pylist() for name in ("requested", DEAL_ID.name, "in_tables")), strict=True
+    ):
+        if in_tables:
+            if deal_id in seen:
                 continue
             seen.add(deal_id)
-        elif outcome == "not_found":
-            continue
-        if id_ := _id(row["requested"]) or _id(deal_id):
-            wanted.setdefault(id_, row["requested"])
+        if id_ := _id(requested) or _id(deal_id):
+            wanted.setdefault(id_, requested)
     return wanted
+
+
+def _changing(snap: Snapshot, recent: timedelta) -> pa.Array:
+    """List the deals that are not closed, or changed recently."""
+    deals = snap.tables["deals"]
+    since = pa.scalar(snap.taken_at - recent, DEALS.schema.field("updated_at").type)
+    is_changing = pc.invert(pc.is_in(deals.column("status"), value_set=pa.array(["won", "lost"])))
+    for name in _CHANGES:
+        is_changing = pc.or_(is_changing, pc.greater_equal(deals.column(name), since).fill_null(False))
+    return deals.column(DEAL_ID.name).filter(is_changing).combine_chunks()
 
 
 def highest_code(snap: Snapshot) -> tuple[int, list[int]]:
@@ -155,7 +166,7 @@ def highest_code(snap: Snapshot) -> tuple[int, list[int]]:
     the next lower one and the codes above it, as long as they are a hundredth of all codes at most, or a single one.
     Above a billion they may be two, or as many as the others.
     """
-    codes: list[int] = sorted(set(snap.deals["code"].dropna().astype(int)))
+    codes: list[int] = sorted(snap.tables["deals"].column("code").unique().drop_null().to_pylist())
     for n in range(1, len(codes)):
         few = max(2, n) if codes[n] > _BILLION else max(1, len(codes) // 100)
         if codes[n] > _JUMP * codes[n - 1] and len(codes) - n <= few:
@@ -199,17 +210,17 @@ def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot
         Rows of the ledger in the earlier order, then the new ones. Every deal is in it once, as last received.
     """
     fresh = replace(fresh, tables=snap.personal.apply(fresh.tables))
-    ledger = _ledger(_rows(snap), {wanted.get(row["requested"], row["requested"]): row for row in _rows(fresh)})
-    replaced = pa.array([row["deal_id"] for row in _rows(fresh) if row["outcome"] in RECEIVED], pa.string())
-    kept = pa.array(dict.fromkeys(row["deal_id"] for row in ledger if row["outcome"] in RECEIVED), pa.string())
+    ledger = renewed_ledger(snap.tables[LEDGER.name], fresh.tables[LEDGER.name], wanted)
+    deal_ids = received(ledger)
+    is_replaced = pc.is_in(deal_ids, value_set=received(fresh.tables[LEDGER.name]))
     tables = {}
     for name, declared in TABLES.items():
-        old, new = snap.tables[name].select(declared.names), fresh.tables[name]
-        is_carried = pc.and_not(_is_in(old, kept), _is_in(old, replaced))
-        parts = [old.filter(is_carried), new.filter(_is_in(new, kept))]
-        tables[name] = in_order(pa.concat_tables([part.cast(declared.schema) for part in parts]), kept)
+        old, new = (
+            table.select(declared.names).cast(declared.schema) for table in (snap.tables[name], fresh.tables[name])
+        )
+        tables[name] = _merged(old, new, deal_ids, is_replaced)
     return Snapshot(
-        tables=tables | {LEDGER.name: pa.Table.from_pylist(ledger, schema=LEDGER.schema)},
+        tables=tables | {LEDGER.name: ledger},
         taken_from=min(snap.taken_from, fresh.taken_from),
         taken_at=max(snap.taken_at, fresh.taken_at),
         drift_seen=snap.drift_seen + fresh.drift_seen,
@@ -217,54 +228,21 @@ def renewed(snap: Snapshot, fresh: Snapshot, wanted: dict[str, str]) -> Snapshot
     ).check()
 
 
-def _is_in(table: pa.Table, deal_ids: pa.Array) -> pa.BooleanArray:
-    # in one piece: the kernel hashes all of `deal_ids` once for each chunk
-    return pc.is_in(table.column("deal_id").combine_chunks(), value_set=deal_ids)
+def _merged(old: pa.Table, new: pa.Table, deal_ids: pa.Array, is_replaced: pa.BooleanArray) -> pa.Table:
+    """Put together the rows of deals, in the order of these; the old rows of a deal that was replaced are left out."""
+    was_replaced = np.append(is_replaced.to_numpy(zero_copy_only=False), True)  # the last is of deals that are not kept
+    then, now = _positions(old, deal_ids), _positions(new, deal_ids)
+    positions = np.concatenate([np.where(was_replaced[then], -1, then), now])
+    rows = np.flatnonzero(positions >= 0)
+    order = rows[np.argsort(positions[rows], kind="stable")]
+    return pa.concat_tables([old, new]).take(order)
 
 
-def _ledger(rows: list[dict[str, Any]], news: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Update the rows of a ledger by those that were requested again, and append the new ones."""
-    by_deal = {row["deal_id"]: _updated(row, news[row["requested"]]) for row in rows if row["requested"] in news}
-    received = {row["deal_id"] for row in news.values() if row["outcome"] in RECEIVED}
-    names = {row["requested"] for row in rows}
-    ledger = []
-    for row in rows:
-        requested, deal_id = row["requested"], row["deal_id"]
-        update = news.get(requested) if deal_id is None else by_deal.get(deal_id)
-        if update is None:
-            ledger.append(row | {"outcome": "carried"} if row["outcome"] in RECEIVED else row)
-            continue
-        is_another = deal_id is not None and update["deal_id"] not in (None, deal_id)
-        if is_another and deal_id not in received:  # kept under its own id, and requested by it next time
-            if deal_id not in names or requested == deal_id:
-                ledger.append(_displaced(row, update))
-            if requested == deal_id:
-                continue
-        ledger.append(row | {name: update[name] for name in LEDGER.names if name != "requested"})
-    return ledger + [row for requested, row in news.items() if requested not in names]
-
-
-def _displaced(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Keep a deal whose code now belongs to another one."""
-    message = f"{new['requested']} is now the code of deal {new['deal_id']}; kept as it was"
-    update = {"requested": old["deal_id"], "outcome": "carried", "message": message, "missed_at": new["fetched_at"]}
-    return old | update
-
-
-def _updated(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Decide on a deal that was requested again: received, removed, or kept and marked."""
-    if old["outcome"] not in RECEIVED or new["outcome"] in RECEIVED:
-        return new
-    if new["outcome"] == "not_found" and old["missed_at"] and old["http_status"] == 404:
-        return new
-    message = f"{new['message']}; kept as it was"
-    missed: datetime = new["fetched_at"]
-    return old | {"outcome": "carried", "http_status": new["http_status"], "message": message, "missed_at": missed}
-
-
-def _rows(snap: Snapshot) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = snap.tables[LEDGER.name].to_pylist()
-    return rows
+def _positions(table: pa.Table, deal_ids: pa.Array) -> np.ndarray:
+    """Find the deal of each row; -1 where there is none."""
+    found = pc.index_in(column(table, DEAL_ID.name), value_set=deal_ids)
+    positions: np.ndarray = found.fill_null(-1).to_numpy(zero_copy_only=False)
+    return positions
 
 
 def _id(value: str | None) -> str | None:

@@ -11,6 +11,10 @@ from wegly_analytics.intake.record import Record
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+_OLDEST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_NEWEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""The microseconds that a time can have."""
+
 _LEVEL: Final = 3
 """Of nine: half the time of zlib's default, for a tenth more bytes."""
 
@@ -44,8 +48,8 @@ class Row(NamedTuple):
     def is_whole(self) -> bool:
         """Whether every column is as it was written."""
         try:
-            return crc_of(*self[:-1]) == self.crc and bool(self.time) and bool(self.requested.decode())
-        except (TypeError, ValueError, OverflowError, AttributeError):
+            return crc_of(*self[:-1]) == self.crc and _OLDEST <= self.at <= _NEWEST and bool(self.requested.decode())
+        except (TypeError, ValueError, AttributeError):
             return False
 
     @property
@@ -71,16 +75,17 @@ def columns_of(record: Record) -> tuple[Any, ...]:
     return requested, at, record.status, message, int(record.is_final), body
 
 
-def crc_of(*columns: Any) -> int:
+def crc_of(n: Any, requested: Any, at: Any, status: Any, message: Any, is_final: Any, body: Any) -> int:
     """Compute the checksum of the other columns of a row, the number included; texts count as bytes."""
-    *head, body = (text.encode() if isinstance(text, str) else text for text in columns)
-    start = zlib.crc32(repr((*head, body is None)).encode())
+    requested = requested.encode() if isinstance(requested, str) else requested
+    message = message.encode() if isinstance(message, str) else message
+    start = zlib.crc32(repr((n, requested, at, status, message, is_final, body is None)).encode())
     return start if body is None else zlib.crc32(body, start)
 
 
 def time_of(at: int) -> datetime:
     """Turn the microseconds of a row into a time."""
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + timedelta(0, 0, at)
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from functools import partial
+from itertools import islice, takewhile
+from operator import ne
 from typing import TYPE_CHECKING, Final
 
 from wegly_analytics.errors import ApiError, IncompleteWarning, StaleWarning, StoppedError
@@ -20,7 +22,7 @@ from wegly_analytics.intake.response import Response
 from wegly_analytics.intake.streams import emit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from wegly_analytics.intake.record import Record
     from wegly_analytics.intake.row import Found
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _STALE: Final = timedelta(days=1)
 """Archived responses older than this are used with a warning."""
+
+_TOGETHER: Final = 100
+"""Ids that are requested together where archived records were lost; their bodies are held until all were received."""
 
 _UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -78,7 +83,23 @@ class Run:
         )
 
     def snapshot(self, frontier: Frontier, is_known: Callable[[Found], bool], *, stacklevel: int = 3) -> Snapshot:
-        """Request all ids of a frontier that the archive does not hold.
+        """Make a snapshot of what `collect` adds to a builder; the same arguments, and what it raises."""
+        builder = SnapshotBuilder()
+        self.collect(frontier, is_known, builder, stacklevel=stacklevel + 1)
+        return builder.snapshot(datetime.now(UTC))
+
+    def collect(
+        self,
+        frontier: Frontier,
+        is_known: Callable[[Found], bool],
+        builder: SnapshotBuilder,
+        *,
+        stacklevel: int = 3,
+    ) -> None:
+        """Request all ids of a frontier that the archive does not hold, and add all responses to a builder.
+
+        With an archive all are requested first, and then added from the archive in the order in which the frontier
+        handed out the ids. Without one they are added in the order received.
 
         Parameters
         ----------
@@ -86,6 +107,8 @@ class Run:
             The ids.
         is_known
             Whether an archived record stands for its id.
+        builder
+            What takes the responses.
         stacklevel
             Of the warnings; 3 names the caller of the function that calls this one.
 
@@ -94,11 +117,7 @@ class Run:
         AuthError, OriginError, ApiError, ArchiveError, StoppedError
             As `fetch`.
         """
-        begun = datetime.now(UTC)
-        held = self.archive.newest(begun) if self.archive else {}
-        known = {id_: found for id_, found in held.items() if is_known(found._replace(at=_age(found, begun)))}
-        known = _without_open_end(known, frontier)
-        builder = SnapshotBuilder()
+        known = self._known(frontier, is_known)
         crawl = Crawl(self.client, frontier, self.workers, self.archive, known, self.max_failures)
         n_done = sum(id_ in known for id_ in frontier.listed) if known else 0
         with Progress(frontier.total, self.progress, n_done) as shown, self.archive or nullcontext():
@@ -106,34 +125,52 @@ class Run:
                 warn_of_damage(self.archive, stacklevel=stacklevel + 1)
                 self.archive.open()
             try:
-                self._request(crawl, frontier, builder, shown)
-                used = {id_: known[id_] for id_ in frontier.positions if id_ in known}
-                if self.archive and (lost := self._add_archived(used, frontier, builder)):
-                    again = Crawl(self.client, Frontier(lost), self.workers, self.archive, {}, self.max_failures)
-                    self._request(again, frontier, builder, shown)
+                for record in crawl.records():
+                    if self.archive is None:
+                        builder.add(frontier.positions[record.requested], response_of(record))
+                    shown.count(outcome_of(record))
+                if self.archive:
+                    for record in self._archived(self.archive, crawl, known, shown):
+                        builder.add(frontier.positions[record.requested], response_of(record))
             except KeyboardInterrupt:
                 raise StoppedError(f"stopped: {self._kept(crawl)}") from None
             except ApiError as error:
                 error.add_note(self._kept(crawl))
                 raise
         if self.archive:
+            used = [known[id_] for id_ in frontier.positions if id_ in known]
             _warn_of_age(self.archive, used, len(frontier.positions), stacklevel=stacklevel + 1)
-        return builder.snapshot(datetime.now(UTC))
 
-    def _request(self, crawl: Crawl, frontier: Frontier, builder: SnapshotBuilder, shown: Progress) -> None:
-        for record in crawl.records():
-            builder.add(frontier.positions[record.requested], response_of(record))
-            shown.count(outcome_of(record))
+    def _known(self, frontier: Frontier, is_known: Callable[[Found], bool]) -> dict[str, Found]:
+        """Find the archived records that stand for their ids."""
+        begun = datetime.now(UTC)
+        held = self.archive.newest(begun) if self.archive else {}
+        known = {id_: found for id_, found in held.items() if is_known(found._replace(at=_age(found, begun)))}
+        return _without_open_end(known, frontier)
 
-    def _add_archived(self, used: dict[str, Found], frontier: Frontier, builder: SnapshotBuilder) -> list[str]:
-        """Add archived responses, and list the ids whose records another process erased meanwhile, or are damaged."""
-        lost = dict.fromkeys(used)
-        for record in self.archive.records(used) if self.archive else ():
-            builder.add(frontier.positions[record.requested], response_of(record))
-            del lost[record.requested]
-        for id_ in lost:
-            del used[id_]
-        return list(lost)
+    def _archived(self, archive: Archive, crawl: Crawl, known: dict[str, Found], shown: Progress) -> Iterator[Record]:
+        """Read the records of all ids, in the order in which these were handed out.
+
+        Ids whose records another process erased meanwhile, or are damaged, are requested again in their place.
+        """
+        wanted = {id_: crawl.written.get(id_) or known[id_] for id_ in crawl.frontier.positions}
+        ids = iter(wanted)
+        for record in archive.records(wanted):
+            yield from self._again(takewhile(partial(ne, record.requested), ids), crawl, known, shown)
+            yield record
+        yield from self._again(ids, crawl, known, shown)
+
+    def _again(self, ids: Iterator[str], crawl: Crawl, known: dict[str, Found], shown: Progress) -> Iterator[Record]:
+        """Request ids after a crawl whose records are lost; some together, and their responses in order."""
+        while lost := list(islice(ids, _TOGETHER)):
+            again = replace(crawl, frontier=Frontier(lost), known={}, has_others=True)
+            received = {}
+            for record in again.records():
+                shown.count(outcome_of(record))
+                received[record.requested] = record
+            for id_ in lost:
+                known.pop(id_, None)
+                yield received[id_]
 
     def _kept(self, crawl: Crawl) -> str:
         received = f"{crawl.counts['fetched']:,} deals were received"
@@ -190,9 +227,9 @@ def warn_of_damage(archive: Archive, *, stacklevel: int) -> None:
         emit(message, IncompleteWarning, stacklevel)
 
 
-def _warn_of_age(archive: Archive, used: dict[str, Found], requested: int, *, stacklevel: int) -> None:
+def _warn_of_age(archive: Archive, used: list[Found], requested: int, *, stacklevel: int) -> None:
     now = datetime.now(UTC)
-    oldest = min((_age(found, now) for found in used.values()), default=now)
+    oldest = min((_age(found, now) for found in used), default=now)
     if now - oldest > _STALE:
         dated = "some with a time in the future" if oldest == _UNKNOWN else f"the oldest from {oldest:%Y-%m-%d}"
         message = (
