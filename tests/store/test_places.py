@@ -12,7 +12,6 @@ import pytest
 from publishing import TABLES, publish
 
 from wegly_analytics.store import parquet
-from wegly_analytics.store.publish import staged
 from wegly_analytics.store.verify import problems
 
 

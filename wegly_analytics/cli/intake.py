@@ -71,17 +71,23 @@ def fetch(
     publication = Publication(root, personal, allow_incomplete, as_json)
     wanted = _wanted(ids or [], column, walk, misses, webhooks, yes)
     client = _client(base_url, origin, timeout, attempts, per_second)
-    with _explained(client):
-        snap = wa.fetch(
-            wanted,
-            client=client,
-            archive=archive,
-            workers=workers,
-            progress=not quiet,
-            max_age=max_age,
-            max_failures=max_failures,
-        )
-    publication.publish(snap, client.base_url)
+    from wegly_analytics.intake.build import SnapshotBuilder
+    from wegly_analytics.intake.fetch import fetch_into
+
+    with publication.publisher() as publisher:
+        builder = SnapshotBuilder(publisher)
+        with _explained(client):
+            summary = fetch_into(
+                builder,
+                wanted,
+                client=client,
+                archive=archive,
+                workers=workers,
+                progress=not quiet,
+                max_age=max_age,
+                max_failures=max_failures,
+            )
+        publication.publish(publisher, summary, builder.missing, address=client.base_url)
 
 
 def refresh(
@@ -124,7 +130,7 @@ def refresh(
             progress=not quiet,
             max_failures=max_failures,
         )
-    publication.publish(snap, client.base_url, Changes.between(before, snap))
+    publication.publish_whole(snap, client.base_url, Changes.between(before, snap))
 
 
 def read(
@@ -139,14 +145,13 @@ def read(
 
     It needs neither token nor network.
     """
-    from wegly_analytics.intake.build import SnapshotBuilder, warn
+    from wegly_analytics.intake.build import SnapshotBuilder
     from wegly_analytics.intake.read import read_into
 
     publication = Publication(root, personal, allow_incomplete, as_json)
     with publication.publisher() as publisher:
         builder = SnapshotBuilder(publisher)
-        summary = warn(builder.summary(read_into(builder, paths)))
-        publication.publish(publisher, summary, builder.missing)
+        publication.publish(publisher, read_into(builder, paths), builder.missing)
 
 
 def _client(base_url: str | None, origin: str | None, timeout: float, attempts: int, per_second: float) -> wa.Client:

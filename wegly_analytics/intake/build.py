@@ -13,7 +13,7 @@ import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from wegly_analytics.parsing.lines import PIECE_BYTES, PIECE_ROWS
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.consistency import require_agreement
 from wegly_analytics.snapshot.save import Summary
+from wegly_analytics.snapshot.sources import ALL_TABLES
 from wegly_analytics.store.sort import by_rank
 
 if TYPE_CHECKING:
@@ -42,16 +43,14 @@ if TYPE_CHECKING:
     from wegly_analytics.parsing.lines import Lines
     from wegly_analytics.snapshot.snapshot import Snapshot
 
-    _Counted = TypeVar("_Counted", Snapshot, Summary)
-
 _BATCH_BYTES: Final = 16 << 20
 """The bytes of responses that are flattened together."""
 
 _BATCH_ROWS: Final = 5_000
 """The responses that are flattened together, at most."""
 
-_AHEAD: Final = 10
-"""Pieces that are read ahead of the batch that is flattened."""
+_AHEAD_BYTES: Final = 24 << 20
+"""The bytes of pieces that are read ahead of the batch that is flattened."""
 
 _MISSING: Final = pa.array(["forbidden", "failed", "unreadable"])
 
@@ -91,8 +90,9 @@ class Collected:
 
     def tables(self) -> dict[str, pa.Table]:
         """Return the tables, each in one piece per batch."""
-        names = list(self._batches[0])
-        return {name: pa.concat_tables([batch[name] for batch in self._batches]) for name in names}
+        empty = {name: declared.schema.empty_table() for name, declared in ALL_TABLES.items()}
+        batches = [empty, *self._batches]
+        return {name: pa.concat_tables([batch[name] for batch in batches]) for name in empty}
 
 
 class SnapshotBuilder:
@@ -116,7 +116,7 @@ class SnapshotBuilder:
         self._n_bodies = 0
         self._versions = Versions()
         self._ledger_positions: list[np.ndarray] = []
-        self._counts: list[pa.Table] = []
+        self._counts: list[dict[str, Any]] = []
         self._times: list[pa.Array] = []
         self._drift = Drift()
         self._missing: list[pa.Table] = [LEDGER.schema.empty_table()]
@@ -154,16 +154,16 @@ class SnapshotBuilder:
         self._read_waiting()
         while self._under_way:
             self._take()
-        if self._read or not self._counts:
+        if self._read:
             self._flatten()
         self._threads.shutdown()
         self._sort()
-        span = pc.min_max(pa.chunked_array(self._times)).as_py()
+        span = pc.min_max(pa.chunked_array(self._times, LEDGER.schema.field("fetched_at").type)).as_py()
         return Summary(
             taken_from=span["min"] or now,
             taken_at=span["max"] or now,
             deals=len(self._versions),
-            completeness=Completeness.summed(pa.concat_tables(self._counts), "count_all"),
+            completeness=Completeness.summed(self._counts, "count_all"),
             drift_seen=self._drift,
         )
 
@@ -173,10 +173,13 @@ class SnapshotBuilder:
         return pa.concat_tables(self._missing)
 
     def snapshot(self, now: datetime) -> Snapshot:
-        """Make a snapshot in memory of all that was added; see `summary`."""
+        """Finish, and make a snapshot in memory of all that was added; see `summary`."""
+        return self.collected(self.summary(now))
+
+    def collected(self, summary: Summary) -> Snapshot:
+        """Make a snapshot of the tables that were kept in memory."""
         from wegly_analytics.snapshot.snapshot import Snapshot
 
-        summary = self.summary(now)
         return Snapshot(
             tables=self._collected.tables(),
             taken_from=summary.taken_from,
@@ -192,7 +195,7 @@ class SnapshotBuilder:
 
     def _start(self, piece: Piece) -> None:
         """Read a piece in a thread; flatten what is read by now if there is enough of it."""
-        while len(self._under_way) >= _AHEAD:
+        while self._under_way and sum(len(each.lines.text) for each, _ in self._under_way) > _AHEAD_BYTES:
             self._take()
         self._under_way.append((piece, self._threads.submit(self._reader.read, piece.lines, self._n_bodies)))
         self._n_bodies += len(piece.lines)
@@ -227,7 +230,7 @@ class SnapshotBuilder:
         at = np.array([first[deal_id] for deal_id in ids.to_pylist()], np.int64)
         self._versions.add(ids, deals.column("updated_at").combine_chunks().cast(pa.int64()), at)
         self._ledger_positions.append(positions)
-        self._counts.append(ledger.group_by(["outcome", "in_scope"]).aggregate([([], "count_all")]))
+        self._counts += ledger.group_by(["outcome", "in_scope"]).aggregate([([], "count_all")]).to_pylist()
         self._times.append(_span(ledger))
         self._missing.append(ledger.filter(pc.is_in(ledger.column("outcome"), value_set=_MISSING)))
         for each in rows:
@@ -267,11 +270,11 @@ def in_order(table: pa.Table, deal_ids: pa.Array) -> pa.Table:
     return by_rank(table, found.to_numpy(zero_copy_only=False))
 
 
-def warn(snap: _Counted, *, stacklevel: int = 3) -> _Counted:
+def warn(summary: Summary, *, stacklevel: int = 3) -> Summary:
     """Warn of missing deals and of undocumented fields, each once; `stacklevel` is that of the public function."""
-    if snap.completeness.missing:
-        emit(f"{snap.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel)
-    if unknown := snap.drift_seen.unknown:
+    if summary.completeness.missing:
+        emit(f"{summary.completeness}: see snap.ledger for each", IncompleteWarning, stacklevel)
+    if unknown := summary.drift_seen.unknown:
         named = ", ".join(sorted(unknown)[:5]) + (", …" if len(unknown) > 5 else "")
         emit(f"received fields that are not documented: {named}; see snap.drift", DriftWarning, stacklevel)
-    return snap
+    return summary

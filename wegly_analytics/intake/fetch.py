@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wegly_analytics.errors import ApiError, IdError
-from wegly_analytics.intake.build import warn
+from wegly_analytics.intake.build import SnapshotBuilder, warn
 from wegly_analytics.intake.crawl import MAX_FAILURES
 from wegly_analytics.intake.durations import duration
 from wegly_analytics.intake.frontier import Frontier, Walk
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wegly_analytics.intake.client import Client
+    from wegly_analytics.snapshot.save import Summary
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 
@@ -88,6 +89,44 @@ def fetch(
     DriftWarning
         If fields were received that are not documented.
     """
+    builder = SnapshotBuilder()
+    summary = fetch_into(
+        builder,
+        ids,
+        client=client,
+        archive=archive,
+        workers=workers,
+        progress=progress,
+        max_age=max_age,
+        max_failures=max_failures,
+        stacklevel=3,
+    )
+    return builder.collected(summary)
+
+
+def fetch_into(
+    builder: SnapshotBuilder,
+    ids: Iterable[Any] | str | Path | Walk,
+    *,
+    client: Client | None,
+    archive: str | Path | None,
+    workers: int,
+    progress: bool,
+    max_age: str | timedelta | None,
+    max_failures: float,
+    stacklevel: int = 2,
+) -> Summary:
+    """Fetch deals into a builder.
+
+    Parameters
+    ----------
+    builder
+        What takes the responses.
+    ids, client, archive, workers, progress, max_age, max_failures
+        As for `fetch`.
+    stacklevel
+        Of the warnings; 2 names the caller of this function.
+    """
     oldest = datetime.min.replace(tzinfo=UTC)
     if max_age is not None:
         oldest = datetime.now(UTC) - duration("max_age", max_age)
@@ -96,12 +135,13 @@ def fetch(
         raise IdError("there is no id to fetch, so nothing was published: give ids, a range such as '1-500', or a file")
     frontier = Frontier(wanted, ids if isinstance(ids, Walk) else None)
     run = Run.of(client=client, archive=archive, workers=workers, progress=progress, max_failures=max_failures)
-    snap = run.snapshot(frontier, lambda found: found.is_final and found.at >= oldest)
-    counts = snap.completeness
+    run.collect(frontier, lambda found: found.is_final and found.at >= oldest, builder, stacklevel=stacklevel + 1)
+    summary = builder.summary(datetime.now(UTC))
+    counts = summary.completeness
     if counts.requested and counts.not_found == counts.requested:
         raise ApiError(
             f"none of {counts.requested:,} ids was found (404) at {run.client.base_url}: check the address and the "
             "ids; a token without permission to see these deals looks the same",
             404,
         )
-    return warn(snap)
+    return warn(summary, stacklevel=stacklevel + 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +24,7 @@ from wegly_analytics.parsing.lines import pieces
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wegly_analytics.snapshot.save import Summary
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _LINES: Final = frozenset({".ndjson", ".jsonl"})
@@ -64,18 +64,22 @@ def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None 
         If fields were received that are not documented.
     """
     builder = SnapshotBuilder()
-    return warn(builder.snapshot(read_into(builder, paths, taken_at=taken_at, stacklevel=3)))
+    return builder.collected(read_into(builder, paths, taken_at=taken_at, stacklevel=3))
 
 
 def read_into(
     builder: SnapshotBuilder, paths: object, *, taken_at: datetime | None = None, stacklevel: int = 2
-) -> datetime:
+) -> Summary:
     """Read saved responses into a builder; see `read`.
 
-    Returns
-    -------
-    datetime
-        The latest time at which a response can have been received.
+    Parameters
+    ----------
+    builder
+        What takes the responses.
+    paths, taken_at
+        As for `read`.
+    stacklevel
+        Of the warnings; 2 names the caller of this function.
     """
     files = _files(paths)
     if taken_at is not None:
@@ -85,7 +89,7 @@ def read_into(
     saved = [file for file in files if file not in {archive.path for archive in archives}]
     position = 0
     for response in _archived(archives, now):
-        builder.add(position, replace(response, fetched_at=min(response.fetched_at, now)))
+        builder.add(position, response)
         position += 1
     for file, label in zip(saved, _labels(saved), strict=True):
         try:
@@ -95,7 +99,7 @@ def read_into(
             raise SettingError(f"{file} cannot be read: {error.strerror or error}") from error
     for archive in archives:
         warn_of_damage(archive, stacklevel=stacklevel + 1)
-    return max(now, taken_at or now) if position else taken_at or now
+    return warn(builder.summary(taken_at or now), stacklevel=stacklevel + 1)
 
 
 def _files(paths: object) -> list[Path]:
@@ -130,9 +134,8 @@ def _archived(archives: list[Archive], now: datetime) -> Iterator[Response]:
             rank = (*found.rank(now)[:3], n)
             newest[id_] = max(newest.get(id_, rank), rank)
     for n, archive in enumerate(archives):
-        yield from map(
-            response_of, archive.records({id_: found for id_, found in everything[n].items() if newest[id_][3] == n})
-        )
+        chosen = {id_: found for id_, found in everything[n].items() if newest[id_][3] == n}
+        yield from (response_of(record, now) for record in archive.records(chosen))
 
 
 def _labels(files: list[Path]) -> list[str]:

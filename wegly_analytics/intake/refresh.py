@@ -109,7 +109,9 @@ def refresh(
     fresh = run.snapshot(
         Frontier(wanted, _new_codes(snap, misses)), lambda found: found.is_final and found.at > snap.taken_at
     )
-    return warn(renewed(snap, fresh, wanted))
+    snap = renewed(snap, fresh, wanted)
+    warn(snap.summary)
+    return snap
 
 
 def due(snap: Snapshot, recent: timedelta) -> dict[str, str]:

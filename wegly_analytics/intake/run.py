@@ -130,8 +130,9 @@ class Run:
                         builder.add(frontier.positions[record.requested], response_of(record))
                     shown.count(outcome_of(record))
                 if self.archive:
+                    now = datetime.now(UTC)
                     for record in self._archived(self.archive, crawl, known, shown):
-                        builder.add(frontier.positions[record.requested], response_of(record))
+                        builder.add(frontier.positions[record.requested], response_of(record, now))
             except KeyboardInterrupt:
                 raise StoppedError(f"stopped: {self._kept(crawl)}") from None
             except ApiError as error:
@@ -202,13 +203,13 @@ def _without_open_end(known: dict[str, Found], frontier: Frontier) -> dict[str, 
     }
 
 
-def response_of(record: Record) -> Response:
-    """Turn an archived record into a response for a snapshot."""
+def response_of(record: Record, latest: datetime | None = None) -> Response:
+    """Turn a record into a response for a snapshot; an archived one does not count as later than `latest`."""
     has_body = record.status == 200 and record.body is not None
     return Response(
         record.requested,
         "fetched" if has_body else outcome_of(record),
-        record.at,
+        record.at if latest is None else min(record.at, latest),
         record.status,
         record.message,
         record.body if has_body else None,

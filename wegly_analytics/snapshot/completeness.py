@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wegly_analytics.model.enums import OUTCOMES, RECEIVED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     import pyarrow as pa
 
 
@@ -43,13 +45,14 @@ class Completeness:
     @classmethod
     def of(cls, ledger: pa.Table) -> Completeness:
         """Count a ledger."""
-        return cls.summed(ledger.group_by(["outcome", "in_scope"]).aggregate([([], "count_all")]), "count_all")
+        counts = ledger.group_by(["outcome", "in_scope"]).aggregate([([], "count_all")])
+        return cls.summed(counts.to_pylist(), "count_all")
 
     @classmethod
-    def summed(cls, counts: pa.Table, n: str = "n") -> Completeness:
+    def summed(cls, counts: Iterable[Mapping[str, Any]], n: str = "n") -> Completeness:
         """Sum the numbers of rows, `n`, that a ledger has for each `outcome` and `in_scope`."""
         sums: Counter[str] = Counter()
-        for row in counts.to_pylist():
+        for row in counts:
             sums["requested"] += row[n]
             sums[row["outcome"]] += row[n]
             sums["in_scope"] += row[n] * (row["outcome"] in RECEIVED and bool(row["in_scope"]))

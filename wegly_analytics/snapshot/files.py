@@ -188,7 +188,7 @@ class Queries(Source):
         if not self._narrowed:
             return self._files.completeness()
         counts = self.frame(LEDGER.name).group_by("outcome", "in_scope").agg(n=nw.len())
-        return Completeness.summed(counts.collect("pyarrow").to_native())
+        return Completeness.summed(counts.collect("pyarrow").to_native().to_pylist())
 
     def among(self, deals: nw.LazyFrame[Any], ids: nw.LazyFrame[Any], *, inside: bool) -> nw.LazyFrame[Any]:
         """Keep the deals whose ids are among `ids`, or are not if `inside` is false."""

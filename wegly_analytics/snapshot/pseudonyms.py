@@ -47,7 +47,7 @@ class Pseudonyms:
     Examples
     --------
     >>> Pseudonyms(b"secret").of(["Ana"])
-    ['8a8d0bd5e2d36bb2a9a2be67b4e30e17']
+    ['234126c8b4abc2991f3de81da5fa4723']
     """
 
     def __init__(self, secret: bytes | None) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wegly_analytics.model.personal import Mode, Treatment
     from wegly_analytics.parsing.drift import Drift
     from wegly_analytics.snapshot.completeness import Completeness
+    from wegly_analytics.store.parquet import Writer
 
 MOST_MISSING: Final = 0.05
 """The share of deals missing for a reason other than 404 above which nothing is published unless it is allowed."""
@@ -88,13 +89,24 @@ class Publisher:
         self._columns = deals.names
         self._rows: Counter[str] = Counter()
         self._writing = parquet.writing(root)
+        self._writer: Writer | None = None
+        self._held: dict[str, pa.Table] | None = None
 
     def __enter__(self) -> Publisher:
-        self._writer = self._writing.__enter__()
         return self
 
     def __exit__(self, *failure: Any) -> None:
-        self._writing.__exit__(*failure)
+        if self._writer:
+            self._writing.__exit__(*failure)
+
+    def _write_held(self) -> Writer:
+        """Write the batch before, so that a snapshot of one batch that must not be published leaves no folder."""
+        if self._writer is None:
+            self._writer = self._writing.__enter__()
+        if self._held is not None:
+            self._writer.add(self._held)
+            self._held = None
+        return self._writer
 
     def add(self, tables: Mapping[str, pa.Table]) -> None:
         """Treat the personal columns of a batch, and write it.
@@ -106,11 +118,13 @@ class Publisher:
         """
         treated = self._rest.apply(tables, ledger=True, first_rows=self._rows)
         self._rows.update({name: table.num_rows for name, table in tables.items()})
-        self._writer.add({name: self._protection.marked(name, table) for name, table in treated.items()})
+        if self._held is not None:
+            self._write_held()
+        self._held = {name: self._protection.marked(name, table) for name, table in treated.items()}
 
     def sort(self, ranks: Callable[[str, int, pa.Table], np.ndarray]) -> None:
         """Sort the rows of all tables, and leave out some; see `Writer.sort`."""
-        self._writer.sort(ranks)
+        self._write_held().sort(ranks)
 
     def require_complete(self, counts: Completeness) -> None:
         """Raise `IncompleteError` if too many deals are missing to be published."""
@@ -132,7 +146,7 @@ class Publisher:
         """
         self.require_complete(summary.completeness)
         protection = self._protection
-        return self._writer.publish(
+        return self._write_held().publish(
             lambda published_at, files: Manifest(
                 taken_from=summary.taken_from,
                 taken_at=summary.taken_at,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pyarrow as pa
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 ROW_GROUP: Final = 65_536
-"""Rows of a row group: what readers read at once, and what waits in memory to be written."""
+ROW_GROUP_BYTES: Final = 16 << 20
+"""The most rows, and about the most bytes, of a row group: what readers read at once, and what waits to be written."""
 
 _FILE: Final = "part-00000.parquet"
 
@@ -177,17 +178,25 @@ class _TableFile:
         self.schema = schema
         self._path = folder / f"{_FILE}{PARTIAL}"
         self._sink = _Hashed(self._path.open("wb"))
-        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
         self._pending = schema.empty_table()
         self._batches: list[int] = []
+        self._group = 0
+        try:
+            self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
+        except BaseException:
+            with suppress(OSError):
+                self._sink.close()
+            raise
 
     def add(self, table: pa.Table) -> None:
         """Add rows; what fills a row group is written."""
         self._batches.append(table.num_rows)
+        if not self._group and table.num_rows:
+            self._group = max(1, min(ROW_GROUP, ROW_GROUP_BYTES * table.num_rows // max(1, table.nbytes)))
         self._pending = pa.concat_tables([self._pending, table])
-        while self._pending.num_rows >= ROW_GROUP:
-            self._writer.write_table(self._pending.slice(0, ROW_GROUP))
-            self._pending = self._pending.slice(ROW_GROUP)
+        while self._pending.num_rows >= self._group > 0:
+            self._writer.write_table(self._pending.slice(0, self._group))
+            self._pending = self._pending.slice(self._group)
 
     def close(self) -> None:
         """Write what is pending, and the end of the file."""
@@ -200,8 +209,13 @@ class _TableFile:
 
     def abandon(self) -> None:
         """Close the file as it is."""
-        self._writer.is_open = False  # its finalizer would close it again, fail and print a traceback
-        self._sink.close()
+        self._sink.discard()
+        # its finalizer would close it later, fail and print a traceback
+        with suppress(OSError, ValueError, pa.ArrowException):
+            self._writer.close()
+        self._writer.is_open = False
+        with suppress(OSError):  # of what is still in the buffer
+            self._sink.close()
 
     def batches(self) -> Iterator[pa.Table]:
         """Read again what was added, batch by batch."""
@@ -231,12 +245,19 @@ class _Hashed:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._is_discarded = False
         self.sha256 = hashlib.sha256()
         self.size = 0
+
+    def discard(self) -> None:
+        """Ignore what is written from now on."""
+        self._is_discarded = True
 
     def write(self, data: Any) -> int:
         """Write bytes."""
         view = memoryview(data)
+        if self._is_discarded:
+            return view.nbytes
         self.sha256.update(view)
         self.size += view.nbytes
         return self._file.write(view)
