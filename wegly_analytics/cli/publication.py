@@ -63,6 +63,7 @@ class Publication:
         """Return what publishes the batches of a snapshot, whose personal columns may be treated already."""
         from wegly_analytics.snapshot.save import Publisher
 
+        _allocate_by_system()
         return Publisher(self.root, cast("Mode", self.personal), allow_incomplete=self.allow_incomplete, done=done)
 
     def publish(
@@ -132,6 +133,17 @@ class Publication:
             if self.as_json:
                 raise error from None
             typer.echo(f"Warning: {error}", err=True)
+
+
+def _allocate_by_system() -> None:
+    """Let the system's allocator serve Arrow, too.
+
+    A run allocates and frees a batch after the other. Arrow's own allocator gives the memory back to the system each
+    time, which takes a tenth more processor time and a quarter more memory. A command may choose, a notebook may not.
+    """
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())
 
 
 def _as_json(summary: Summary, path: Path | None, changes: Changes | None) -> str:

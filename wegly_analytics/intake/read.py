@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _LINES: Final = frozenset({".ndjson", ".jsonl"})
+_COMPRESSED: Final = frozenset({".gz", ".zst", ".bz2", ".lz4"})
 
 
 def read(paths: str | Path | Iterable[str | Path], *, taken_at: datetime | None = None) -> Snapshot:
@@ -150,7 +152,7 @@ def _labels(files: list[Path]) -> list[str]:
 def _add_file(builder: SnapshotBuilder, position: int, file: Path, label: str, time: datetime) -> int:
     """Add the responses in a file, and return the position after the last one."""
     number = 1
-    with pa.input_stream(str(file), compression="detect") as stream:
+    with _opened(file) as stream:
         if _LINES & set(map(str.lower, file.suffixes)):
             for lines in pieces(stream):
                 builder.add_lines(position, lines, label, number, time)
@@ -161,6 +163,13 @@ def _add_file(builder: SnapshotBuilder, position: int, file: Path, label: str, t
         builder.add(position, Response(f"{label}:{number}", "fetched", time, body=body, check_id=False))
         position, number = position + 1, number + 1
     return position
+
+
+def _opened(file: Path) -> io.BufferedReader:
+    """Open a file that may be compressed."""
+    if file.suffix.lower() in _COMPRESSED:
+        return io.BufferedReader(pa.input_stream(str(file), compression="detect"))
+    return file.open("rb")
 
 
 def _deals(whole: bytes) -> list[bytes]:

@@ -100,7 +100,7 @@ class Reader:
         if not len(lines):
             return rows
         table, stop = None, None
-        is_inferred = self._infers and len(lines.text) <= _MAX_BYTES and lines.openings.max(initial=0) <= _MAX_OPENINGS
+        is_inferred = self._infers and len(lines.text) <= _MAX_BYTES and lines.most_openings <= _MAX_OPENINGS
         if lines.are_objects:
             try:
                 table = _bulk(lines, infer=is_inferred)

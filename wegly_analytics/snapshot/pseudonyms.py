@@ -18,8 +18,6 @@ from wegly_analytics.errors import SettingError
 from wegly_analytics.model.ids import is_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from wegly_analytics.model.personal import Treatment
 
 _BLOCK: Final = hashlib.sha256().block_size
@@ -46,36 +44,37 @@ class Pseudonyms:
 
     Examples
     --------
-    >>> Pseudonyms(b"secret").of(["Ana"])
+    >>> Pseudonyms(b"secret").of([b"Ana"])
     ['234126c8b4abc2991f3de81da5fa4723']
     """
 
     def __init__(self, secret: bytes | None) -> None:
         self._secret = secret
-        self._known: dict[str, str] = {}
+        self._known: dict[bytes, str] = {}
 
-    def of(self, values: list[str]) -> list[str]:
-        """Return the pseudonym of each value."""
-        if new := [value for value in values if value not in self._known]:
-            if self._secret is None:
-                raise SettingError("there is no secret to make pseudonyms with: see Protection.unlocked")
-            self._known.update(zip(new, _hashed(new, self._secret), strict=True))
-        return [self._known[value] for value in values]
+    def of(self, values: list[bytes]) -> list[str]:
+        """Return the pseudonym of each value, the HMAC-SHA256 of its UTF-8 text.
 
-
-def _hashed(values: list[str], secret: bytes) -> Iterator[str]:
-    """Compute the HMAC-SHA256 of each value, in less than half the time of `hmac.new`.
-
-    The two states that depend on the key alone (RFC 2104) are computed once and copied.
-    """
-    key = secret if len(secret) <= _BLOCK else hashlib.sha256(secret).digest()
-    inner = hashlib.sha256(key.ljust(_BLOCK, b"\0").translate(_INNER))
-    outer = hashlib.sha256(key.ljust(_BLOCK, b"\0").translate(_OUTER))
-    for value in values:
-        first, second = inner.copy(), outer.copy()
-        first.update(value.encode())
-        second.update(first.digest())
-        yield second.hexdigest()[:_DIGITS]
+        This takes less than half the time of `hmac.new`: the two states of the hash that depend on the key alone (RFC
+        2104) are computed once, and copied for each value.
+        """
+        if not values:
+            return []
+        if self._secret is None:
+            raise SettingError("there is no secret to make pseudonyms with: see Protection.unlocked")
+        key = self._secret if len(self._secret) <= _BLOCK else hashlib.sha256(self._secret).digest()
+        inner = hashlib.sha256(key.ljust(_BLOCK, b"\0").translate(_INNER))
+        outer = hashlib.sha256(key.ljust(_BLOCK, b"\0").translate(_OUTER))
+        known, found = self._known, []
+        for value in values:
+            name = known.get(value)
+            if name is None:
+                first, second = inner.copy(), outer.copy()
+                first.update(value)
+                second.update(first.digest())
+                known[value] = name = second.hexdigest()[:_DIGITS]
+            found.append(name)
+        return found
 
 
 def treated_column(table: pa.Table, name: str, treatment: Treatment, pseudonyms: Pseudonyms, first: int) -> pa.Table:
@@ -101,8 +100,12 @@ def treated_column(table: pa.Table, name: str, treatment: Treatment, pseudonyms:
     else:
         coded = values.dictionary_encode()
         distinct = coded.dictionary.drop_null()
-        names = pa.array(pseudonyms.of(distinct.to_pylist()), values.type)
-        values = names.take(pc.index_in(values, value_set=distinct))
+        names = pa.array(pseudonyms.of(distinct.cast(pa.binary()).to_pylist()), values.type)
+        values = (
+            names.take(coded.indices)
+            if len(distinct) == len(coded.dictionary)
+            else names.take(pc.index_in(values, value_set=distinct))
+        )
     return table.set_column(n, table.schema.field(n), values)
 
 
