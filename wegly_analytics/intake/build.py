@@ -102,9 +102,15 @@ class SnapshotBuilder:
     ----------
     sink
         What takes the tables; by default they are kept in memory.
+    piece_rows, batch_rows
+        The most responses that are read, and that are flattened, together.
     """
 
-    def __init__(self, sink: Sink | None = None) -> None:
+    def __init__(
+        self, sink: Sink | None = None, *, piece_rows: int = PIECE_ROWS, batch_rows: int = _BATCH_ROWS
+    ) -> None:
+        self._piece_rows = piece_rows
+        self._batch_rows = batch_rows
         self._collected = Collected()
         self._sink = sink or self._collected
         self._threads = ThreadPoolExecutor(_READERS, "wegly-reader")
@@ -124,7 +130,7 @@ class SnapshotBuilder:
     def add(self, position: int, response: Response) -> None:
         """Add the response for the id at this position of the request order, counted from 0; in any order."""
         size = len(response.body or b"")
-        if self._waiting and (self._waiting_bytes + size >= PIECE_BYTES or len(self._waiting) == PIECE_ROWS):
+        if self._waiting and (self._waiting_bytes + size >= PIECE_BYTES or len(self._waiting) == self._piece_rows):
             self._read_waiting()
         self._waiting.append((position, response))
         self._waiting_bytes += size + 1
@@ -205,7 +211,7 @@ class SnapshotBuilder:
         self._read.append((piece, reading.result()))
         n_bytes = sum(len(each.lines.text) for each, _ in self._read)
         n_rows = sum(each.ledger.num_rows for each, _ in self._read)
-        if n_bytes >= _BATCH_BYTES or n_rows >= _BATCH_ROWS:
+        if n_bytes >= _BATCH_BYTES or n_rows >= self._batch_rows:
             self._flatten()
 
     def _flatten(self) -> None:
