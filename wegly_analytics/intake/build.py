@@ -233,8 +233,12 @@ class SnapshotBuilder:
         for n, deal_id in flat.deal_ids.items():
             first[deal_id] = min(places[n], first.get(deal_id, places[n]))
         ids = deals.column("deal_id").combine_chunks()
-        at = np.array([first[deal_id] for deal_id in ids.to_pylist()], np.int64)
-        self._versions.add(ids, deals.column("updated_at").combine_chunks().cast(pa.int64()), at)
+        self._versions.add(
+            ids,
+            deals.column("updated_at").combine_chunks().cast(pa.int64()),
+            positions[bodies][flat.kept],
+            np.array([first[deal_id] for deal_id in ids.to_pylist()], np.int64),
+        )
         self._ledger_positions.append(positions)
         self._counts += ledger.group_by(["outcome", "in_scope"]).aggregate([([], "count_all")]).to_pylist()
         self._times.append(_span(ledger))

@@ -21,8 +21,8 @@ class Versions:
     Examples
     --------
     >>> versions = Versions()
-    >>> versions.add(pa.array(["a", "b"]), pa.array([5, 5]), np.array([3, 1]))
-    >>> versions.add(pa.array(["a"]), pa.array([4]), np.array([0]))
+    >>> versions.add(pa.array(["a", "b"]), pa.array([5, 5]), np.array([3, 1]), np.array([3, 1]))
+    >>> versions.add(pa.array(["a"]), pa.array([4]), np.array([0]), np.array([0]))
     >>> [ranks.tolist() for ranks in versions.ranks()]
     [[0, 1], [-1]]
     """
@@ -30,8 +30,9 @@ class Versions:
     _ids: list[pa.Array] = field(default_factory=list)
     _updated: list[np.ndarray] = field(default_factory=list)
     _positions: list[np.ndarray] = field(default_factory=list)
+    _first: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, deal_ids: pa.Array, updated_at: pa.Array, positions: np.ndarray) -> None:
+    def add(self, deal_ids: pa.Array, updated_at: pa.Array, positions: np.ndarray, first: np.ndarray) -> None:
         """Add the deals of a batch.
 
         Parameters
@@ -41,11 +42,14 @@ class Versions:
         updated_at
             When each was updated, as a number that grows; missing counts as oldest.
         positions
-            The place of each in the order requested.
+            The place of this version of each in the order requested.
+        first
+            The first place of any version of it in the batch.
         """
         self._ids.append(deal_ids)
         self._updated.append(updated_at.fill_null(_OLDEST).to_numpy(zero_copy_only=False))
         self._positions.append(positions)
+        self._first.append(first)
 
     def __len__(self) -> int:
         return pc.count_distinct(pa.chunked_array(self._ids, pa.string())).as_py()  # type: ignore[no-any-return]
@@ -64,18 +68,18 @@ class Versions:
         """
         if not self._ids:
             return None
-        ids, positions = pa.concat_arrays(self._ids), np.concatenate(self._positions)
+        ids, first = pa.concat_arrays(self._ids), np.concatenate(self._first)
         if pc.count_distinct(ids).as_py() == len(ids):
-            if (positions[1:] > positions[:-1]).all():
+            if (first[1:] > first[:-1]).all():
                 return None
-            return self._by_batch(_places(positions))
+            return self._by_batch(_places(first))
         deals = ids.dictionary_encode().indices.to_numpy()
-        order = np.lexsort((positions, np.concatenate(self._updated), deals))
+        order = np.lexsort((np.concatenate(self._positions), np.concatenate(self._updated), deals))
         newest = order[np.append(deals[order][1:] != deals[order][:-1], True)]
-        first = np.full(len(newest), np.iinfo(np.int64).max)
-        np.minimum.at(first, deals, positions)
+        earliest = np.full(len(newest), np.iinfo(np.int64).max)
+        np.minimum.at(earliest, deals, first)
         ranks = np.full(len(ids), -1)
-        ranks[newest] = _places(first)[deals[newest]]
+        ranks[newest] = _places(earliest)[deals[newest]]
         return self._by_batch(ranks)
 
     def _by_batch(self, ranks: np.ndarray) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ responses they are and makes the tables of many pieces at once. No Python object
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -45,6 +45,8 @@ class Flat:
     deal_ids
         The deal of each response that was read, by number. If several responses are versions of one deal, the tables
         hold only the newest.
+    kept
+        The numbers of the responses that the rows of deals come from.
     refused
         The refused responses, by number.
     notes
@@ -53,6 +55,7 @@ class Flat:
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
     deal_ids: dict[int, str] = field(default_factory=dict)
+    kept: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     refused: dict[int, PayloadError] = field(default_factory=dict)
     notes: dict[int, list[str]] = field(default_factory=dict)
 
@@ -113,7 +116,7 @@ def unfolded(
     places
         The place of each response in the order that decides between equal versions of a deal, if not its number.
     """
-    flat, first, tables = Flat(), 0, [SCHEMA.empty_table()]
+    first, tables, flat = 0, [SCHEMA.empty_table()], Flat()
     for piece in pieces:
         numbers = pc.add(piece.table.column(ROW), first)
         tables.append(piece.table.set_column(0, SCHEMA.field(0), numbers))
@@ -128,7 +131,7 @@ def unfolded(
     if kept.num_rows < rows.num_rows:
         levels = levels_of(kept)
     flat.tables.update(unfold(levels, flat.notes))
-    return flat
+    return replace(flat, kept=kept.column(ROW).to_numpy())
 
 
 def _identified(rows: pa.Table, requested: Sequence[str | None] | None, flat: Flat) -> pa.Table:
