@@ -24,10 +24,10 @@ from wegly_analytics.intake.response import Piece, Response, with_outcomes
 from wegly_analytics.intake.streams import emit
 from wegly_analytics.intake.versions import Versions, places_by_batch
 from wegly_analytics.model.tables import LEDGER
-from wegly_analytics.parsing.bulk import Reader
 from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.parsing.flatten import unfolded
 from wegly_analytics.parsing.lines import PIECE_BYTES, PIECE_ROWS
+from wegly_analytics.parsing.reader import Reader
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.consistency import require_agreement
 from wegly_analytics.snapshot.save import Summary
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from datetime import datetime
 
-    from wegly_analytics.parsing.bulk import Rows
     from wegly_analytics.parsing.lines import Lines
+    from wegly_analytics.parsing.reader import Rows
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _BATCH_BYTES: Final = 16 << 20

@@ -16,14 +16,14 @@ import pyarrow.compute as pc
 
 from wegly_analytics.errors import PayloadError
 from wegly_analytics.model.tables import CODE, DEAL_ID, UPDATED_AT
-from wegly_analytics.parsing.bulk import ROW, SCHEMA, Reader
 from wegly_analytics.parsing.lines import PIECE_BYTES, PIECE_ROWS, Lines
+from wegly_analytics.parsing.reader import ROW, SCHEMA, Reader
 from wegly_analytics.parsing.unfold import in_range, levels_of, oversized, unfold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from wegly_analytics.parsing.bulk import Rows
+    from wegly_analytics.parsing.reader import Rows
 
 _MAX_ID: Final = 200
 """The most characters of a deal's id; a UUID has 36."""

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from wegly_analytics.errors import PayloadError
 from wegly_analytics.model.schema import TIMESTAMP, Column, Kind, Table, steps
 from wegly_analytics.model.tables import TABLES
-from wegly_analytics.parsing.bulk import ROW
 from wegly_analytics.parsing.dates import EARLIEST, LATEST
+from wegly_analytics.parsing.reader import ROW
 from wegly_analytics.parsing.repair import add_note
 
 if TYPE_CHECKING:

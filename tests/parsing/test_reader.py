@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import body, companies
 
-from wegly_analytics.parsing.bulk import LOOK_AT_FIRST, Reader
 from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.parsing.lines import Lines
+from wegly_analytics.parsing.reader import LOOK_AT_FIRST, Reader
 
 MANY = LOOK_AT_FIRST + 5
 
