@@ -123,11 +123,14 @@ def unfolded(
         flat.refused.update((first + n, error) for n, error in piece.refused.items())
         flat.notes.update((first + n, notes) for n, notes in piece.notes.items())
         first += len(piece.sizes)
-    rows = pa.concat_tables(tables)
+    rows = _identified(pa.concat_tables(tables), requested, flat)
     levels = levels_of(rows)
     refused = oversized(levels, np.concatenate([np.zeros(0), *(piece.sizes for piece in pieces)]))
-    flat.refused.update(refused)
-    kept = _newest(_identified(_without(rows, refused), requested, flat), places, flat)
+    for n, error in refused.items():
+        flat.refused[n] = error
+        del flat.deal_ids[n]
+        flat.notes.pop(n, None)
+    kept = _newest(_without(rows, refused), places, flat)
     if kept.num_rows < rows.num_rows:
         levels = levels_of(kept)
     flat.tables.update(unfold(levels, flat.notes))
@@ -175,10 +178,13 @@ def _newest(rows: pa.Table, places: Sequence[int] | None, flat: Flat) -> pa.Tabl
 
 
 def _without(rows: pa.Table, numbers: Collection[int]) -> pa.Table:
-    """Leave out responses, by number."""
+    """Leave out responses, by number, without a copy of the others."""
     if not numbers:
         return rows
-    return rows.filter(pc.invert(pc.is_in(rows.column(ROW), pa.array(numbers, pa.int64()))))
+    left_out = np.flatnonzero(np.isin(rows.column(ROW).to_numpy(), list(numbers))).tolist()
+    ends = [*left_out, rows.num_rows]
+    starts = [0, *(n + 1 for n in left_out)]
+    return pa.concat_tables([rows.slice(start, end - start) for start, end in zip(starts, ends, strict=True)])
 
 
 def _mistaken(deal_id: str | None, code: int | None, wanted: str | None) -> PayloadError | None:

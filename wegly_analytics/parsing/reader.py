@@ -7,10 +7,11 @@ the process at deep nesting.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from wegly_analytics.errors import PayloadError
@@ -21,6 +22,8 @@ from wegly_analytics.parsing.repair import add_note, parse, repair, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
 ROW: Final = "wegly_analytics:row"
 """The field that holds the number of a response."""
@@ -33,6 +36,9 @@ LOOK_AT_FIRST: Final = 200
 LOOK_AT_ALL: Final = 2_000
 LOOK_AT_EVERY: Final = 20
 """Without inference, each of the first responses is compared with the documentation, then every twentieth."""
+
+_TOGETHER: Final = 100
+"""The responses of a piece with one that is refused that are tried again at once."""
 
 _MAX_BYTES: Final = 2 * PIECE_BYTES
 """The bytes of a piece up to which types are inferred: a response may have a new key every few bytes."""
@@ -95,14 +101,15 @@ class Reader:
         """
         rows = Rows(SCHEMA.empty_table(), lines.sizes)
         infer = self._infers and len(lines.text) <= _MAX_BYTES and lines.most_openings <= _MAX_OPENINGS
-        error, parts = None, []
+        parts = []
         if lines.are_objects and len(lines):
-            try:
-                parts = [_Part(list(range(len(lines))), read_lines(lines, infer=infer), infer)]
-            except pa.ArrowInvalid as raised:
-                error = str(raised)
+            with suppress(pa.ArrowInvalid):
+                parts.append(_Part(list(range(len(lines))), read_lines(lines, infer=infer), infer))
         if not parts:
-            parts = list(_sifted(_readable(lines, rows), rows, infer=infer, error=error))
+            readable = _readable(lines, rows)
+            for start in range(0, len(readable), _TOGETHER):
+                parts += _sifted(readable[start : start + _TOGETHER], rows, infer=infer)
+            parts = list(_merged(parts))
         self._look(lines, parts, first, rows.drift)
         if parts:
             rows.table = _joined(parts)
@@ -123,11 +130,20 @@ class Reader:
 
 
 def _joined(parts: list[_Part]) -> pa.Table:
-    """Put together the rows of all parts, in the order of their numbers."""
-    numbers = np.concatenate([part.numbers for part in parts]).astype(np.int64)
-    table = pa.concat_tables([declared(part.table) for part in parts])
-    table = table.add_column(0, SCHEMA.field(0), pa.array(numbers))
-    return table if len(parts) == 1 else table.take(np.argsort(numbers)).combine_chunks()
+    """Put together the rows of all parts."""
+    numbers = pa.array([n for part in parts for n in part.numbers], pa.int64())
+    return pa.concat_tables([declared(part.table) for part in parts]).add_column(0, SCHEMA.field(0), numbers)
+
+
+def _merged(parts: list[_Part]) -> Iterator[_Part]:
+    """Put together parts that follow each other and have the same fields, so that these are compared once."""
+    for _, group in groupby(parts, lambda part: (part.is_inferred, part.table.schema)):
+        some = list(group)
+        if len(some) == 1:
+            yield some[0]
+        else:
+            numbers = [n for part in some for n in part.numbers]
+            yield _Part(numbers, pa.concat_tables([part.table for part in some]).combine_chunks(), some[0].is_inferred)
 
 
 def _readable(lines: Lines, rows: Rows) -> list[tuple[int, bytes]]:
@@ -145,8 +161,14 @@ def _error_of(body: bytes) -> PayloadError:
     try:
         parse(body)
     except PayloadError as error:
-        return error
+        return _without_frames(error)
     raise AssertionError("a response without braces was parsed as an object")
+
+
+def _without_frames(error: PayloadError) -> PayloadError:
+    """Forget where an error was raised: its frames hold the response, and whole pieces, as long as it lives."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 def _sifted(
@@ -154,10 +176,9 @@ def _sifted(
     rows: Rows,
     *,
     infer: bool,
-    error: str | None = None,
     is_numbered: bool = True,
 ) -> Iterator[_Part]:
-    """Read responses in bulk, except those that the reader refuses; these are read alone.
+    """Read responses in bulk, except those that the reader refuses; these are read alone. The order stays.
 
     Parameters
     ----------
@@ -167,42 +188,33 @@ def _sifted(
         What is refused or repaired is added to it.
     infer
         Whether types are inferred.
-    error
-        What the reader said of these responses, if it has tried already.
     is_numbered
         Whether the rows that the reader names are the places of the responses. They are not if one holds two objects.
     """
-    before: list[tuple[int, bytes]] = []
     while bodies:
-        if error is None:
-            try:
-                table = read_lines(Lines.of([body for _, body in bodies]), infer=infer)
-            except pa.ArrowInvalid as raised:
-                error = str(raised)
-            else:
-                yield _Part([n for n, _ in bodies], table, infer)
-                break
+        try:
+            table = read_lines(Lines.of([body for _, body in bodies]), infer=infer)
+        except pa.ArrowInvalid as raised:
+            error = str(raised)
+        else:
+            yield _Part([n for n, _ in bodies], table, infer)
+            return
         if infer and not is_documented(error):
-            infer, error = False, None
+            infer = False
             continue
         row = row_of(error) if is_numbered else None
         places = [min(row, len(bodies) - 1)] if row is not None else suspects([body for _, body in bodies], error)
-        error = None
         if not places and len(bodies) > 1:
             middle = len(bodies) // 2
             yield from _sifted(bodies[:middle], rows, infer=infer, is_numbered=is_numbered)
             bodies = bodies[middle:]
             continue
-        alone = set(places or [0])
-        for place in sorted(alone):
+        start = 0
+        for place in places or [0]:
+            yield from _sifted(bodies[start:place], rows, infer=infer, is_numbered=False)
             yield from _alone(*bodies[place], rows)
-        if row is not None:  # up to there, the reader found nothing wrong
-            before += bodies[: places[0]]
-            bodies = bodies[places[0] + 1 :]
-        else:
-            bodies = [each for place, each in enumerate(bodies) if place not in alone]
-    if before:
-        yield from _sifted(before, rows, infer=infer, is_numbered=False)
+            start = place + 1
+        bodies = bodies[start:]
 
 
 def _alone(n: int, body: bytes, rows: Rows) -> Iterator[_Part]:
@@ -221,7 +233,7 @@ def _repaired(n: int, body: bytes, rows: Rows) -> pa.Table | None:
         repaired, notes = repair(body)
         table = read_lines(Lines.of([repaired]))
     except PayloadError as error:
-        rows.refused[n] = error
+        rows.refused[n] = _without_frames(error)
         return None
     except pa.ArrowInvalid:  # its message may quote the response
         rows.refused[n] = PayloadError("", "a readable deal", "values that the reader refuses")
