@@ -7,6 +7,7 @@ for no drift, and replaces no personal data.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,8 +97,8 @@ def script(file: Path) -> str:
 
 
 def main() -> None:
-    """Print the SQL for a file."""
-    print(script(Path(sys.argv[1]).resolve()))
+    """Print the SQL for a file, as JSON."""
+    print(json.dumps({"sql": script(Path(sys.argv[1]).resolve())}))
 
 
 if __name__ == "__main__":
