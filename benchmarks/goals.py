@@ -3,154 +3,37 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from measure import HERE, Usage, Work, in_turn, least, median, once
+from bench import OURS, WORKS, Bench, Row, cell, compared, faster, megabytes, read_command, work
+from measure import least, once
+from metric_goals import metrics, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-OURS: Final = "wegly_analytics"
-WEGLY: Final = (sys.executable, "-c", "from wegly_analytics.cli.main import main; main()")
-WORKS: Final = (sys.executable, HERE / "works.py")
-BIG_FIRST: Final = 0.15
-"""Seconds that a metric may take in memory, unless `LONGER` has it."""
-
-LONGER: Final = {"forecast, 1,000 draws": 2.0, "quality": 0.3}
-"""The metrics that may take longer."""
-
-MOST_OF_SCAN: Final = 2e9
-"""The memory that a metric on a scanned snapshot may take."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the table; `value` is what the goal limits, or at least has to reach."""
-
-    work: str
-    ours: str
-    peer: str
-    ratio: str
-    value: float
-    goal: float
-    goal_text: str
-    at_least: bool = False
-
-    def cells(self) -> list[str]:
-        """Write the cells."""
-        is_met = self.value >= self.goal if self.at_least else self.value <= self.goal
-        return [self.work, self.ours, self.peer, self.ratio, self.goal_text, "met" if is_met else "**missed**"]
-
-
-@dataclass
-class Bench:
-    """The options of a run, and the inputs, which are written when they are first needed."""
-
-    folder: Path
-    deals: int
-    runs: int = 3
-    dlt_python: Path | None = None
-    beside: Path | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def turns(self, name: str, ours: Sequence[str | Path], *others: Work, runs: int | None = None) -> dict[str, list[Usage]]:
-        """Run a work of ours in turn with others, and that of another checkout if one is given."""
-        works = [work(OURS, *ours), *others]
-        if self.beside:
-            works.append(work("beside", *ours, checkout=self.beside))
-        found = in_turn(works, runs or self.runs, self.folder)
-        if "beside" in found:
-            ratio = least(found[OURS]) / least(found["beside"])
-            self.notes.append(f"- {name}: the other checkout {cell(found['beside'])}; ratio to it {ratio:.2f}")
-        return found
-
-    def input(self, what: str, deals: int) -> Path:
-        """Return a file of deals: ``"clean"``, ``"repeated"`` ten times, or with 1 % ``"refused"``."""
-        usage = once(work("inputs", *WORKS, "inputs", self.folder, str(deals), what), self.folder)
-        return Path(usage.facts["files"][what])
-
-    @cached_property
-    def reads(self) -> dict[str, list[Usage]]:
-        """The reading of the clean file, by us and DuckDB, and of the one with refused responses."""
-        clean, sql = self.input("clean", self.deals), self.folder / "duckdb_read.sql"
-        refused = read_command(self.input("refused", self.deals))
-        script = once(work("SQL", sys.executable, "-m", "peers.duckdb_sql", clean), self.folder).facts
-        sql.write_text(script["sql"])
-        duckdb = work("DuckDB", sys.executable, "-m", "peers.duckdb_read", sql)
-        found = self.turns("read", read_command(clean), duckdb, work("refused", *refused))
-        self.notes.append(f"- read: {clean.stat().st_size / 1e6:,.0f} MB of NDJSON")
-        return found
-
-    @cached_property
-    def root(self) -> Path:
-        """A published snapshot of the clean file, written anew for every run of the benchmarks."""
-        import shutil
-
-        root = self.folder / "root"
-        shutil.rmtree(root, ignore_errors=True)
-        once(work("publish", *WEGLY, "read", self.input("clean", self.deals), "--root", root), self.folder)
-        return root
-
-
-def work(name: str, *words: str | Path, checkout: Path = HERE.parent) -> Work:
-    """Make a work of a command in which ``{}`` stands for the folder that it may write to."""
-    return Work(name, lambda place: [str(word).replace("{}", str(place)) for word in words], checkout)
-
-
-def read_command(file: Path) -> list[str | Path]:
-    """Write the command that publishes a file of deals."""
-    return [*WEGLY, "read", file, "--root", "{}/root"]
-
-
-def cell(usages: Sequence[Usage]) -> str:
-    """Write wall time, CPU time and the peak of the memory."""
-    peak = max(usage.peak for usage in usages) / 1e6
-    return f"{median(usages):.2f} s ({least(usages):.2f}), CPU {least(usages, 'cpu'):.2f} s, {peak:,.0f} MB"
-
-
-def compared(name: str, ours: Sequence[Usage], peer: Sequence[Usage], goal: float, text: str) -> Row:
-    """Make a row of a ratio that must be small."""
-    ratio = least(ours) / least(peer)
-    cpu = least(ours, "cpu") / least(peer, "cpu")
-    return Row(name, cell(ours), cell(peer), f"{ratio:.2f} (CPU {cpu:.2f})", ratio, goal, text)
-
-
-def faster(name: str, ours: Sequence[Usage], peer: Sequence[Usage], goal: float, text: str) -> Row:
-    """Make a row of a ratio that must be large."""
-    ratio = least(peer) / least(ours)
-    cpu = least(peer, "cpu") / least(ours, "cpu")
-    return Row(name, cell(ours), cell(peer), f"{ratio:.1f} × (CPU {cpu:.1f} ×)", ratio, goal, text, at_least=True)
+    from collections.abc import Callable
 
 
 def read(bench: Bench) -> list[Row]:
-    """NDJSON to a published snapshot, beside DuckDB; its memory; and the same with refused responses."""
+    """Publish a file of deals, beside DuckDB; its memory; and the same with refused responses."""
     ours, duckdb, refused = (bench.reads[name] for name in (OURS, "DuckDB", "refused"))
-    rows = duckdb[0].facts["rows"]
-    published = published_rows(bench.root)
-    same = all(published[name] == n for name, n in rows.items())
-    bench.notes.append(f"- read: the peer's tables have {'the same' if same else '**other**'} rows: {rows}")
-    n, peak = f"{bench.deals:,}", max(usage.peak for usage in ours)
-    memory = f"{peak / 1e6:,.0f} MB"
+    published, rows = (usages[0].facts["rows"] for usages in (ours, duckdb))
+    same = "the same" if all(published[name] == n for name, n in rows.items()) else "**other**"
+    size, n = bench.clean.stat().st_size / 1e6, refused[0].facts["unreadable"]
+    bench.notes += [
+        f"- read: {size:,.0f} MB of NDJSON; unreadable of the refused ones: {n:,}",
+        f"- read: the peer's tables have {same} rows: {rows}",
+    ]
+    peak, theirs = (max(usage.peak for usage in usages) for usages in (ours, duckdb))
+    name = f"{bench.deals:,} deals, NDJSON to published snapshot, beside DuckDB"
     return [
-        compared(f"{n} deals, NDJSON to published snapshot, beside DuckDB", ours, duckdb, 1.1, "at most 1.1 ×"),
-        Row("peak memory of it", memory, f"{duckdb[0].peak / 1e6:,.0f} MB", "", peak, 450e6, "at most 450 MB"),
+        compared(name, ours, duckdb, 1.1, "at most 1.1 ×"),
+        Row("peak memory of it", megabytes(peak), megabytes(theirs), "", peak, 450e6, "at most 450 MB"),
         compared("1 % refused responses, beside none", refused, ours, 1.5, "at most 1.5 ×"),
     ]
 
 
-def published_rows(root: Path) -> dict[str, int]:
-    """Read the rows of each table of the last snapshot in a root from its manifest."""
-    import json
-
-    manifest = json.loads((max(root.glob("snapshot=*")) / "_manifest.json").read_text())
-    return {name: table["rows"] for name, table in manifest["tables"].items()}
-
-
 def dlt(bench: Bench) -> list[Row]:
-    """The same, beside dlt, with a fifth of the deals."""
+    """Publish a fifth of the deals, beside dlt."""
     if not bench.dlt_python:
         bench.notes.append("- dlt: skipped, for --dlt-python names no environment that has it")
         return []
@@ -164,7 +47,7 @@ def dlt(bench: Bench) -> list[Row]:
 
 
 def normalize(bench: Bench) -> list[Row]:
-    """Deals in a file to tables in memory, beside `json_normalize`."""
+    """Read a file into memory, beside `json_normalize`."""
     small = bench.input("clean", bench.deals // 5)
     peer = work("json_normalize", sys.executable, "-m", "peers.normalize", small)
     found = bench.turns("normalize", [*WORKS, "read", small], peer)
@@ -173,7 +56,7 @@ def normalize(bench: Bench) -> list[Row]:
 
 
 def large(bench: Bench) -> list[Row]:
-    """Ten times the deals: how time and memory grow."""
+    """Publish ten times the deals: how time and memory grow."""
     file = bench.input("repeated", bench.deals)
     found = bench.turns("large", read_command(file), runs=1)[OURS]
     ratio = least(found) / least(bench.reads[OURS])
@@ -182,12 +65,12 @@ def large(bench: Bench) -> list[Row]:
     text = f"{ratio:.2f} (CPU {cpu:.2f})"
     return [
         Row(f"{n} deals, beside ten times a tenth of them", cell(found), "", text, ratio, 11.5, "10 × within 15 %"),
-        Row("peak memory of it", f"{peak / 1e6:,.0f} MB", "", "", peak, 1e9, "at most 1 GB"),
+        Row("peak memory of it", megabytes(peak), "", "", peak, 1e9, "at most 1 GB"),
     ]
 
 
 def chart(bench: Bench) -> list[Row]:
-    """A published snapshot to the first chart, beside reading the columns and drawing."""
+    """Load a snapshot and draw the first chart, beside reading the columns and drawing."""
     table = bench.folder / "chart.pkl"
     once(work("table", *WORKS, "table", bench.root, table), bench.folder)
     peer = work("pandas", sys.executable, "-m", "peers.parquet_chart", bench.root, table)
@@ -200,66 +83,8 @@ def chart(bench: Bench) -> list[Row]:
     return [compared(title, found[OURS], found["pandas"], 2, "at most 2 ×")]
 
 
-def metrics(bench: Bench) -> list[Row]:
-    """Every metric, in memory and scanned, beside hand-written SQL."""
-    if not (HERE / "metric_queries.py").exists():
-        bench.notes.append("- metrics: skipped, for there is no metric_queries.py")
-        return []
-    file, calls = str(bench.input("clean", bench.deals)), "5"
-    found = bench.turns(
-        "metrics",
-        [*WORKS, "metric_times", file, calls],
-        work("SQL", *WORKS, "sql_times", file, calls),
-        work("scan", *WORKS, "scan_times", bench.root, calls),
-        work("SQL on files", *WORKS, "sql_scan_times", bench.root, calls),
-    )
-    times = {name: fastest(usages) for name, usages in found.items()}
-    bench.notes += metric_table(times)
-    shared = times["SQL"]
-    ours, sql, scan, files = (
-        sum(times[name][call] for call in shared) for name in (OURS, "SQL", "scan", "SQL on files")
-    )
-    slowest = max((call for call in times[OURS] if call not in LONGER), key=times[OURS].__getitem__)
-    n = f"{bench.deals:,} deals"
-    rows = [
-        Row(f"slowest metric on {n} in memory: {slowest}", f"{times[OURS][slowest]:.3f} s", "", "",
-            times[OURS][slowest], BIG_FIRST, f"at most {BIG_FIRST} s each"),
-    ]  # fmt: skip
-    rows += [
-        Row(f"{call} on {n} in memory", f"{times[OURS][call]:.3f} s", "", "", times[OURS][call], most, f"at most {most} s")
-        for call, most in LONGER.items()
-    ]
-    text = f"all metrics on {n}"
-    return [
-        *rows,
-        Row(f"{text} in memory, beside SQL", f"{ours:.2f} s", f"{sql:.2f} s", f"{ours / sql:.2f}", ours / sql, 3,
-            "at most 3 ×"),
-        Row(f'{text} on `scan(engine="duckdb")`, beside SQL on files', f"{scan:.2f} s", f"{files:.2f} s",
-            f"{scan / files:.2f}", scan / files, 1.3, "at most 1.3 ×"),
-    ]  # fmt: skip
-
-
-def fastest(usages: Sequence[Usage]) -> dict[str, float]:
-    """Return the least time of each call in all runs."""
-    return {call: min(min(usage.facts["calls"][call]) for usage in usages) for call in usages[0].facts["calls"]}
-
-
-def metric_table(times: dict[str, dict[str, float]]) -> list[str]:
-    """Write the time of each metric, in milliseconds."""
-    lines = ["", "| metric, ms | memory | SQL | ratio | scan | SQL on files | ratio |", "| --- " + "| --: " * 6 + "|"]
-    for call, seconds in times[OURS].items():
-        cells = [f"{seconds * 1e3:.0f}"]
-        for mine, other in ((OURS, "SQL"), ("scan", "SQL on files")):
-            if mine != OURS:
-                cells.append(f"{times[mine][call] * 1e3:.0f}")
-            known = times[other].get(call)
-            cells += [f"{known * 1e3:.0f}", f"{times[mine][call] / known:.1f}"] if known else ["", ""]
-        lines.append(f"| {call} | {' | '.join(cells)} |")
-    return [*lines, ""]
-
-
 def refresh(bench: Bench) -> list[Row]:
-    """A refresh at 200 requests a second: its CPU time, less what the requests take as such."""
+    """Refresh at 200 requests a second: the CPU time, less what the requests take as such."""
     deals, rate = bench.deals // 2, 200
     few = min(deals, 5_000)
     bare = once(work("requests", sys.executable, "-m", "peers.bare_requests", str(few), str(rate)), bench.folder)
@@ -277,7 +102,7 @@ def refresh(bench: Bench) -> list[Row]:
 
 
 def resume(bench: Bench) -> list[Row]:
-    """A fetch whose responses are all in the archive, beside a loop over the archive."""
+    """Fetch what is all in the archive, beside a loop over the archive."""
     ids = bench.deals * 2
     file = bench.folder / f"{ids}.sqlite"
     if not file.exists():
@@ -289,20 +114,6 @@ def resume(bench: Bench) -> list[Row]:
     assert found["loop"][0].facts["rows"]["responses"] == ids
     name = f"resume of {ids:,} archived responses, to a snapshot, beside a loop that unpacks them"
     return [compared(name, found[OURS], found["loop"], 1.2, "at most 1.2 ×")]
-
-
-def scan(bench: Bench) -> list[Row]:
-    """Every metric on a scanned snapshot of a hundred times the deals, each in its own process."""
-    times, root = 100, bench.folder / f"root-{bench.deals * 100}"
-    if not root.exists():
-        once(work("tiling", *WORKS, "tile", bench.root, root, str(times)), bench.folder)
-    calls = once(work("names", *WORKS, "names"), bench.folder).facts["names"]
-    rows = []
-    for call in calls:
-        usage = once(work(call, *WORKS, "scan_once", root, call), bench.folder)
-        title = f'{call} on `scan(engine="duckdb")` of {bench.deals * times:,} deals'
-        rows.append(Row(title, cell([usage]), "", "", usage.peak, MOST_OF_SCAN, "within 2 GB"))
-    return rows
 
 
 GOALS: Final[dict[str, Callable[[Bench], list[Row]]]] = {

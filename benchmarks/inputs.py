@@ -8,15 +8,17 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from wegly_analytics.sandbox import Company
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 NOW: Final = datetime(2026, 7, 1, tzinfo=UTC)
 """The time of the simulated company, and when the responses were received."""
@@ -42,6 +44,11 @@ def refused(folder: Path, deals: int, share: float = 0.01) -> Path:
     return _written(folder / f"{short(deals)}-{share:.0%}-refused.ndjson".replace("%", "pc"), _damaged(source, share))
 
 
+def with_children(folder: Path, children: int, deals: int = 100) -> Path:
+    """Return a file of deals whose participants, proposals and tags are so many each."""
+    return _written(folder / f"{deals}-with-{children}.ndjson", _with_so_many(children, deals))
+
+
 def short(n: int) -> str:
     """Write a number as people say it.
 
@@ -57,6 +64,17 @@ def short(n: int) -> str:
 def _bodies(deals: int) -> Iterator[bytes]:
     bodies = (body for _, body in Company(deals_per_month=deals / MONTHS).responses(NOW))
     return islice(bodies, deals)
+
+
+def _with_so_many(children: int, deals: int) -> Iterator[bytes]:
+    found = [json.loads(body) for body in _bodies(deals)]
+    patterns = {
+        name: next(deal[name][0] for deal in found if deal.get(name)) for name in ("participants", "proposals", "tags")
+    }
+    for deal in found:
+        for name, pattern in patterns.items():
+            deal[name] = [{**pattern, "id": str(UUID(int=n))} for n in range(children)]
+        yield json.dumps(deal, ensure_ascii=False).encode()
 
 
 _HEAD: Final = re.compile(rb'\{"id": "[0-9a-f]{4}([0-9a-f-]{32})", "code": (\d+)')
@@ -113,3 +131,20 @@ def _written(file: Path, bodies: Iterable[bytes]) -> Path:
             stream.writelines(body + b"\n" for body in bodies)
         unfinished.replace(file)
     return file
+
+
+def main() -> None:
+    """Write the file that is named, and print its path as JSON."""
+    folder, deals, what = sys.argv[1:]
+    place, n = Path(folder), int(deals)
+    made = {
+        "clean": lambda: clean(place, n),
+        "repeated": lambda: repeated(place, n, 10),
+        "refused": lambda: refused(place, n),
+        "children": lambda: with_children(place, n),
+    }
+    print(json.dumps({"file": str(made[what]())}))
+
+
+if __name__ == "__main__":
+    main()

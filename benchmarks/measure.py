@@ -29,6 +29,10 @@ DONE: Final = (0, 3)
 """Exit codes of a work that was done; 3 is that of `wegly` when some deals are missing."""
 
 
+class FailedError(RuntimeError):
+    """A process that was to be measured failed."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """What one run took.
@@ -62,11 +66,14 @@ class Work:
         Makes the command's words, given an empty folder for what it writes.
     checkout
         The folder whose `wegly_analytics` it imports.
+    look
+        Looks at the folder afterwards, and returns further facts.
     """
 
     name: str
     command: Callable[[Path], Sequence[str | Path]]
     checkout: Path = HERE.parent
+    look: Callable[[Path], Mapping[str, Any]] | None = None
 
 
 def once(work: Work, folder: Path) -> Usage:
@@ -78,6 +85,11 @@ def once(work: Work, folder: Path) -> Usage:
         The work.
     folder
         A folder in which another one is created for the output, and removed after.
+
+    Raises
+    ------
+    FailedError
+        If it did not succeed; with the end of what it wrote to standard error.
     """
     place = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
     try:
@@ -90,8 +102,9 @@ def once(work: Work, folder: Path) -> Usage:
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in DONE:
             last = (place / "stderr").read_text(errors="replace")[-2_000:]
-            raise SystemExit(f"{work.name} ended with {process.returncode}: {' '.join(words)}\n{last}")
+            raise FailedError(f"{work.name} ended with {process.returncode}: {' '.join(words)}\n{last}")
         facts = _facts((place / "stdout").read_text(errors="replace"))
+        facts |= work.look(place) if work.look else {}
         # the unit of ru_maxrss is a kilobyte, and on macOS a byte
         peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         cpu = used.ru_utime + used.ru_stime

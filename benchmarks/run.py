@@ -21,25 +21,34 @@ import tempfile
 import time
 from pathlib import Path
 
-from goals import GOALS, Bench, Row
+from bench import Bench
+from goals import GOALS
+from measure import FailedError
 
 PACKAGES = ("pyarrow", "pandas", "numpy", "narwhals", "matplotlib", "requests", "duckdb")
+HEAD = ("", "| work | wegly_analytics | peer | ratio | goal | |", "| --- | --- | --- | --- | --- | --- |")
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print each row as soon as it is known."""
     options = arguments()
+    failed = False
     with tempfile.TemporaryDirectory(prefix="wegly-benchmark-") as temporary:
         folder = (options.work or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         bench = Bench(folder, options.deals, options.runs, options.dlt_python, options.beside)
-        print("\n".join(conditions(options)), flush=True)
-        rows: list[Row] = []
+        print("\n".join([*conditions(options), *HEAD]), flush=True)
         for name in options.only or [name for name in GOALS if name != "scan"]:
-            print(f"… {name}", file=sys.stderr, flush=True)
-            rows += GOALS[name](bench)
-    print("\n".join(table(rows)))
+            try:
+                rows = GOALS[name](bench)
+            except FailedError as error:
+                failed = True
+                bench.notes.append(f"- {name}: **failed**: {error}")
+                continue
+            for row in rows:
+                print(f"| {' | '.join(row.cells())} |", flush=True)
     print("\n".join(["", *bench.notes]))
+    sys.exit(failed)
 
 
 def arguments() -> argparse.Namespace:
@@ -59,18 +68,12 @@ def conditions(options: argparse.Namespace) -> list[str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     load = os.getloadavg()[0]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB; {platform.system()} {platform.release()}"
     return [
         f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC; {options.deals:,} deals, {options.runs} runs in turn",
-        f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB; {platform.system()} {platform.release()}; "
-        f"load before {load:.1f}",
+        f"{machine}; load before {load:.1f}",
         f"Python {platform.python_version()}, {versions}",
     ]
-
-
-def table(rows: list[Row]) -> list[str]:
-    """Write the rows as Markdown."""
-    lines = ["", "| work | wegly_analytics | peer | ratio | goal | |", "| --- | --- | --- | --- | --- | --- |"]
-    return lines + [f"| {' | '.join(row.cells())} |" for row in rows]
 
 
 if __name__ == "__main__":

@@ -52,19 +52,6 @@ class Silent(wa.Client):
         raise AssertionError(f"{id} was requested, although it is in the archive")
 
 
-def inputs(folder: str, deals: str, *what: str) -> None:
-    """Write the files of deals that are named, unless they are there, and print their sizes."""
-    import inputs as files
-
-    n, place = int(deals), Path(folder)
-    made = {
-        "clean": lambda: files.clean(place, n),
-        "repeated": lambda: files.repeated(place, n, 10),
-        "refused": lambda: files.refused(place, n),
-    }
-    report(lambda: {"files": {each: str(made[each]()) for each in what}})
-
-
 def read(file: str) -> None:
     """Read a file of deals into memory."""
     report(lambda: {"rows": {name: table.num_rows for name, table in wa.read(file).tables.items()}})

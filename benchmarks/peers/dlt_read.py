@@ -25,7 +25,7 @@ os.environ.update(
     }
 )
 
-import dlt  # noqa: E402 - it reads its settings when it is imported
+import dlt
 
 BATCH = 1_000
 

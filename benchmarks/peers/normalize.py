@@ -1,4 +1,4 @@
-"""`json.loads` and `pandas.json_normalize` make the nine tables in memory: one call for the deals, one for each list."""
+"""`json.loads` and `pandas.json_normalize` make the nine tables in memory: a call for the deals, one for each list."""
 
 from __future__ import annotations
 
