@@ -110,8 +110,10 @@ def resume(bench: Bench) -> list[Row]:
         once(work("archive", *WORKS, "archive", unfinished, str(ids)), bench.folder)
         unfinished.replace(file)
     peer = work("loop", sys.executable, "-m", "peers.archive_loop", file)
-    found = bench.turns("resume", [*WORKS, "resume", file, str(ids)], peer)
+    again = work("wa.read", *WORKS, "read", file)
+    found = bench.turns("resume", [*WORKS, "resume", file, str(ids)], peer, again)
     assert found["loop"][0].facts["rows"]["responses"] == ids
+    bench.notes.append(f"- resume: `wa.read` of the same archive {cell(found['wa.read'])}")
     name = f"resume of {ids:,} archived responses, to a snapshot, beside a loop that unpacks them"
     return [compared(name, found[OURS], found["loop"], 1.2, "at most 1.2 ×")]
 

@@ -117,21 +117,23 @@ CURVES: Final = {each.__name__: each for each in (deals, children, snapshots, gr
 def draw(curve: Curve, folder: Path) -> Path:
     """Draw a curve: time on the left, memory on the right, with the exponents."""
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), width_ratios=(3, 2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.4), width_ratios=(3, 2), layout="constrained")
     for call, seconds in curve.seconds.items():
         left.loglog(curve.sizes, seconds, "o-", markersize=4, label=f"{call}: exponent {curve.exponent(seconds):.2f}")
     left.set(xlabel=curve.label, ylabel="seconds", title="time, least of three runs")
     megabytes = [peak / 1e6 for peak in curve.peaks]
-    right.loglog(curve.sizes, megabytes, "o-", color="dimgray", label=f"exponent {curve.exponent(megabytes):.2f}")
+    right.loglog(curve.sizes, megabytes, "o-", color="dimgray", label=f"peak: exponent {curve.exponent(megabytes):.2f}")
     right.set(xlabel=curve.label, ylabel="MB", title="peak memory of the process")
     right.set_ylim(100, max(1_000, 1.5 * max(megabytes)))  # a decade at least, or nothing would look like growth
     for axes in (left, right):
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:,g}")
-            axis.set_minor_formatter(lambda _, __: "")
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axis.set_minor_formatter("")
         axes.grid(visible=True, which="both", alpha=0.25)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13))
     fitted = ", ".join(f"{size:,}" for size in curve.sizes[-FITTED:])
     figure.suptitle(f"{curve.title}; exponents of the {FITTED} largest sizes ({fitted})", fontsize=11)
     file = folder / f"{curve.name}.png"
