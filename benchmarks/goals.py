@@ -10,7 +10,7 @@ from measure import least, once
 from metric_goals import metrics, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 def read(bench: Bench) -> list[Row]:
@@ -118,7 +118,7 @@ def resume(bench: Bench) -> list[Row]:
     return [compared(name, found[OURS], found["loop"], 1.2, "at most 1.2 ×")]
 
 
-GOALS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
+GOALS: Final[dict[str, Callable[[Bench], Iterable[Row]]]] = {
     each.__name__: each for each in (read, dlt, normalize, large, chart, metrics, refresh, resume, scan)
 }
 """What can be measured, by name; each returns rows of the table."""

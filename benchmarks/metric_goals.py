@@ -9,7 +9,7 @@ from bench import OURS, WORKS, Bench, Row, cell, work
 from measure import HERE, FailedError, Usage, once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 EACH: Final = 0.15
 """Seconds that a metric may take in memory, unless `LONGER` has it."""
@@ -81,20 +81,18 @@ def metric_table(times: dict[str, dict[str, float]]) -> list[str]:
     return [*lines, ""]
 
 
-def scan(bench: Bench) -> list[Row]:
+def scan(bench: Bench) -> Iterator[Row]:
     """Compute every metric on a scanned snapshot of a hundred times the deals, each in its own process."""
     times, root = 100, bench.folder / f"root-{bench.deals * 100}"
     if not root.exists():
         once(work("tiling", *WORKS, "tile", bench.root, root, str(times)), bench.folder)
     calls = once(work("names", *WORKS, "names"), bench.folder).facts["names"]
-    rows = []
     for call in calls:
         title = f'{call} on `scan(engine="duckdb")` of {bench.deals * times:,} deals'
         try:
             usage = once(work(call, *WORKS, "scan_once", root, call), bench.folder)
         except FailedError as error:  # the others are still worth knowing
             bench.notes.append(f"- {title} failed: {error}")
-            rows.append(Row(title, "failed", "", "", math.inf, MOST_OF_SCAN, "within 2 GB"))
+            yield Row(title, "failed", "", "", math.inf, MOST_OF_SCAN, "within 2 GB")
             continue
-        rows.append(Row(title, cell([usage]), "", "", usage.peak, MOST_OF_SCAN, "within 2 GB"))
-    return rows
+        yield Row(title, cell([usage]), "", "", usage.peak, MOST_OF_SCAN, "within 2 GB")

@@ -40,13 +40,11 @@ def main() -> None:
         print("\n".join([*conditions(options), *HEAD]), flush=True)
         for name in options.only or [name for name in GOALS if name != "scan"]:
             try:
-                rows = GOALS[name](bench)
+                for row in GOALS[name](bench):
+                    print(f"| {' | '.join(row.cells())} |", flush=True)
             except FailedError as error:
                 failed = True
                 bench.notes.append(f"- {name}: **failed**: {error}")
-                continue
-            for row in rows:
-                print(f"| {' | '.join(row.cells())} |", flush=True)
     print("\n".join(["", *bench.notes]))
     sys.exit(failed)
 
