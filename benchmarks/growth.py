@@ -74,11 +74,11 @@ def groups(file: str, size: str) -> None:
 
 
 def _report(calls: Mapping[str, Callable[[], object]]) -> None:
-    """Print the least seconds of three runs of each; slow ones run once."""
+    """Print the least seconds of up to seven runs of each; slow ones run once."""
 
     def least(call: Callable[[], object]) -> float:
         times: list[float] = []
-        while len(times) < 3 and sum(times) < 3:
+        while len(times) < 7 and sum(times) < 2:
             begun = time.perf_counter()
             call()
             times.append(time.perf_counter() - begun)

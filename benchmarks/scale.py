@@ -122,7 +122,7 @@ def draw(curve: Curve, folder: Path) -> Path:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.4), width_ratios=(3, 2), layout="constrained")
     for call, seconds in curve.seconds.items():
         left.loglog(curve.sizes, seconds, "o-", markersize=4, label=f"{call}: exponent {curve.exponent(seconds):.2f}")
-    left.set(xlabel=curve.label, ylabel="seconds", title="time, least of three runs")
+    left.set(xlabel=curve.label, ylabel="seconds", title="time, least of up to seven runs")
     megabytes = [peak / 1e6 for peak in curve.peaks]
     right.loglog(curve.sizes, megabytes, "o-", color="dimgray", label=f"peak: exponent {curve.exponent(megabytes):.2f}")
     right.set(xlabel=curve.label, ylabel="MB", title="peak memory of the process")
