@@ -9,9 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import multiprocessing
-import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import wegly_analytics as wa
@@ -141,20 +139,6 @@ def simulated() -> str:
     return f"  the sandbox's company a week later, {is_open:.0%} open: {after:,} of {before:,}, {after / before:.1%}"
 
 
-def archive(n: int) -> str:
-    """Read an archive back, beside fetching it."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder, served(Company()) as (url, _):
-        file = Path(folder) / "responses.sqlite"
-        begun = time.perf_counter()
-        wa.fetch(range(1, n + 1), client=client(url), archive=file, workers=16, progress=False)
-        fetched = time.perf_counter()
-        wa.read(file)
-        read = time.perf_counter()
-    return f"  {n:,} responses: fetched in {fetched - begun:.1f} s, rebuilt from the archive in {read - fetched:.1f} s"
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -173,8 +157,6 @@ def main() -> None:
     print("refresh: its requests, as a share of a full fetch")
     print(refreshed(options.deals, 0.15), flush=True)
     print(simulated(), flush=True)
-    print("archive")
-    print(archive(1_700))
 
 
 if __name__ == "__main__":

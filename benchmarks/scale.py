@@ -1,152 +1,172 @@
-"""What a long run takes: time per deal at the beginning and at the end, the peak of the memory, and the resume.
+"""How cost grows: with deals, with children per deal, with snapshots in a root, with groups in `by`, with ids.
 
-A minimal server, in a process of its own, sends deals that differ in id and code: those of the sandbox's company
-(about 5.6 kB), or small ones. The intake runs in a new process with an archive, and then again, when all comes from the
-archive. Run ``python benchmarks/scale.py``, with ``--ids 20000`` for a short one.
+For each of the first four a picture is drawn: time and the peak of memory against the size, both on logarithmic axes.
+The exponent is fitted to the three largest sizes: 1 is proportional, 2 quadratic, 0 does not grow. For ids, the intake
+runs against a server, and what a deal takes at the beginning and at the end is printed.
+
+    python benchmarks/scale.py --pictures /tmp/curves
+    python benchmarks/scale.py --pictures /tmp/curves --only groups --most 10000
+    python benchmarks/scale.py --only ids --ids 20000
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import multiprocessing
+import math
+import sys
 import tempfile
-import time
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Final
 
-import wegly_analytics as wa
-from wegly_analytics.sandbox import Company
+from bench import work
+from measure import HERE, Usage, once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from multiprocessing.connection import Connection
+    from collections.abc import Iterable
 
-NOW = datetime(2026, 7, 1, tzinfo=UTC)
-SMALL = b'{"id": "%s", "code": %d, "status": 1, "updated_at": "2026-06-01T00:00:00.000Z", "tags": [{"name": "a"}]}'
-
-
-def templates(kind: str) -> list[bytes]:
-    """Return deals with places for the id and the code."""
-    if kind == "small":
-        return [SMALL]
-    bodies = [body for _, body in Company(deals_per_month=60).responses(NOW)]
-    return [b'{"id": "%s", "code": %d' + body[body.index(b', "title"') :].replace(b"%", b"%%") for body in bodies]
+FITTED: Final = 3
+"""The number of sizes, the largest ones, that an exponent is fitted to."""
 
 
-def deal(found: list[bytes], code: int) -> bytes:
-    """Write the deal with a code."""
-    return found[code % len(found)] % (str(UUID(int=code << 64 | code)).encode(), code)
+@dataclass
+class Curve:
+    """What grows, the sizes, and for each size the seconds of each call and the peak of the process."""
+
+    name: str
+    title: str
+    label: str
+    sizes: list[int] = field(default_factory=list)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    peaks: list[float] = field(default_factory=list)
+
+    def add(self, size: int, usage: Usage) -> None:
+        """Add a measurement, and print it."""
+        self.sizes.append(size)
+        self.peaks.append(usage.peak)
+        for call, seconds in usage.facts["calls"].items():
+            self.seconds.setdefault(call, []).append(seconds)
+        times = ", ".join(f"{call} {found[-1]:.3f} s" for call, found in self.seconds.items())
+        print(f"  {size:>9,} {self.label}: {times}; {usage.peak / 1e6:,.0f} MB", flush=True)
+
+    def exponent(self, values: list[float]) -> float:
+        """Fit the slope of the largest sizes on logarithmic axes, by least squares."""
+        xs, ys = ([math.log(v) for v in each[-FITTED:]] for each in (self.sizes, values))
+        x, y = sum(xs) / len(xs), sum(ys) / len(ys)
+        spread = sum((a - x) ** 2 for a in xs)
+        return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / spread if spread else math.nan
 
 
-class Deals(asyncio.Protocol):
-    """Reads requests and sends each deal, over connections that stay open."""
-
-    found: list[bytes]
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin a connection."""
-        self.transport: Any = transport
-        self.received = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Send what was requested."""
-        self.received += data
-        while b"\r\n\r\n" in self.received:
-            head, _, self.received = self.received.partition(b"\r\n\r\n")
-            body = deal(self.found, int(head.split(b" ", 2)[1].rpartition(b"/")[2]))
-            self.transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-            )
+def started(folder: Path, *words: str | Path) -> Usage:
+    """Run a work of `growth` in a process of its own."""
+    return once(work(str(words[0]), sys.executable, HERE / "growth.py", *words), folder)
 
 
-def serve(kind: str, line: Connection) -> None:
-    """Serve until the process is ended."""
-    Deals.found = templates(kind)
-
-    async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(Deals, "127.0.0.1", 0)
-        line.send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        await server.serve_forever()
-
-    asyncio.run(run())
+def input_file(folder: Path, size: int, what: str = "clean") -> str:
+    """Write a file of so many deals, or of deals with so many children, unless it is there."""
+    usage = once(work("inputs", sys.executable, HERE / "inputs.py", folder, str(size), what), folder)
+    return str(usage.facts["file"])
 
 
-class Timed(wa.Client):
-    """A client that notes when each thousandth request was sent."""
-
-    times: list[float]
-    sent: int = 0
-
-    def deal(self, id: str | int) -> bytes:  # noqa: A002
-        """Request a deal."""
-        if self.sent % 1000 == 0:
-            self.times.append(time.perf_counter())
-        self.sent += 1
-        return super().deal(id)
+def sizes(most: int) -> Iterable[int]:
+    """Count 1, 3, 10, 30 … up to a largest size, from a thousandth of it on."""
+    return [n * 10**k for k in range(9) for n in (1, 3) if most <= n * 10**k * 1_000 and n * 10**k <= most]
 
 
-def fetch(url: str, archive: Path, ids: int, line: Connection) -> None:
-    """Fetch once and report seconds, seconds per deal in the first and the last quarter, and the memory."""
-    client = Timed("benchmark", base_url=url, per_second=None)
-    client.times = []
-    start = time.perf_counter()
-    snap = wa.fetch(range(1, ids + 1), client=client, archive=archive, progress=False)
-    took = time.perf_counter() - start
-    assert len(snap) == ids
-    times, quarter = client.times, max(1, len(client.times) // 4)
-    per_deal = [
-        (part[-1] - part[0]) / (len(part) - 1) / 1000 for part in (times[:quarter], times[-quarter:]) if len(part) > 1
-    ]
-    line.send((took, per_deal, memory(), sum(table.nbytes for table in snap.tables.values())))
+def deals(folder: Path, most: int) -> Curve:
+    """Measure a file of more and more deals: to tables, to a published snapshot, and back."""
+    curve = Curve("deals", "A file of deals becomes a snapshot", "deals")
+    for size in sizes(most):
+        file = input_file(folder, size)
+        curve.add(size, started(folder, "publish", file, "{}/root"))
+    return curve
 
 
-def memory() -> dict[str, int]:
-    """Read the process's memory in bytes: the peak, and what is held now."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    status = dict(line.split(":", 1) for line in lines)
-    return {name: int(status[name].split()[0]) << 10 for name in ("VmHWM", "VmRSS", "RssAnon")}
+def children(folder: Path, most: int) -> Curve:
+    """Measure the same for few deals with more and more participants, proposals and tags."""
+    curve = Curve("children", "100 deals with ever more children become a snapshot", "children per list of a deal")
+    for size in sizes(most // 50):
+        file = input_file(folder, size, "children")
+        curve.add(size, started(folder, "publish", file, "{}/root"))
+    return curve
 
 
-def in_child(work: Callable[..., None], *arguments: Any) -> tuple[multiprocessing.Process, Connection]:
-    """Start a function in a new process."""
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(*arguments, there), daemon=True)
-    process.start()
-    there.close()
-    return process, here  # type: ignore[return-value]
+def snapshots(folder: Path, most: int) -> Curve:
+    """Measure a root with more and more snapshots of twenty deals."""
+    curve = Curve("snapshots", "Snapshots of 20 deals in one root", "snapshots in the root")
+    file = input_file(folder, 20)
+    with tempfile.TemporaryDirectory(dir=folder) as root:
+        for size in sizes(most // 300):
+            started(folder, "fill", root, str(size), file)
+            curve.add(size, started(folder, "snapshots", root, file))
+    return curve
+
+
+def groups(folder: Path, most: int) -> Curve:
+    """Measure metrics by a column with more and more values."""
+    curve = Curve("groups", f"Metrics of {most:,} deals by a column with ever more values", "groups")
+    file = input_file(folder, most)
+    for size in sizes(most // 100):
+        curve.add(size, started(folder, "groups", file, str(size)))
+    return curve
+
+
+CURVES: Final = {each.__name__: each for each in (deals, children, snapshots, groups)}
+
+
+def draw(curve: Curve, folder: Path) -> Path:
+    """Draw a curve: time on the left, memory on the right, with the exponents."""
+    from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.4), width_ratios=(3, 2), layout="constrained")
+    for call, seconds in curve.seconds.items():
+        left.loglog(curve.sizes, seconds, "o-", markersize=4, label=f"{call}: exponent {curve.exponent(seconds):.2f}")
+    left.set(xlabel=curve.label, ylabel="seconds", title="time, least of up to seven runs")
+    megabytes = [peak / 1e6 for peak in curve.peaks]
+    right.loglog(curve.sizes, megabytes, "o-", color="dimgray", label=f"peak: exponent {curve.exponent(megabytes):.2f}")
+    right.set(xlabel=curve.label, ylabel="MB", title="peak memory of the process")
+    right.set_ylim(100, max(1_000, 1.5 * max(megabytes)))  # a decade at least, or nothing would look like growth
+    for axes in (left, right):
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axis.set_minor_formatter("")
+        axes.grid(visible=True, which="both", alpha=0.25)
+        axes.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13))
+    fitted = ", ".join(f"{size:,}" for size in curve.sizes[-FITTED:])
+    figure.suptitle(f"{curve.title}; exponents of the {FITTED} largest sizes ({fitted})", fontsize=11)
+    file = folder / f"{curve.name}.png"
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+    return file
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ids", type=int, default=200_000)
-    parser.add_argument("--deal", choices=["sandbox", "small"], action="append")
+    """Measure, print and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=[*CURVES, "ids"], default=[*CURVES])
+    parser.add_argument("--most", type=int, default=100_000, help="the most deals; other sizes follow from it")
+    parser.add_argument("--ids", type=int, default=200_000, help="how many ids a long run of the intake has")
+    parser.add_argument("--pictures", type=Path, default=Path(), help="the folder for the pictures")
+    parser.add_argument("--work", type=Path, help="a folder in which the files of deals are kept for the next run")
     options = parser.parse_args()
-    for kind in options.deal or ["sandbox", "small"]:
-        server, line = in_child(serve, kind)
-        url = line.recv()
-        found = templates(kind)
-        mean = sum(map(len, found)) / len(found)
-        print(f"{options.ids:,} ids, deals of {mean:,.0f} bytes ({kind})")
-        with tempfile.TemporaryDirectory() as folder:
-            archive = Path(folder, "responses.sqlite")
-            for what in ("first run", "resume"):
-                child, result = in_child(fetch, url, archive, options.ids)
-                took, per_deal, held, tables = result.recv()
-                child.join()
-                quarters = ", ".join(f"{seconds * 1e3:.2f}" for seconds in per_deal)
-                print(
-                    f"  {what:10} {took:8.1f} s {took / options.ids * 1e3:6.2f} ms per id"
-                    f" (first and last quarter: {quarters or '-'} ms);"
-                    f" peak {held['VmHWM'] / 1e6:,.0f} MB, at the end {held['VmRSS'] / 1e6:,.0f} MB,"
-                    f" not of files {held['RssAnon'] / 1e6:,.0f} MB, tables {tables / 1e6:,.0f} MB",
-                    flush=True,
-                )
-            print(f"  archive    {archive.stat().st_size / 1e6:,.0f} MB")
-        server.terminate()
+    curves = []
+    with tempfile.TemporaryDirectory(prefix="wegly-scale-") as temporary:
+        folder = (options.work or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in [name for name in options.only if name in CURVES]:
+            print(name, flush=True)
+            curves.append(CURVES[name](folder, options.most))
+            for call, seconds in curves[-1].seconds.items():
+                print(f"  {call}: exponent {curves[-1].exponent(seconds):.2f}", flush=True)
+    options.pictures.mkdir(parents=True, exist_ok=True)
+    for curve in curves:  # only now, because a process begins with the peak of the one that starts it
+        print(draw(curve, options.pictures))
+    if "ids" in options.only:
+        from long_run import measured
+
+        measured(options.ids)
 
 
 if __name__ == "__main__":
