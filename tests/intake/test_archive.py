@@ -423,3 +423,27 @@ def test_a_full_disk_is_reported_and_earlier_records_are_kept(path):
     again = Archive(path)
     assert str([int(record.requested) for record in again]) == written
     assert (5 < again.count()["records"] < 95, again.damaged) == (True, {})
+
+
+def test_records_are_read_in_the_order_wanted_whatever_their_size(path):
+    with Archive(path) as archive:
+        found = {str(n): archive.write(deal(n)) for n in range(60)}
+        for n in range(60, 64):
+            found[str(n)] = archive.write(Record(str(n), 500, NOW, os.urandom(9 << 20)))  # more than is read at once
+    wanted = {id_: found[id_] for id_ in sorted(found, key=lambda id_: id_[::-1])}
+    records = list(archive.records(wanted))
+    assert [record.requested for record in records] == list(wanted)
+    assert all(record.body == deal(int(record.requested)).body for record in records if record.status == 200)
+
+
+def test_a_damaged_page_costs_no_record_of_another(path):
+    with Archive(path) as archive:
+        found = {str(n): archive.write(Record(str(n), 500, NOW, os.urandom(1000))) for n in range(100)}
+    content = bytearray(path.read_bytes())
+    content[10 * 4096 : 10 * 4096 + 8] = b"\xff" * 8  # the head of a page of records
+    path.write_bytes(content)
+    again = Archive(path)
+    left = [record.requested for record in again.records(dict(reversed(found.items())))]
+    assert 90 < len(left) < 100
+    assert left == sorted(left, key=int, reverse=True)
+    assert len(again.damaged) == 100 - len(left)

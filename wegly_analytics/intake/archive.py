@@ -11,14 +11,14 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from contextlib import closing, contextmanager
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from wegly_analytics.errors import ArchiveError, SettingError
 from wegly_analytics.intake import database
-from wegly_analytics.intake.row import Found, Row, columns_of, crc_of, time_of
+from wegly_analytics.intake.row import INSERT, SELECT, Found, Row, columns_of, crc_of, time_of
+from wegly_analytics.intake.rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 
 ARCHIVE: Final = "data/responses.sqlite"
 """The file that errors suggest for an archive."""
-
-_COLUMNS: Final = ", ".join(Row._fields)
-_SELECT: Final = f"SELECT {_COLUMNS} FROM response"  # noqa: S608 - of constants
-_INSERT: Final = f"INSERT INTO response ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-
-_TOGETHER: Final = 500
-"""Records that are read with one query, at most; SQLite before 3.32 takes 999 numbers."""
-
-_MOST_BYTES: Final = 32 << 20
-"""The size of the packed bodies beyond which fewer records are read with one query."""
 
 
 class Archive:
@@ -130,7 +120,7 @@ class Archive:
         with self._lock, self._errors("write to"), database.transaction(self._opened()) as connection:
             (n,) = connection.execute("SELECT coalesce(max(n), 0) + 1 FROM response").fetchone()
             crc = crc_of(n, *columns)
-            connection.execute(_INSERT, (n, *columns, crc))
+            connection.execute(INSERT, (n, *columns, crc))
             connection.execute("UPDATE total SET records = records + 1, crcs = crcs + ?", (crc,))
         return Found(record.is_final, record.at, n, record.status)
 
@@ -160,11 +150,11 @@ class Archive:
         if not wanted:
             return
         with self._errors("read"), closing(database.connect(self.path)) as connection:
-            for rows in self._parts(connection, wanted):
-                for requested, row in rows.items():
-                    record = self._record(row) if self._is_whole(row) else None
-                    if record and (record.requested, record.at) == (requested, wanted[requested].at):
-                        yield record
+            for row in rows_of(connection, ((id_, found.n) for id_, found in wanted.items()), self._note):
+                record = self._record(row) if self._is_whole(row) else None
+                found = wanted.get(record.requested) if record else None
+                if record and found and (found.n, found.at) == (row.n, record.at):
+                    yield record
 
     def erase(self, before: datetime, *, after: datetime | None = None) -> int:
         """Erase all records from before a time, for good, and those whose time is not known because they are damaged.
@@ -264,30 +254,6 @@ class Archive:
                 connection.execute("BEGIN")  # ended by closing: after damage it cannot be committed
                 yield from self._rows(connection)
 
-    def _parts(self, connection: sqlite3.Connection, wanted: Mapping[str, Found]) -> Iterator[dict[str, Row]]:
-        """Read the rows of records, some with one query, in the order wanted."""
-        items = iter(wanted.items())
-        while some := list(islice(items, _TOGETHER)):
-            yield from self._part(connection, some)
-
-    def _part(self, connection: sqlite3.Connection, wanted: list[tuple[str, Found]]) -> Iterator[dict[str, Row]]:
-        """Read with one query; in halves if that is too much at once, or if a page is damaged."""
-        try:
-            rows = _select(connection, [found.n for _, found in wanted])
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            if len(wanted) == 1:
-                self._note(wanted[0][1].n, wanted[0][0], str(error))
-                return
-            rows = None
-        if rows is not None:
-            yield {requested: rows[found.n] for requested, found in wanted if found.n in rows}
-            return
-        half = len(wanted) // 2
-        yield from self._part(connection, wanted[:half])
-        yield from self._part(connection, wanted[half:])
-
     def _check_log(self, connection: sqlite3.Connection) -> None:
         if database.has_lost_writes(connection, self.path):
             self.damaged[database.log_of(self.path).name] = "it is damaged, so the last records may be missing"
@@ -298,7 +264,7 @@ class Archive:
         for direction in ("ASC", "DESC"):  # from the end, too: beyond a damaged page there are other records
             try:
                 written = connection.execute("SELECT records, crcs FROM total").fetchone()
-                for row in map(Row._make, connection.execute(f"{_SELECT} ORDER BY rowid {direction}")):
+                for row in map(Row._make, connection.execute(f"{SELECT} ORDER BY rowid {direction}")):
                     if direction == "DESC" and row.n <= last:
                         break
                     last = row.n if direction == "ASC" else last
@@ -353,16 +319,3 @@ class Archive:
             f"{self.path} is damaged ({why}): move it aside and run again; wa.read takes what can still be read in it, "
             "alone or together with the new archive"
         )
-
-
-def _select(connection: sqlite3.Connection, numbers: list[int]) -> dict[int, Row] | None:
-    """Read rows by their numbers, in ascending order: neighbours are on the same pages; None if they are too large."""
-    places = ", ".join("?" * len(numbers))
-    rows: dict[int, Row] = {}
-    n_bytes = 0
-    for row in map(Row._make, connection.execute(f"{_SELECT} WHERE rowid IN ({places}) ORDER BY rowid", numbers)):
-        n_bytes += len(row.body) if isinstance(row.body, bytes) else 0
-        if n_bytes > _MOST_BYTES and rows:
-            return None
-        rows[row.n] = row
-    return rows

@@ -146,7 +146,7 @@ class Run:
         """Find the archived records that stand for their ids."""
         begun = datetime.now(UTC)
         held = self.archive.newest(begun) if self.archive else {}
-        known = {id_: found for id_, found in held.items() if is_known(found._replace(at=_age(found, begun)))}
+        known = {id_: found for id_, found in held.items() if is_known(_dated(found, begun))}
         return _without_open_end(known, frontier)
 
     def _archived(self, archive: Archive, crawl: Crawl, known: dict[str, Found], shown: Progress) -> Iterator[Record]:
@@ -180,9 +180,9 @@ class Run:
         return f"{received} and are kept in {self.archive.path}; run the same line again to resume"
 
 
-def _age(found: Found, now: datetime) -> datetime:
-    """Return the time of a record; one in the future, of another computer's clock, says nothing of its age."""
-    return found.at if found.at <= now else _UNKNOWN
+def _dated(found: Found, now: datetime) -> Found:
+    """Return a record as it is dated; a time in the future, of another computer's clock, says nothing of its age."""
+    return found if found.at <= now else found._replace(at=_UNKNOWN)
 
 
 def _without_open_end(known: dict[str, Found], frontier: Frontier) -> dict[str, Found]:
@@ -230,7 +230,7 @@ def warn_of_damage(archive: Archive, *, stacklevel: int) -> None:
 
 def _warn_of_age(archive: Archive, used: list[Found], requested: int, *, stacklevel: int) -> None:
     now = datetime.now(UTC)
-    oldest = min((_age(found, now) for found in used), default=now)
+    oldest = min((_dated(found, now).at for found in used), default=now)
     if now - oldest > _STALE:
         dated = "some with a time in the future" if oldest == _UNKNOWN else f"the oldest from {oldest:%Y-%m-%d}"
         message = (
