@@ -273,13 +273,6 @@ def _span(ledger: pa.Table) -> pa.Array:
     return pa.array([span["min"].as_py(), span["max"].as_py()], LEDGER.schema.field("fetched_at").type)
 
 
-def in_order(table: pa.Table, deal_ids: pa.Array) -> pa.Table:
-    """Sort the rows of a table by an order of deals, and keep their order within a deal."""
-    # in one piece: the kernel hashes all of `deal_ids` once for each chunk
-    found = pc.index_in(table.column("deal_id").combine_chunks(), value_set=deal_ids)
-    return by_rank(table, found.to_numpy(zero_copy_only=False))
-
-
 def warn(summary: Summary, *, stacklevel: int = 3) -> Summary:
     """Warn of missing deals and of undocumented fields, each once; `stacklevel` is that of the public function."""
     if summary.completeness.missing:

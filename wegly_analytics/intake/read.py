@@ -16,9 +16,9 @@ from wegly_analytics.errors import SettingError
 from wegly_analytics.intake.archive import ARCHIVE, Archive
 from wegly_analytics.intake.arguments import instant, path, type_of
 from wegly_analytics.intake.build import SnapshotBuilder, warn
+from wegly_analytics.intake.damage import warn_of_damage
 from wegly_analytics.intake.database import is_archive
-from wegly_analytics.intake.response import Response
-from wegly_analytics.intake.run import response_of, warn_of_damage
+from wegly_analytics.intake.response import Response, response_of
 from wegly_analytics.parsing.decode import decode
 from wegly_analytics.parsing.lines import pieces
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wegly_analytics.intake.crawl import outcome_of
 from wegly_analytics.model.tables import LEDGER
 from wegly_analytics.parsing.lines import Lines
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from wegly_analytics.intake.record import Record
     from wegly_analytics.parsing.flatten import Flat
 
 
@@ -155,3 +157,16 @@ def with_outcomes(ledger: pa.Table, with_body: np.ndarray, flat: Flat) -> pa.Tab
         at = ledger.schema.get_field_index(name)
         ledger = ledger.set_column(at, ledger.schema.field(at), pa.array(values, ledger.schema.field(at).type))
     return ledger
+
+
+def response_of(record: Record, latest: datetime | None = None) -> Response:
+    """Turn a record into a response for a snapshot; an archived one does not count as later than `latest`."""
+    has_body = record.status == 200 and record.body is not None
+    return Response(
+        record.requested,
+        "fetched" if has_body else outcome_of(record),
+        record.at if latest is None else min(record.at, latest),
+        record.status,
+        record.message,
+        record.body if has_body else None,
+    )

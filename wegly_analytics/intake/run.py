@@ -10,15 +10,16 @@ from itertools import islice, takewhile
 from operator import ne
 from typing import TYPE_CHECKING, Final
 
-from wegly_analytics.errors import ApiError, IncompleteWarning, StaleWarning, StoppedError
+from wegly_analytics.errors import ApiError, StaleWarning, StoppedError
 from wegly_analytics.intake.archive import ARCHIVE, Archive
 from wegly_analytics.intake.arguments import flag, instance, path, share, whole_number
 from wegly_analytics.intake.build import SnapshotBuilder
 from wegly_analytics.intake.client import Client
 from wegly_analytics.intake.crawl import Crawl, outcome_of
+from wegly_analytics.intake.damage import warn_of_damage
 from wegly_analytics.intake.frontier import Frontier
 from wegly_analytics.intake.progress import Progress
-from wegly_analytics.intake.response import Response
+from wegly_analytics.intake.response import response_of
 from wegly_analytics.intake.streams import emit
 
 if TYPE_CHECKING:
@@ -201,31 +202,6 @@ def _without_open_end(known: dict[str, Found], frontier: Frontier) -> dict[str, 
         for id_, found in known.items()
         if found.status != 404 or id_ in listed or not id_.isdigit() or int(id_) <= last
     }
-
-
-def response_of(record: Record, latest: datetime | None = None) -> Response:
-    """Turn a record into a response for a snapshot; an archived one does not count as later than `latest`."""
-    has_body = record.status == 200 and record.body is not None
-    return Response(
-        record.requested,
-        "fetched" if has_body else outcome_of(record),
-        record.at if latest is None else min(record.at, latest),
-        record.status,
-        record.message,
-        record.body if has_body else None,
-    )
-
-
-def warn_of_damage(archive: Archive, *, stacklevel: int) -> None:
-    """Warn if not all that was written to an archive could be read."""
-    if archive.damaged:
-        first = [f"{place}: {why}" for place, why in islice(archive.damaged.items(), 5)]
-        more = f"; and {len(archive.damaged) - 5:,} more" if len(archive.damaged) > 5 else ""
-        message = (
-            f"{archive.path} is damaged and was read only in part ({'; '.join(first)}{more}); "
-            "what it lacks must be requested again"
-        )
-        emit(message, IncompleteWarning, stacklevel)
 
 
 def _warn_of_age(archive: Archive, used: list[Found], requested: int, *, stacklevel: int) -> None:
