@@ -53,12 +53,12 @@ catalog: $(VENV)/.core  ## extract the texts of the code into the gettext catalo
 	$(BIN)/pybabel extract --mapping pyproject.toml $(PO) --sort-output --no-location --output $(LOCALE)/wegly.pot wegly_analytics
 	$(BIN)/pybabel update $(PO) --no-fuzzy-matching --ignore-obsolete --domain wegly --input-file $(LOCALE)/wegly.pot --output-dir $(LOCALE)
 
-benchmark: $(VENV)/.test  ## measure the speed of flattener, intake, rate limit and metrics
-	$(BIN)/python benchmarks/flatten.py
+benchmark: $(VENV)/.test  ## measure the goals of speed beside other tools (DLT_PYTHON=...), and how cost grows; about an hour
+	$(BIN)/python benchmarks/run.py $(if $(DLT_PYTHON),--dlt-python $(DLT_PYTHON))
+	$(BIN)/python benchmarks/scale.py --pictures build/curves
+	$(BIN)/python benchmarks/scale.py --only ids --ids 20000
 	$(BIN)/python benchmarks/intake.py
 	$(BIN)/python benchmarks/limiters.py --http
-	$(BIN)/python benchmarks/scale.py --ids 20000
-	$(BIN)/python benchmarks/metrics.py
 
 # old releases run with newer dependencies, so their deprecation warnings are ignored
 $(LOWEST)/.test: $(BIN)/python pyproject.toml .ci/floors.py
