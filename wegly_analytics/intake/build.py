@@ -49,7 +49,7 @@ _BATCH_BYTES: Final = 16 << 20
 _BATCH_ROWS: Final = 5_000
 """The responses that are flattened together, at most."""
 
-_AHEAD_BYTES: Final = 24 << 20
+_AHEAD_BYTES: Final = 12 << 20
 """The bytes of pieces that are read ahead of the batch that is flattened."""
 
 _MISSING: Final = pa.array(["forbidden", "failed", "unreadable"])

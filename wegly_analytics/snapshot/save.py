@@ -90,7 +90,7 @@ class Publisher:
         self._rows: Counter[str] = Counter()
         self._writing = parquet.writing(root)
         self._writer: Writer | None = None
-        self._held: dict[str, pa.Table] | None = None
+        self._held: Mapping[str, pa.Table] | None = None
 
     def __enter__(self) -> Publisher:
         return self
@@ -104,23 +104,26 @@ class Publisher:
         if self._writer is None:
             self._writer = self._writing.__enter__()
         if self._held is not None:
-            self._writer.add(self._held)
+            self._writer.add(self._held, self._treated)
             self._held = None
         return self._writer
 
     def add(self, tables: Mapping[str, pa.Table]) -> None:
-        """Treat the personal columns of a batch, and write it.
+        """Treat the personal columns of a batch, and write it, both while the next one is made.
 
         Raises
         ------
         OSError
-            If it cannot be written.
+            If a batch before cannot be written.
         """
-        treated = self._rest.apply(tables, ledger=True, first_rows=self._rows)
-        self._rows.update({name: table.num_rows for name, table in tables.items()})
         if self._held is not None:
             self._write_held()
-        self._held = {name: self._protection.marked(name, table) for name, table in treated.items()}
+        self._held = tables
+
+    def _treated(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+        treated = self._rest.apply(tables, ledger=True, first_rows=self._rows)
+        self._rows.update({name: table.num_rows for name, table in tables.items()})
+        return {name: self._protection.marked(name, table) for name, table in treated.items()}
 
     def sort(self, ranks: Callable[[str, int, pa.Table], np.ndarray]) -> None:
         """Sort the rows of all tables, and leave out some; see `Writer.sort`."""

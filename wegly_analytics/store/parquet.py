@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+
+    _Treatment: TypeAlias = Callable[[Mapping[str, pa.Table]], Mapping[str, pa.Table]]
 
 ROW_GROUP: Final = 65_536
 ROW_GROUP_BYTES: Final = 16 << 20
@@ -88,8 +90,15 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, "wegly-writer")
         self._pending: Future[None] | None = None
 
-    def add(self, tables: Mapping[str, pa.Table]) -> None:
+    def add(self, tables: Mapping[str, pa.Table], treat: _Treatment = lambda tables: tables) -> None:
         """Add rows to tables; the batch before is written when this returns.
+
+        Parameters
+        ----------
+        tables
+            The rows by table.
+        treat
+            Makes what is written of them, in the writer's thread.
 
         Raises
         ------
@@ -97,7 +106,7 @@ class Writer:
             If the batch before could not be written.
         """
         self._wait()
-        self._pending = self._thread.submit(self._write, tables)
+        self._pending = self._thread.submit(lambda: self._write(treat(tables)))
 
     def sort(self, ranks: Callable[[str, int, pa.Table], np.ndarray]) -> None:
         """Sort the rows of all tables, and leave out some.
