@@ -13,7 +13,7 @@ from wegly_analytics.metrics.intervals import wilson
 from wegly_analytics.metrics.results import collect, ratio
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import STAGE_COLUMNS, listed_stages
-from wegly_analytics.snapshot.keys import joined
+from wegly_analytics.snapshot.keys import joined, tallied
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -95,12 +95,13 @@ def funnel(
     stages = stages[stages["position"].notna() & (stages["pipeline"] == chosen)].reset_index(drop=True)
     marks = [f"at_{n}" for n in range(len(stages))]
     if not marks:
+        cohort.once(cohort.frame, "open")
         empty = pd.DataFrame(columns=[*cohort.groups, *_COLUMNS])
         return cohort.finish(empty.astype(_TYPES), _rule(rule), 0, pipeline=chosen)
 
     in_stage = {mark: nw.col("stage_id") == stage for mark, stage in zip(marks, stages["stage_id"], strict=True)}
     visits = snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") > 0)
-    visits = visits.with_columns(**{mark: flag(here) for mark, here in in_stage.items()})
+    visits = visits.select("deal", **{mark: flag(here) for mark, here in in_stage.items()})
     visits = visits.group_by("deal").agg(nw.col(*marks).max())
     frame = joined(cohort.frame, visits, how="left")
     frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) | here) for mark, here in in_stage.items()})
@@ -108,13 +109,13 @@ def funnel(
     if rule == "reached":
         nowhere = nowhere & (nw.col("won") == 0)
     frame = frame.with_columns(nowhere=flag(nowhere))
-    cohort.note("in no stage of the pipeline", cohort.once(frame, "nowhere")["nowhere"])
     frame = _by_rule(frame, marks, rule)
     ends = {
         f"{end}_{mark}": flag((nw.col(mark) == 1) & (nw.col(end) == 1)) for end in ("won", "lost") for mark in marks
     }
-    counted = cohort.count(frame.with_columns(**ends), *marks, *ends)
-    n = cohort.once(frame.with_columns(some=1 - nw.col("nowhere")), "some")["some"]
+    sums = cohort.count(frame.with_columns(**ends, some=1 - nw.col("nowhere")), *marks, *ends, "nowhere", "some")
+    cohort.note("in no stage of the pipeline", sums.once("nowhere"))
+    counted, n = sums.table, sums.once("some")
 
     rows = []
     for row in counted.to_dict("records"):
@@ -162,7 +163,7 @@ def _by_rule(frame: nw.LazyFrame[Any], marks: list[str], rule: str) -> nw.LazyFr
 
 def _chosen(cohort: Cohort, pipeline: str | None) -> str | None:
     """Find the pipeline that is meant."""
-    counted = collect(cohort.frame.group_by("pipeline").agg(n=nw.len()))
+    counted = collect(tallied(cohort.kept, "pipeline"))
     known = counted.dropna(subset=["pipeline"]).sort_values("n", ascending=False, kind="stable")["pipeline"].tolist()
     if pipeline is None and len(known) <= 1:
         return known[0] if known else None

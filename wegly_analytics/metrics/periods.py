@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.results import collect
 from wegly_analytics.metrics.selection import flag
 
 if TYPE_CHECKING:
@@ -126,15 +125,3 @@ class Periods:
         )
         full["period"] = self.starts[full["period"]]
         return full
-
-
-def span(frame: nw.LazyFrame[Any], *instants: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
-    """Find the first and the last of some instants; None if there is none."""
-    found = collect(
-        frame.select(
-            *(nw.col(m).min().alias(f"{m}_min") for m in instants),
-            *(nw.col(m).max().alias(f"{m}_max") for m in instants),
-        )
-    )
-    values = found.iloc[0].dropna()
-    return (min(values), max(values)) if len(values) else None

@@ -77,6 +77,11 @@ def matching(rows: nw.LazyFrame[Any], others: nw.LazyFrame[Any], on: Sequence[st
     return lazy
 
 
+def tallied(rows: nw.LazyFrame[Any], *columns: str) -> nw.LazyFrame[Any]:
+    """Count the rows of each combination of values, as `n`."""
+    return rows.group_by(*columns).agg(n=nw.len())
+
+
 def numbers_of(name: str, table: pa.Table, ids: pa.Array) -> pa.Array:
     """Find the row in deals of the deal of each row of a table.
 
