@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 import numpy as np
@@ -13,7 +13,7 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.results import collect, comparable, informed
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import stage_times
-from wegly_analytics.snapshot.keys import tallied
+from wegly_analytics.snapshot.keys import joined, summed, tallied
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -84,9 +84,8 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     limits = _limits(counted[counted["waits"] == 0], keys, q)
     # only those above the smallest of all limits are collected
     least = float(limits["limit"].min()) if len(limits) else np.inf
-    waiting = cohort.frame.filter(nw.col("open") == 1)
-    found = cohort.on(waiting).beside(times.filter(nw.col("seconds") > least), *shown, *groups, current="stage_id")
-    found = _keyed(collect(found.filter(nw.col("stage_id") == nw.col("current"))), keys)
+    found = cohort.beside(_waiting(snap, cohort).filter(nw.col("seconds") > least), *shown, *groups, "stage_id")
+    found = _keyed(collect(found), keys)
     once = cohort.firsts(counted[counted["waits"] == 1]).groupby(keys, as_index=False, dropna=False)["n"].sum()
     once = once.merge(limits, how="left", on=keys)
     judged = once.loc[once["limit"].notna(), "n"].sum()
@@ -108,6 +107,14 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     columns = [*groups, *(name for name in columns if name not in grouped)]
     rule = ["open deals that are longer in their stage than the share q of those that left it"]
     return cohort.finish(table[columns], rule, judged, q=q)
+
+
+def _waiting(snap: Snapshot, cohort: Cohort) -> nw.LazyFrame[Any]:
+    """Return the seconds of each open deal in its current stage."""
+    is_open = (nw.col("open") == 1) & (nw.col("counts_once") == 1)
+    current = cohort.kept.filter(is_open).select("deal", current=nw.col("stage_id"))
+    times = joined(snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") > 0), current)
+    return summed(times.filter(nw.col("stage_id") == nw.col("current")), ["deal"], "seconds")
 
 
 def _keyed(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -12,9 +12,9 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
 from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, unfinished
 from wegly_analytics.metrics.results import ratio
-from wegly_analytics.metrics.selection import By
 
 if TYPE_CHECKING:
+    from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 

@@ -42,7 +42,7 @@ def flag(condition: nw.Expr) -> nw.Expr:
 
 
 def first_reason(conditions: Iterable[nw.Expr], start: int = 1, otherwise: nw.Expr | None = None) -> nw.Expr:
-    """Number the first of some conditions that holds, from `start`; what is unknown does not hold."""
+    """Return the number of the first of some conditions that holds, from `start`; what is unknown does not hold."""
     number = nw.lit(0) if otherwise is None else otherwise
     for n, condition in reversed(list(enumerate(conditions, start))):
         number = nw.when(condition).then(nw.lit(n)).otherwise(number)

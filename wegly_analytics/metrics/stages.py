@@ -8,7 +8,7 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.metrics.results import collect
-from wegly_analytics.snapshot.keys import joined, tallied
+from wegly_analytics.snapshot.keys import joined, summed, tallied
 
 if TYPE_CHECKING:
     from wegly_analytics.metrics.cohort import Cohort
@@ -26,7 +26,7 @@ def stage_times(snap: Snapshot, *, named: bool = True) -> nw.LazyFrame[Any]:
     """Return the seconds of each deal in each stage, one row for each pair; with 0 seconds it was not in it."""
     name = ["stage"] if named else []
     times = snap.keyed("stage_durations", "stage_id", "seconds", *name).filter(nw.col("seconds") > 0)
-    return times.group_by("deal", "stage_id").agg(nw.col("seconds").sum(), *(nw.col(each).max() for each in name))
+    return summed(times, ["deal", "stage_id"], "seconds", name)
 
 
 def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
