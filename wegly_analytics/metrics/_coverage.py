@@ -113,7 +113,7 @@ def coverage(
     cohort.note("won without value", counted.once("won_no_value"))
     table = _rows(cohort, counted.table, target, periods)
     for column, place in (("open_value", "due_in"), ("booked", "won_in")):
-        part = counted.table.groupby([place, *cohort.groups], as_index=False)[column].sum()
+        part = counted.table.groupby([place, *cohort.groups], as_index=False)[[column]].sum()
         table = table.merge(part.rename(columns={place: "period"}), how="left", on=["period", *cohort.groups])
     table = table.rename(columns={"open_value": "open"})
     rates = counted.table[["n", "won_value", "closed_value"]]

@@ -162,22 +162,23 @@ def _summed(
     values, count = np.asarray(now["value"], dtype=float), np.asarray(now["one"], dtype=int)
     chance = curve.chances(ages, days, curve.counts)[place]
     rng = np.random.default_rng(seed)
-    drawn = np.empty((draws, len(now)))
+    if cohort.groups:
+        keys = now[cohort.groups].apply(tuple, axis=1) if len(now) else pd.Series(dtype=object)
+        parts: list[tuple[Any, Any]] = list(keys.groupby(keys, sort=False).indices.items())
+    else:
+        parts = [((), np.arange(len(now)))]
+    drawn = np.empty((draws, len(parts)))
     step = max(1, _AT_ONCE // max(curve.counts.size, len(now), 1))
     for first in range(0, draws, step):
         size = min(step, draws - first)
         weights = rng.poisson(curve.counts, (size, *curve.counts.shape)).astype(float)
-        drawn[first : first + size] = rng.binomial(count, curve.chances(ages, days, weights)[:, place].clip(0, 1))
-    drawn *= values
-    if cohort.groups:
-        keys = now[cohort.groups].apply(tuple, axis=1) if len(now) else pd.Series(dtype=object)
-        parts = [(key, np.flatnonzero(keys == key)) for key in dict.fromkeys(keys)]
-    else:
-        parts = [((), np.arange(len(now)))]
+        won = rng.binomial(count, curve.chances(ages, days, weights)[:, place].clip(0, 1)) * values
+        for number, (_, mine) in enumerate(parts):
+            drawn[first : first + size, number] = won[:, mine].sum(axis=1)
     edges = [(1 - level) / 2, (1 + level) / 2]
     rows = []
-    for key, mine in parts:
-        low, high = np.quantile(drawn[:, mine].sum(axis=1), edges)
+    for number, (key, mine) in enumerate(parts):
+        low, high = np.quantile(drawn[:, number], edges)
         expected = float((chance[mine] * values[mine] * count[mine]).sum())
         rows.append((*key, count[mine].sum(), (values[mine] * count[mine]).sum(), expected, low, high))
     table = pd.DataFrame(rows, columns=[*cohort.groups, *columns])

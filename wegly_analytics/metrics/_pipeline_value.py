@@ -65,7 +65,7 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     stages = stages[stages["position"].notna()].astype({"stage_id": object})
 
     closed = cohort.kept.filter(nw.col("open") == 0, nw.col("counts_once") == 1).select("deal", "won", "lost")
-    times = stage_times(snap, named=False).filter(~nw.col("stage_id").is_null())
+    times = stage_times(snap).filter(~nw.col("stage_id").is_null())
     past = collect(joined(times, closed).group_by("stage_id").agg(nw.col("won", "lost").sum()))
     stages = stages.merge(past.astype({"stage_id": object}), how="left", on="stage_id").fillna({"won": 0, "lost": 0})
     stages["closed"] = (stages["won"] + stages["lost"]).astype("int64")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.results import collect, comparable, informed
+from wegly_analytics.metrics.results import by_group, collect, comparable, informed
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import stage_times
 from wegly_analytics.snapshot.keys import joined, summed, tallied
@@ -77,17 +77,17 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     groups = cohort.groups
     keys = ["stage_id", *groups]
     shown = [name for name in ("deal_id", *_SHOWN) if name in snap.columns("deals")]
-    times = stage_times(snap, named=False).filter(~nw.col("stage_id").is_null())
+    times = stage_times(snap).filter(~nw.col("stage_id").is_null())
     rows = cohort.beside(times, "open", *groups, current="stage_id")
     rows = rows.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
-    counted = _keyed(collect(tallied(rows, *keys, "seconds", "waits", *cohort.apart)), keys)
+    counted = collect(tallied(rows, *keys, "seconds", "waits", *cohort.apart))
     limits = _limits(counted[counted["waits"] == 0], keys, q)
     # only those above the smallest of all limits are collected
     least = float(limits["limit"].min()) if len(limits) else np.inf
-    found = cohort.beside(_waiting(snap, cohort).filter(nw.col("seconds") > least), *shown, *groups, "stage_id")
-    found = _keyed(collect(found), keys)
-    once = cohort.firsts(counted[counted["waits"] == 1]).groupby(keys, as_index=False, dropna=False)["n"].sum()
-    once = once.merge(limits, how="left", on=keys)
+    overdue = _waiting(snap, cohort).filter(nw.col("seconds") > least)
+    found = _keyed(collect(cohort.beside(overdue, *shown, *groups, "stage_id")), keys)
+    waiting = _keyed(cohort.firsts(counted[counted["waits"] == 1]), keys)
+    once = waiting.groupby(keys, as_index=False, dropna=False)[["n"]].sum().merge(limits, how="left", on=keys)
     judged = once.loc[once["limit"].notna(), "n"].sum()
     cohort.note("without stage times", cohort.once(cohort.frame, "open")["open"].iloc[0] - once["n"].sum())
     cohort.note("in a stage that few deals have left", once["n"].sum() - judged)
@@ -126,7 +126,7 @@ def _limits(gone: pd.DataFrame, keys: list[str], q: float) -> pd.DataFrame:
     """Find the time within which at least the share `q` had left each stage that enough deals have left."""
     rows = [
         (*key, np.quantile(part["seconds"], q, weights=part["n"], method="inverted_cdf"))
-        for key, part in gone.groupby(keys, dropna=False, sort=False)
+        for key, part in by_group(gone, keys, keys[1:], ["seconds", "n"])
         if part["n"].sum() >= LEAST
     ]
     return pd.DataFrame(rows, columns=[*keys, "limit"]).astype(dict.fromkeys(keys, object) | {"limit": float})

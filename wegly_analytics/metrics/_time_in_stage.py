@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.results import collect, informed
+from wegly_analytics.metrics.results import by_group, collect
 from wegly_analytics.metrics.selection import By, flag
-from wegly_analytics.metrics.stages import STAGE_COLUMNS, listed_stages, stage_times, stages_in_order
+from wegly_analytics.metrics.stages import STAGE_COLUMNS, stage_times, stages_in_order
 from wegly_analytics.metrics.survival import kaplan_meier, quantile
 from wegly_analytics.snapshot.keys import tallied
 
@@ -65,19 +65,18 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     keys = ["stage_id", *groups]
     times = cohort.beside(stage_times(snap), "open", *groups, current="stage_id")
     times = times.with_columns(still_in=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
-    counted = collect(tallied(times, *keys, "stage", "seconds", "still_in", *cohort.apart))
-    inside = cohort.count(cohort.frame, "won", "lost", "open", keys=["stage_id", "stage"])
-    n = {name: inside.once(name) for name in ("won", "lost", "open")}
-    running = counted[counted["still_in"] == 1]
-    current = inside.firsts.rename(columns={"open": "n"})
-    current = current[current["stage_id"].notna() & (current["n"] > 0)]
-    stages = stages_in_order(listed_stages(snap, cohort), counted, current)
-    inside = inside.table[inside.table["open"] > 0]
-    inside = inside.groupby(keys, as_index=False, dropna=False)["open"].sum().rename(columns={"open": "still_in"})
-    counted = counted.groupby([*keys, "seconds", "still_in"], as_index=False, dropna=False, sort=False)["n"].sum()
+    counted = collect(tallied(times, *keys, "seconds", "still_in", *cohort.apart))
+    current = cohort.count(cohort.frame, "won", "lost", "open", keys=["stage_id", "stage"])
+    n = {name: current.once(name) for name in ("won", "lost", "open")}
+    stages = stages_in_order(snap, cohort, current.firsts)
+    inside = current.table[current.table["open"] > 0]
+    inside = inside.groupby(keys, as_index=False, dropna=False)[["open"]].sum().rename(columns={"open": "still_in"})
+    timed = cohort.firsts(counted[counted["still_in"] == 1])["n"].sum()
+    if cohort.overlapping:
+        counted = counted.groupby([*keys, "seconds", "still_in"], as_index=False, dropna=False, sort=False)[["n"]].sum()
 
     rows = []
-    for key, part in informed(counted, groups).groupby(keys, dropna=False, sort=False):
+    for key, part in by_group(counted, keys, groups, ["seconds", "still_in", "n"]):
         ended = part["still_in"] == 0
         curve = kaplan_meier(part["seconds"] / _DAY, ended, part["n"])
         left = part[ended]
@@ -99,7 +98,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     table = stages.merge(table, how="left", on=keys)
     counts = ["left", "timed", "still_in"]
     table[counts] = table[counts].astype(float).fillna(0).astype("int64")
-    cohort.note("without stage times", n["open"] - cohort.firsts(running)["n"].sum())
+    cohort.note("without stage times", n["open"] - timed)
     figures = ["p25", "p50", "p75", "mean_left"]
     columns = [*cohort.groups, "pipeline", "stage", "position", "left", "still_in", *figures]
     rule = ["days in stage, Kaplan-Meier; the current stage of an open deal is censored"]

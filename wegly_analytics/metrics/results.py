@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
 
 from wegly_analytics.model.enums import NOT_INFORMED
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import narwhals as nw
-    import pandas as pd
 
 
 def collect(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
@@ -43,6 +43,17 @@ def informed(table: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
         values = table[name].astype(object)
         table[name] = values.where(table[name].notna(), NOT_INFORMED)
     return table
+
+
+def by_group(table: pd.DataFrame, keys: list[str], groups: Iterable[str], columns: list[str]) -> Any:
+    """Group a large result by keys, of which some are groups; the one without a value is named, as by `informed`.
+
+    Texts stay what they are: as objects they would take longer than everything else.
+    """
+    texts = [name for name in groups if isinstance(table[name].dtype, pd.StringDtype)]
+    table = informed(table.copy(deep=False), [name for name in groups if name not in texts])
+    table = table.assign(**{name: table[name].fillna(NOT_INFORMED) for name in texts})
+    return table.groupby(keys, dropna=False, sort=False)[columns]
 
 
 def comparable(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -11,6 +11,8 @@ from wegly_analytics.metrics.results import collect
 from wegly_analytics.snapshot.keys import joined, summed, tallied
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wegly_analytics.metrics.cohort import Cohort
     from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -22,10 +24,20 @@ STAGE_COLUMNS: Final = ("pipeline", "stage_id", "stage")
 _COLUMNS: Final = ["stage_id", "stage", "position", "pipeline"]
 
 
-def stage_times(snap: Snapshot, *, named: bool = True) -> nw.LazyFrame[Any]:
-    """Return the seconds of each deal in each stage, one row for each pair; with 0 seconds it was not in it."""
-    name = ["stage"] if named else []
+def stage_times(snap: Snapshot, *, without: Sequence[str] | None = None) -> nw.LazyFrame[Any]:
+    """Return the seconds of each deal in each stage, one row for each pair; with 0 seconds it was not in it.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    without
+        Ids of stages; if given, only the others, with a column `stage`, their names.
+    """
+    name = [] if without is None else ["stage"]
     times = snap.keyed("stage_durations", "stage_id", "seconds", *name).filter(nw.col("seconds") > 0)
+    if without:
+        times = times.filter(~nw.col("stage_id").is_in(without) | nw.col("stage_id").is_null())
     return summed(times, ["deal", "stage_id"], "seconds", name)
 
 
@@ -43,13 +55,26 @@ def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
     return listed[_COLUMNS].astype({"position": "Int64"})
 
 
-def stages_in_order(listed: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
-    """Return the listed stages, then those that only others know, each with the names of stages and how often."""
-    stages = listed
-    for other in others:
-        named = other.groupby(["stage_id", "stage"], as_index=False, dropna=False)["n"].sum()
-        found = _most_frequent(named, ["stage"])
-        stages = pd.concat([stages, found[~found["stage_id"].isin(stages["stage_id"])]])
+def stages_in_order(snap: Snapshot, cohort: Cohort, current: pd.DataFrame) -> pd.DataFrame:
+    """Return the listed stages, then those that only stage durations or deals know.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    cohort
+        The deals.
+    current
+        How many deals are `open` by the stage they are in, `stage_id` and `stage`.
+    """
+    stages = listed_stages(snap, cohort)
+    known = stages["stage_id"].dropna().tolist()
+    timed = collect(tallied(cohort.beside(stage_times(snap, without=known)), "stage_id", "stage"))
+    current = current.rename(columns={"open": "n"})
+    current = current[current["stage_id"].notna() & (current["n"] > 0)]
+    for found in (timed, current.groupby(["stage_id", "stage"], as_index=False, dropna=False)[["n"]].sum()):
+        named = _most_frequent(found, ["stage"])
+        stages = pd.concat([stages, named[~named["stage_id"].isin(stages["stage_id"])]])
     return stages[_COLUMNS].astype({"position": "Int64"})
 
 

@@ -112,7 +112,7 @@ def summed(
 
 
 def _coded(table: pa.Table) -> tuple[pa.Array, list[pa.Array]] | None:
-    """Number the combinations of values of each row, and list the values of each column; None if that overflows."""
+    """Return a number for the combination of values of each row, and the values of each column; None if too many."""
     codes, dictionaries, size = None, [], 1
     for column in table.columns:
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
