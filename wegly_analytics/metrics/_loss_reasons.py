@@ -78,7 +78,7 @@ def loss_reasons(
     time = ["period"] if every else []
     found = cohort.span("lost_at") if every else None
     periods = Periods(every, *found, tz) if every and found else None
-    frame = cohort.frame.with_columns(period=periods.number(lost_at)) if periods else cohort.frame
+    frame = periods.numbered(cohort.frame, period="lost_at") if periods else cohort.frame
     keys = ["period", "loss_reason"] if periods else ["loss_reason"]
     counted = cohort.count(frame, "deals", "money", "negative", keys=keys)
     table = informed(counted.table, ["loss_reason"]).drop(columns="negative")

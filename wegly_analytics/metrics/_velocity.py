@@ -137,8 +137,8 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
         closed = counted.firsts
     else:
         periods = Periods(every, *first_last, tz)
-        number = {"closed_in": periods.number(nw.col("closed_at")), "created_in": periods.number(nw.col("created_at"))}
-        counted = cohort.count(cohort.frame.with_columns(**number), *_SUMS, keys=[*number])
+        instants = {"closed_in": "closed_at", "created_in": "created_at"}
+        counted = cohort.count(periods.numbered(cohort.frame, **instants), *_SUMS, keys=[*instants])
         table = _by_period(counted.table, periods, cohort.groups)
         net = table["opened"] - table["ended"]
         open_then = net.groupby([table[g] for g in cohort.groups]).cumsum() if cohort.groups else net.cumsum()

@@ -73,8 +73,9 @@ def win_loss(
     found = cohort.span("closed_at")
     columns = ["won", "lost", "won_value", "lost_value"]
     periods = Periods(every, *found, tz) if found else None
-    number = periods.number(closed_at) if periods else nw.lit(0)
-    counted = cohort.count(cohort.frame.with_columns(period=number), *columns, keys=["period"])
+    frame = cohort.frame
+    frame = periods.numbered(frame, period="closed_at") if periods else frame.with_columns(period=nw.lit(0))
+    counted = cohort.count(frame, *columns, keys=["period"])
     if periods:
         table = periods.spread(counted.table, cohort.groups)
     else:

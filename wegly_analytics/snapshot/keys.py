@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DEAL: Final = "deal"
 """The column that identifies deals in a keyed frame."""
 
+_SHORT: Final = 1 << 27
+"""The most entries of a list of flags: 128 MB."""
+
 
 def keyed(
     frame: nw.LazyFrame[Any], numbers: Callable[[], pa.Array], columns: Sequence[str], named: Mapping[str, str]
@@ -51,7 +54,7 @@ def joined(
     if not rows.implementation.is_pyarrow():
         return rows.join(deals, on=DEAL, how=how)
     table, other = (frame.collect("pyarrow").to_native() for frame in (rows, deals))
-    at = pc.index_in(table.column(DEAL), value_set=other.column(DEAL).combine_chunks())
+    at = _rows_of(table.column(DEAL), other.column(DEAL))
     if how == "inner":
         table, at = table.filter(at.is_valid()), at.drop_null()
     for field in other.schema:
@@ -66,15 +69,37 @@ def matching(rows: nw.LazyFrame[Any], others: nw.LazyFrame[Any], on: Sequence[st
     if not rows.implementation.is_pyarrow():
         return rows.join(others.select(*on), on=list(on), how="semi")
     table, other = (frame.collect("pyarrow").to_native() for frame in (rows, others))
-    codes = [pa.scalar(0, pa.int64())] * 2
+    both = pa.concat_tables([table.select(list(on)), other.select(list(on))])
+    codes, size = pa.scalar(0, pa.int64()), 1
     for name in on:
-        distinct = other.column(name).combine_chunks().unique()
-        for side, column in enumerate((table.column(name), other.column(name))):
-            place = pc.index_in(column, value_set=distinct, skip_nulls=True).cast(pa.int64())
-            codes[side] = pc.add(pc.multiply(codes[side], len(distinct)), place)
-    found = pc.is_in(codes[0], value_set=codes[1].combine_chunks(), skip_nulls=True)
-    lazy: nw.LazyFrame[Any] = nw.from_native(table.filter(found)).lazy()
+        encoded = both.column(name).combine_chunks().dictionary_encode()
+        codes = pc.add(pc.multiply(codes, len(encoded.dictionary)), encoded.indices.cast(pa.int64()))
+        size *= len(encoded.dictionary)
+    mine, theirs = codes[: table.num_rows], codes[table.num_rows :]
+    lazy: nw.LazyFrame[Any] = nw.from_native(table.filter(_among(mine, theirs, size))).lazy()
     return lazy
+
+
+def _rows_of(deals: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.Array:
+    """Find the row of each deal among others; missing where it is not there.
+
+    Deals have small numbers, so a list of all of them takes a fifth of the time of a hash table.
+    """
+    wanted, there = (column.fill_null(-1).to_numpy() for column in (deals, others))
+    rows = np.full(max(wanted.max(initial=0), there.max(initial=0)) + 2, -1, dtype=np.int32)
+    rows[there] = np.arange(len(there), dtype=np.int32)
+    rows[-1] = -1  # where the number is missing
+    found = rows[wanted]
+    return pa.array(found, mask=found < 0)
+
+
+def _among(codes: pa.Array, others: pa.Array, size: int) -> pa.Array:
+    """Whether numbers below `size` are among others; a missing one is not. A list of all is fastest if it is short."""
+    if size > _SHORT:
+        return pc.is_in(codes, value_set=others, skip_nulls=True)
+    marks = np.zeros(size + 1, dtype=bool)
+    marks[others.drop_null().to_numpy()] = True
+    return pa.array(marks[codes.fill_null(size).to_numpy()])
 
 
 def tallied(rows: nw.LazyFrame[Any], *columns: str) -> nw.LazyFrame[Any]:
