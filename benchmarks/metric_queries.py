@@ -223,7 +223,8 @@ QUERIES: Final[dict[str, str]] = {
                 min(seconds) FILTER (log_left <= ln(0.25 + 1e-12)) / 86400 AS p75,
                 sum(seconds * ended) / sum(ended) / 86400 AS mean_left
             FROM curves GROUP BY ALL),
-        inside AS (SELECT {SOURCE} AS source, stage_id, count(*) AS still_in FROM {SCOPE} WHERE status = 'open' GROUP BY ALL)
+        inside AS (
+            SELECT {SOURCE} AS source, stage_id, count(*) AS still_in FROM {SCOPE} WHERE status = 'open' GROUP BY ALL)
         SELECT source, pipeline, stage, position, "left", coalesce(still_in, 0) AS still_in, p25, p50, p75, mean_left
         FROM quartiles LEFT JOIN stages USING (stage_id) LEFT JOIN inside USING (source, stage_id)
         ORDER BY source, pipeline, position""",
@@ -240,8 +241,8 @@ QUERIES: Final[dict[str, str]] = {
         paths AS (SELECT source, status, furthest, count(*) AS n FROM reached GROUP BY ALL),
         counted AS (
             SELECT source, stage, position, sum(n) AS reached,
-                coalesce(sum(n) FILTER (status = 'won'), 0) AS won, coalesce(sum(n) FILTER (status = 'lost'), 0) AS lost,
-                won + lost AS n
+                coalesce(sum(n) FILTER (status = 'won'), 0) AS won,
+                coalesce(sum(n) FILTER (status = 'lost'), 0) AS lost, won + lost AS n
             FROM paths JOIN mine ON furthest >= position GROUP BY ALL)
         SELECT *, reached / first(reached) OVER w AS of_first, reached / lag(reached) OVER w AS of_previous,
             won / nullif(n, 0) AS win_rate, {_wilson("won", "n")}

@@ -12,9 +12,8 @@ from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics._proposals import DEPTH, IS_PRICED, ROUNDING
 from wegly_analytics.metrics.cohort import EXCLUDED, Cohort
 from wegly_analytics.metrics.intervals import wilson
-from wegly_analytics.metrics.results import informed, ratio
+from wegly_analytics.metrics.results import ratio
 from wegly_analytics.metrics.selection import By, flag
-from wegly_analytics.model.enums import NOT_INFORMED
 from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
@@ -86,9 +85,7 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     counted = sums.table
     every = pd.DataFrame({"band": range(len(bounds) + 1)})
     if cohort.groups:
-        is_last = {name: counted[name].where(counted[name] != NOT_INFORMED) for name in cohort.groups}
-        present = counted.assign(**is_last).sort_values(cohort.groups)[cohort.groups].drop_duplicates()
-        present = informed(present, cohort.groups)
+        present = cohort.in_order(counted[cohort.groups].drop_duplicates())
         every = present.merge(every, how="cross")
     table = every.merge(counted, how="left", on=["band", *cohort.groups])
     if not cohort.groups and counted.empty:

@@ -26,6 +26,7 @@ from wegly_analytics.metrics.selection import (
     is_overlapping,
     selected,
 )
+from wegly_analytics.model.enums import NOT_INFORMED
 from wegly_analytics.snapshot.keys import DEAL, joined
 from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -242,6 +243,11 @@ class Cohort:
         if not keys:
             return pd.DataFrame({name: [found[name].sum()] for name in columns})
         return found.sort_values(list(keys), ignore_index=True)[[*keys, *columns]]
+
+    def in_order(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Sort what `count` returned by the groups of the metric only, the one without a value last."""
+        raw = {name: table[name].where(table[name] != NOT_INFORMED) for name in self.groups}
+        return informed(table.assign(**raw).sort_values(self.groups, kind="stable", ignore_index=True), self.groups)
 
     def span(self, *instants: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
         """Find the first and the last of some instants of the deals that count; None if there is none."""

@@ -10,15 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wegly_analytics.model.tables import DEAL_ID, DEALS
+from wegly_analytics.snapshot.codes import SHORT, Codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 DEAL: Final = "deal"
 """The column that identifies deals in a keyed frame."""
-
-_SHORT: Final = 1 << 27
-"""The most entries of a list of flags: 128 MB."""
 
 
 def keyed(
@@ -95,7 +93,7 @@ def _rows_of(deals: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.Array:
 
 def _among(codes: pa.Array, others: pa.Array, size: int) -> pa.Array:
     """Whether numbers below `size` are among others; a missing one is not. A list of all is fastest if it is short."""
-    if size > _SHORT:
+    if size > SHORT:
         return pc.is_in(codes, value_set=others, skip_nulls=True)
     marks = np.zeros(size + 1, dtype=bool)
     marks[others.drop_null().to_numpy()] = True
@@ -104,19 +102,17 @@ def _among(codes: pa.Array, others: pa.Array, size: int) -> pa.Array:
 
 def tallied(rows: nw.LazyFrame[Any], *columns: str) -> nw.LazyFrame[Any]:
     """Count the rows of each combination of values, as `n`; in memory far faster than a general grouping of texts."""
-    table = rows.select(*columns).collect("pyarrow").to_native() if rows.implementation.is_pyarrow() else None
-    coded = None if table is None else _coded(table)
-    if table is None or coded is None:
+    coded = Codes.of(rows, columns)
+    if coded is None:
         return rows.group_by(*columns).agg(n=nw.len())
-    codes, dictionaries = coded
-    counts = codes.value_counts()
-    left, arrays = counts.field("values"), []
-    for dictionary in reversed(dictionaries):
-        size = len(dictionary)
-        left, place = _divided(left, size)
-        arrays.append(dictionary.take(place))
-    arrays = [*reversed(arrays), counts.field("counts")]
-    lazy: nw.LazyFrame[Any] = nw.from_native(pa.table(arrays, names=[*columns, "n"])).lazy()
+    if coded.size <= SHORT // 8:
+        counts = np.bincount(coded.codes, minlength=coded.size)
+        there = np.flatnonzero(counts)
+        counts = counts[there]
+    else:
+        there, counts = (pa.array(coded.codes).value_counts().field(n).to_numpy() for n in (0, 1))
+    table = pa.table([*coded.values(there), pa.array(counts)], names=[*columns, "n"])
+    lazy: nw.LazyFrame[Any] = nw.from_native(table).lazy()
     return lazy
 
 
@@ -127,33 +123,10 @@ def summed(
 
     In memory rows that are one for each combination of the keys, as nearly all are that need this, are only checked.
     """
-    if rows.implementation.is_pyarrow():
-        table = rows.select(*keys, amount, *greatest).collect("pyarrow").to_native()
-        coded = _coded(table.select(list(keys)))
-        if coded is not None and pc.count_distinct(coded[0]).as_py() == table.num_rows:
-            lazy: nw.LazyFrame[Any] = nw.from_native(table).lazy()
-            return lazy
+    coded = Codes.of(rows, keys)
+    if coded is not None and coded.are_distinct:
+        return rows.select(*keys, amount, *greatest)
     return rows.group_by(*keys).agg(nw.col(amount).sum(), *(nw.col(name).max() for name in greatest))
-
-
-def _coded(table: pa.Table) -> tuple[pa.Array, list[pa.Array]] | None:
-    """Return a number for the combination of values of each row, and the values of each column; None if too many."""
-    codes, dictionaries, size = None, [], 1
-    for column in table.columns:
-        encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-        dictionaries.append(encoded.dictionary)
-        size *= max(len(encoded.dictionary), 1)
-        if size > np.iinfo(np.int64).max:
-            return None
-        place = encoded.indices.cast(pa.int64())
-        codes = place if codes is None else pc.add(pc.multiply(codes, len(encoded.dictionary)), place)
-    return (codes, dictionaries) if codes is not None else None
-
-
-def _divided(codes: pa.Array, size: int) -> tuple[pa.Array, pa.Array]:
-    """Divide codes by the number of values of their last column: what is left, and the place in it."""
-    left = pc.divide(codes, size) if size else codes
-    return left, pc.subtract(codes, pc.multiply(left, size))
 
 
 def numbers_of(name: str, table: pa.Table, ids: pa.Array) -> pa.Array:
