@@ -63,7 +63,7 @@ def _wilson(k: str, n: str) -> str:
 
 
 def _log_interval(share: str, variance: str) -> str:
-    """The interval of a share on the scale of log(-log), as two columns; missing where the share is 0 or 1."""
+    """Write the interval of a share on the scale of log(-log), as two columns; missing where the share is 0 or 1."""
     inside = f"CASE WHEN {share} > 1e-12 AND {share} < 1 - 1e-12 THEN"
     far = f"exp({Z} * sqrt(greatest({variance}, 0)) / ({share} * -ln({share})))"
     return f"{inside} {share} ** {far} END AS {share}_low, {inside} {share} ** (1 / {far}) END AS {share}_high"
@@ -196,8 +196,8 @@ QUERIES: Final[dict[str, str]] = {
         spreads AS (
             SELECT *, p_open ** 2 * greenwood AS open_variance,
                 {", ".join(f'''
-                p_{end} ** 2 * greenwood - 2 * p_{end} * sum(p_{end} * hazard) OVER w + sum(p_{end} ** 2 * hazard) OVER w
-                + sum(before ** 2 * {end} * (at_risk - {end}) / at_risk ** 3) OVER w
+                p_{end} ** 2 * greenwood - 2 * p_{end} * sum(p_{end} * hazard) OVER w
+                + sum(p_{end} ** 2 * hazard) OVER w + sum(before ** 2 * {end} * (at_risk - {end}) / at_risk ** 3) OVER w
                 - 2 * (p_{end} * sum(before * {end} / at_risk ** 2) OVER w
                     - sum(p_{end} * before * {end} / at_risk ** 2) OVER w) AS {end}_variance'''
                     for end in ("won", "lost"))}

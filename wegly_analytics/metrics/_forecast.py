@@ -163,7 +163,7 @@ def _summed(
     chance = curve.chances(ages, days, curve.counts)[place]
     rng = np.random.default_rng(seed)
     if cohort.groups:
-        keys = now[cohort.groups].apply(tuple, axis=1) if len(now) else pd.Series(dtype=object)
+        keys = pd.Series(list(now[cohort.groups].itertuples(index=False, name=None)), dtype=object)
         parts: list[tuple[Any, Any]] = list(keys.groupby(keys, sort=False).indices.items())
     else:
         parts = [((), np.arange(len(now)))]
