@@ -90,7 +90,7 @@ def test_more_combinations_than_there_are_numbers_are_counted_all_the_same():
 @pytest.mark.parametrize("ids", [["b", "a", "b", "b", "c"], [], ["a"]])
 def test_each_row_knows_the_row_of_its_deal_in_any_order(ids):
     table = pa.table({"deal_id": pa.array(ids, pa.string())})
-    assert numbers_of("tags", table, pa.array(["a", "b", "c"])).to_pylist() == ["abc".index(each) for each in ids]
+    assert numbers_of(table, pa.array(["a", "b", "c"])).to_pylist() == ["abc".index(each) for each in ids]
 
 
 def test_deals_keep_their_keys_when_a_column_is_assigned_and_get_new_ones_when_some_are_excluded():

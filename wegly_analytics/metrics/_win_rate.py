@@ -88,7 +88,8 @@ def win_rate(
         raise SettingError(f"count={count!r} is none of {', '.join(map(repr, RULES))}")
     if weight not in (None, "value"):
         raise SettingError(f"weight={weight!r} is neither None nor 'value'")
-    cohort = Cohort.of("win_rate", snap, by, archived, columns=("value", "expected_close"))
+    columns = ["value"] * bool(weight) + ["expected_close"] * (count == "closed+stale")
+    cohort = Cohort.of("win_rate", snap, by, archived, columns=columns)
     frame = with_stale(cohort, snap) if count == "closed+stale" else cohort.frame.with_columns(stale=nw.lit(0))
     ended = ["won", "lost", "stale"] + (["open"] if count == "created" else [])
     frame = _weighed(frame, ended) if weight else frame

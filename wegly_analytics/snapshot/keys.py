@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wegly_analytics.model.tables import DEAL_ID, DEALS
+from wegly_analytics.model.tables import DEAL_ID
 from wegly_analytics.snapshot.codes import SHORT, Codes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def keyed(
     Parameters
     ----------
     frame
-        The table, with `deal_id`.
+        The table, with `deal_id` on an engine.
     numbers
         Gives the number of the deal of each row, for a table in memory.
     columns
@@ -38,9 +38,8 @@ def keyed(
     renamed = {name: nw.col(column) for name, column in named.items()}
     if not frame.implementation.is_pyarrow():
         return frame.select(*columns, **{DEAL: nw.col(DEAL_ID.name)}, **renamed)
-    table = frame.select(DEAL_ID.name, *(c for c in columns if c != DEAL_ID.name), **renamed)
-    table = table.collect("pyarrow").to_native().append_column(DEAL, numbers())
-    table = table.select([*columns, *named, DEAL])
+    table = frame.select(*columns, **renamed).collect("pyarrow").to_native() if columns or named else pa.table({})
+    table = table.append_column(DEAL, numbers())
     lazy: nw.LazyFrame[Any] = nw.from_native(table).lazy()
     return lazy
 
@@ -129,20 +128,16 @@ def summed(
     return rows.group_by(*keys).agg(nw.col(amount).sum(), *(nw.col(name).max() for name in greatest))
 
 
-def numbers_of(name: str, table: pa.Table, ids: pa.Array) -> pa.Array:
+def numbers_of(table: pa.Table, ids: pa.Array) -> pa.Array:
     """Find the row in deals of the deal of each row of a table.
 
     Parameters
     ----------
-    name
-        The table's name.
     table
         The table, with `deal_id`.
     ids
         The ids of the deals.
     """
-    if name == DEALS.name:
-        return pa.array(np.arange(table.num_rows, dtype=np.int32))
     # the rows of one deal follow each other, so each id is looked up once for all of them
     runs = pc.run_end_encode(table.column(DEAL_ID.name).combine_chunks())
     lengths = np.diff(runs.run_ends.to_numpy(), prepend=0)
