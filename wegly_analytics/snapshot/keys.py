@@ -38,8 +38,10 @@ def keyed(
     renamed = {name: nw.col(column) for name, column in named.items()}
     if not frame.implementation.is_pyarrow():
         return frame.select(*columns, **{DEAL: nw.col(DEAL_ID.name)}, **renamed)
-    table = frame.select(*columns, **renamed).collect("pyarrow").to_native() if columns or named else pa.table({})
-    table = table.append_column(DEAL, numbers())
+    if columns or named:
+        table = frame.select(*columns, **renamed).collect("pyarrow").to_native().append_column(DEAL, numbers())
+    else:
+        table = pa.table({DEAL: numbers()})
     lazy: nw.LazyFrame[Any] = nw.from_native(table).lazy()
     return lazy
 
