@@ -10,10 +10,10 @@ import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics._proposals import DEPTH, IS_PRICED, ROUNDING
-from wegly_analytics.metrics.cohort import EXCLUDED, Cohort
+from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
-from wegly_analytics.metrics.results import ratio
-from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.metrics.results import in_order, ratio
+from wegly_analytics.metrics.selection import EXCLUDED, By, flag
 from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     counted = sums.table
     every = pd.DataFrame({"band": range(len(bounds) + 1)})
     if cohort.groups:
-        present = cohort.in_order(counted[cohort.groups].drop_duplicates())
+        present = in_order(counted[cohort.groups].drop_duplicates(), cohort.groups)
         every = present.merge(every, how="cross")
     table = every.merge(counted, how="left", on=["band", *cohort.groups])
     if not cohort.groups and counted.empty:

@@ -11,7 +11,7 @@ import pandas as pd
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
-from wegly_analytics.metrics.results import collect, ratio
+from wegly_analytics.metrics.results import collect, in_order, ratio
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import STAGE_COLUMNS, listed_stages
 from wegly_analytics.snapshot.keys import joined, tallied
@@ -152,7 +152,7 @@ def _reached(cohort: Cohort, stages: pd.DataFrame, marks: list[str]) -> tuple[pd
         furthest=nw.when(nw.col("won") == 1).then(nw.lit(len(stages))).otherwise(now), deals=nw.lit(1)
     )
     sums = cohort.count(frame, "deals", "won", "lost", keys=["furthest"])
-    table = cohort.in_order(sums.table) if cohort.groups else sums.table
+    table = in_order(sums.table, cohort.groups) if cohort.groups else sums.table
     beyond = {
         prefix + mark: table[column].where(table["furthest"] > number, 0)
         for column, prefix in (("deals", ""), ("won", "won_"), ("lost", "lost_"))

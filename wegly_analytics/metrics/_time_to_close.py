@@ -78,8 +78,8 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
         ending=nw.col("won") + 2 * nw.col("lost"),
         one=nw.lit(1),
     )
-    counted_once = cohort.count(cohort.frame, "one", keys=["seconds", "ending"])
-    counted, n = counted_once.table, counted_once.once("one")
+    sums = cohort.count(cohort.frame, "one", keys=["seconds", "ending"])
+    counted, n = sums.table, sums.once("one")
 
     parts: list[tuple[tuple[Any, ...], pd.DataFrame]] = [((), counted)] if len(counted) else []
     if cohort.groups:
@@ -98,4 +98,5 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
         "shares of deals won and lost by age, Aalen-Johansen; open deals are censored",
         "log(-log) interval, 95 %",
     ]
-    return cohort.finish(pd.concat(curves)[[*cohort.groups, *COLUMNS]], rule, n)
+    table = pd.concat(curves) if len(curves) > 1 else curves[0]  # of many deals a copy is large
+    return cohort.finish(table[[*cohort.groups, *COLUMNS]], rule, n)

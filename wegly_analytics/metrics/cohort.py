@@ -16,8 +16,9 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.results import collect, informed
+from wegly_analytics.metrics.results import Counted, collect, informed
 from wegly_analytics.metrics.selection import (
+    EXCLUDED,
     ONCE,
     STATUSES,
     By,
@@ -26,7 +27,6 @@ from wegly_analytics.metrics.selection import (
     is_overlapping,
     selected,
 )
-from wegly_analytics.model.enums import NOT_INFORMED
 from wegly_analytics.snapshot.keys import DEAL, joined
 from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
     from wegly_analytics.model.personal import Treatment
 
-EXCLUDED: Final = "excluded_for"
-"""The column that says for which reason a deal does not count, by its place among the reasons; 0 where it counts."""
-
 _ROWS: Final = "n_rows"
 
 _TREATED: Final[dict[Treatment, str]] = {
@@ -45,27 +42,6 @@ _TREATED: Final[dict[Treatment, str]] = {
     "hash": "grouped by pseudonyms, which replaced the values when the snapshot was saved",
 }
 """The caveats of groups by a column that is not as received."""
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Sums over the deals of a cohort.
-
-    Parameters
-    ----------
-    table
-        One row per group, sorted by it: keys and groups, then the sums. The missing group is "(not informed)". One row
-        of sums where there is nothing to group by.
-    firsts
-        The same, but each deal in one of its groups only.
-    """
-
-    table: pd.DataFrame
-    firsts: pd.DataFrame
-
-    def once(self, column: str) -> Any:
-        """Sum a column over all deals, each once although it may be in several groups."""
-        return self.firsts[column].sum()
 
 
 @dataclass(frozen=True)
@@ -243,11 +219,6 @@ class Cohort:
         if not keys:
             return pd.DataFrame({name: [found[name].sum()] for name in columns})
         return found.sort_values(list(keys), ignore_index=True)[[*keys, *columns]]
-
-    def in_order(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Sort what `count` returned by the groups of the metric only, the one without a value last."""
-        raw = {name: table[name].where(table[name] != NOT_INFORMED) for name in self.groups}
-        return informed(table.assign(**raw).sort_values(self.groups, kind="stable", ignore_index=True), self.groups)
 
     def span(self, *instants: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
         """Find the first and the last of some instants of the deals that count; None if there is none."""

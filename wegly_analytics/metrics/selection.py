@@ -20,6 +20,9 @@ By: TypeAlias = "str | Sequence[str] | None"
 TAG: Final = "tag"
 """The group that is not a column of deals: each tag has a row of its own in `tags`."""
 
+EXCLUDED: Final = "excluded_for"
+"""The column that says for which reason a deal does not count, by its place among the reasons; 0 where it counts."""
+
 ONCE: Final = "counts_once"
 """The column that is 1 on exactly one row of each deal."""
 
