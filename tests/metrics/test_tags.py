@@ -84,6 +84,8 @@ def test_by_tag_a_metric_is_the_same_everywhere_and_says_how_many_deals_there_ar
     table, whole = metric(snap, by="tag"), metric(snap)
     for kind in (OnPolars, OnDuckDB, OnPandas):
         same(metric(on(kind, snap), by="tag"), table, check_dtype=False)
+    if metric is METRICS["stalled"]:  # compares a deal with those of its tag, which may be too few
+        return
     assert table.attrs["n"] == whole.attrs["n"]
     assert table.attrs["excluded"] == whole.attrs["excluded"]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wegly_analytics as wa
-from wegly_analytics.snapshot.keys import joined, matching, numbers_of
+from wegly_analytics.snapshot.keys import joined, matching, numbers_of, summed, tallied
 
 ENGINES = {
     "arrow": lambda table: table,
@@ -50,10 +50,47 @@ def test_rows_that_match_in_two_columns_are_the_same_on_every_engine(left, right
     assert all(engine == arrow for engine in engines)
 
 
+visits = st.lists(
+    st.tuples(
+        st.integers(0, 3) | st.none(), st.sampled_from(["a", "b", None]), st.sampled_from([-5, 0, 7, 2**40]) | st.none()
+    ),
+    max_size=12,
+)
+VISITS = pa.schema([("deal", pa.int32()), ("stage_id", pa.string()), ("seconds", pa.int64())])
+
+
+@given(visits=visits)
+def test_combinations_of_values_are_counted_the_same_on_every_engine(visits):
+    table = pa.Table.from_pylist([dict(zip(VISITS.names, row, strict=True)) for row in visits], schema=VISITS)
+    arrow, *engines = [rows(tallied(frame, *VISITS.names)) for (frame,) in frames(table)]
+    assert all(engine == arrow for engine in engines)
+    assert sum(row[1] for row in arrow) == len(visits)
+
+
+@given(visits=visits)
+def test_several_rows_of_a_deal_in_a_stage_are_summed_the_same_on_every_engine(visits):
+    table = pa.Table.from_pylist([dict(zip(VISITS.names, row, strict=True)) for row in visits], schema=VISITS)
+    table = table.append_column("stage", table.column("stage_id"))
+    keys = ["deal", "stage_id"]
+    arrow, *engines = [
+        rows(summed(frame.filter(nw.col("seconds") >= 0), keys, "seconds", ["stage"])) for (frame,) in frames(table)
+    ]
+    assert all(engine == arrow for engine in engines)
+    assert len(arrow) == len({row[:2] for row in visits if (row[2] or -1) >= 0 or row[2] == 0})
+
+
+def test_more_combinations_than_there_are_numbers_are_counted_all_the_same():
+    distinct = pa.array(range(2**16)).cast(pa.string())
+    table = pa.table([distinct] * 4, names=list("abcd"))
+    counted = tallied(nw.from_native(table).lazy(), *table.column_names).collect("pyarrow").to_native()
+    assert counted.num_rows == table.num_rows
+    assert set(counted.column("n").to_pylist()) == {1}
+
+
 @pytest.mark.parametrize("ids", [["b", "a", "b", "b", "c"], [], ["a"]])
 def test_each_row_knows_the_row_of_its_deal_in_any_order(ids):
     table = pa.table({"deal_id": pa.array(ids, pa.string())})
-    assert numbers_of("tags", table, pa.array(["a", "b", "c"])).to_pylist() == ["abc".index(each) for each in ids]
+    assert numbers_of(table, pa.array(["a", "b", "c"])).to_pylist() == ["abc".index(each) for each in ids]
 
 
 def test_deals_keep_their_keys_when_a_column_is_assigned_and_get_new_ones_when_some_are_excluded():

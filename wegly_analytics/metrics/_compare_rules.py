@@ -80,7 +80,8 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     """
     cohort = Cohort.of("compare_rules", snap, by, archived, columns=("expected_close", "created_at", "closed_at"))
     frame = _timed(snap, with_stale(cohort, snap), cohort.days("created_at", "closed_at"))
-    counted = cohort.count(frame, *STATES, *(f"{name}_{sum_}" for name in _CYCLES for sum_ in _SUMS))
+    sums = cohort.count(frame, *STATES, *(f"{name}_{sum_}" for name in _CYCLES for sum_ in _SUMS))
+    counted = sums.table
     counted = counted.assign(_size=counted[STATES].sum(axis=1))  # all created deals decide which group comes first
     counted = counted.sort_values("_size", ascending=False, kind="stable", ignore_index=True)
     parts = []
@@ -100,7 +101,7 @@ def compare_rules(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     ours = table["value"].where(table["_place"].isin([0, len(_RATES)]))
     table["gap"] = table["value"] - ours.groupby([table["_group"], table["figure"]]).transform("max")
     table["n"] = table["n"].astype("int64")
-    once = cohort.once(frame, *STATES)
+    once = {name: sums.once(name) for name in STATES}
     cohort.warn_of_one_sided(once["won"], once["lost"])
     return cohort.finish(table[[*columns, "gap"]], ["each figure under several definitions"], sum(once.values()))
 

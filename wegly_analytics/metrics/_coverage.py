@@ -23,15 +23,20 @@ from wegly_analytics.metrics.periods import (
     unfinished,
 )
 from wegly_analytics.metrics.results import comparable, ratio
-from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.metrics.selection import By, first_reason, flag
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 YEAR: Final = 365
 """The length in days of the period before the snapshot whose win rate gives the coverage needed."""
+
+_MISSING: Final = ("open without value", "open without an expected close", "open past its expected close")
+"""Why an open deal is not expected to close in any period."""
+
+_SUMS: Final = ("open", "due", "open_value", "booked", "won_no_value", "n", "won_value", "closed_value")
 
 
 def coverage(
@@ -99,12 +104,24 @@ def coverage(
     cohort = Cohort.of("coverage", snap, by, archived, columns=("value", "expected_close", "won_at", "closed_at"))
     wanted = _targets(target, list(cohort.names.values()))
     starts = _starts(every, local(snap, tz), periods)
-    table = _rows(cohort, target, periods)
-    expected, n = _expected(cohort, local(snap, tz).date(), starts)
-    for part in (expected, _booked(cohort, every, starts, tz)):
-        table = table.merge(part, how="left", on=["period", *cohort.groups])
-    rates = _recently_closed(cohort)
-    table = table.merge(rates, how="left", on=cohort.groups) if cohort.groups else table.merge(rates, how="cross")
+    expected = _expected(local(snap, tz).date(), starts)
+    booked = _booked(snap.taken_at, every, starts, tz)
+    frame = cohort.frame.with_columns(**expected, **booked, **_recently_closed(snap.taken_at))
+    counted = cohort.count(frame, *_SUMS, keys=["missing", "due_in", "won_in"])
+    for number, reason in enumerate(_MISSING, start=1):
+        cohort.note(reason, counted.firsts.loc[counted.firsts["missing"] == number, "open"].sum())
+    cohort.note("won without value", counted.once("won_no_value"))
+    table = _rows(cohort, counted.table, target, periods)
+    for column, place in (("open_value", "due_in"), ("booked", "won_in")):
+        part = counted.table.groupby([place, *cohort.groups], as_index=False)[[column]].sum()
+        table = table.merge(part.rename(columns={place: "period"}), how="left", on=["period", *cohort.groups])
+    table = table.rename(columns={"open_value": "open"})
+    rates = counted.table[["n", "won_value", "closed_value"]]
+    if cohort.groups:
+        rates = rates.groupby([counted.table[name] for name in cohort.groups]).sum().reset_index()
+        table = table.merge(rates, how="left", on=cohort.groups)
+    else:
+        table = table.merge(rates.sum().to_frame().T, how="cross")
     sums = ["open", "booked", "n", "won_value", "closed_value"]
     table[sums] = table[sums].astype(float).fillna(0.0)
     rows = table[cohort.groups].itertuples(index=False, name=None) if cohort.groups else [()] * len(table)
@@ -122,54 +139,58 @@ def coverage(
         "open value expected in the period ÷ (target − booked)",
         "needed: 1 ÷ win rate by value of the last 365 days",
     ]
-    return cohort.finish(table[[*cohort.groups, *figures]], rule, n, every=every, tz=tz)
+    return cohort.finish(table[[*cohort.groups, *figures]], rule, counted.once("due"), every=every, tz=tz)
 
 
-def _expected(cohort: Cohort, today: date, starts: pd.DatetimeIndex) -> tuple[pd.DataFrame, float]:
-    """Add up the open deals that are expected to close in each period, and count them."""
-    due, no_value = nw.col("expected_close"), nw.col("value").is_null()
-    opened = cohort.on(cohort.frame.filter(nw.col("open") == 1)).excluding(
-        {
-            "open without value": no_value,
-            "open without an expected close": due.is_null(),
-            "open past its expected close": due < nw.lit(today),
-        }
-    )
-    frame = opened.frame.filter(due < nw.lit(starts[-1].date()))
-    number = nw.sum_horizontal(nw.lit(0), *(flag(due >= nw.lit(start.date())) for start in starts[1:-1]))
-    frame = frame.with_columns(period=number, one=nw.lit(1))
-    table = cohort.count(frame, "value", keys=["period"]).rename(columns={"value": "open"})
-    return table, cohort.once(frame, "one")["one"]
+def _expected(today: date, starts: pd.DatetimeIndex) -> dict[str, nw.Expr]:
+    """Mark the open deals that are expected to close in a period, and what the others lack."""
+    is_open, due, value = nw.col("open") == 1, nw.col("expected_close"), nw.col("value")
+    lacking = {
+        "open without value": value.is_null(),
+        "open without an expected close": due.is_null(),
+        "open past its expected close": due < nw.lit(today),
+    }
+    is_due = is_open & ~value.is_null() & (due >= nw.lit(today)) & (due < nw.lit(starts[-1].date()))
+    return {
+        "missing": first_reason(is_open & lacking[reason] for reason in _MISSING),
+        "due": flag(is_due),
+        "due_in": nw.sum_horizontal(nw.lit(0), *(flag(due >= nw.lit(start.date())) for start in starts[1:-1])),
+        "open_value": nw.when(is_due).then(value),
+    }
 
 
-def _booked(cohort: Cohort, every: Every, starts: pd.DatetimeIndex, tz: str) -> pd.DataFrame:
-    """Add up what was won in each period until the snapshot was taken."""
+def _booked(now: datetime, every: Every, starts: pd.DatetimeIndex, tz: str) -> dict[str, nw.Expr]:
+    """Mark what was won in a period until the snapshot was taken."""
     noon = pd.Timedelta(hours=12)  # of a day that may have no midnight
     periods = Periods(every, (starts[0] + noon).tz_localize(tz), (starts[-2] + noon).tz_localize(tz), tz)
     # a period begins with its first instant in the time zone
     begins = starts[0].tz_localize(tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC").to_pydatetime()
-    won_at = nw.col("won_at")
-    won = cohort.frame.filter(nw.col("won") == 1, won_at >= nw.lit(begins), won_at <= nw.lit(cohort.snap.taken_at))
-    won = won.with_columns(period=periods.number(won_at), no_value=flag(nw.col("value").is_null()))
-    cohort.note("won without value", cohort.once(won, "no_value")["no_value"])
-    return cohort.count(won, "value", keys=["period"]).rename(columns={"value": "booked"})
+    won_at, value = nw.col("won_at"), nw.col("value")
+    is_booked = (nw.col("won") == 1) & (won_at >= nw.lit(begins)) & (won_at <= nw.lit(now))
+    return {
+        "won_in": periods.number(won_at),
+        "booked": nw.when(is_booked).then(value),
+        "won_no_value": flag(is_booked & value.is_null()),
+    }
 
 
-def _recently_closed(cohort: Cohort) -> pd.DataFrame:
-    """Count the deals closed with a value in the year before the snapshot, with their money."""
-    now, closed_at = cohort.snap.taken_at, nw.col("closed_at")
-    frame = cohort.frame.filter(closed_at > nw.lit(now - timedelta(days=YEAR)), closed_at <= nw.lit(now))
-    frame = frame.filter(nw.col("value") >= 0)
-    frame = frame.with_columns(n=nw.lit(1), won_value=nw.col("value") * nw.col("won"), closed_value=nw.col("value"))
-    return cohort.count(frame, "n", "won_value", "closed_value")
+def _recently_closed(now: datetime) -> dict[str, nw.Expr]:
+    """Mark the deals closed with a value in the year before the snapshot, with their money."""
+    closed_at, value = nw.col("closed_at"), nw.col("value")
+    is_recent = (closed_at > nw.lit(now - timedelta(days=YEAR))) & (closed_at <= nw.lit(now)) & (value >= 0)
+    return {
+        "n": flag(is_recent),
+        "won_value": nw.when(is_recent & (nw.col("won") == 1)).then(value),
+        "closed_value": nw.when(is_recent).then(value),
+    }
 
 
-def _rows(cohort: Cohort, target: float | Mapping[Any, float], periods: int) -> pd.DataFrame:
+def _rows(cohort: Cohort, counted: pd.DataFrame, target: float | Mapping[Any, float], periods: int) -> pd.DataFrame:
     """Add a row for every group and period, by number."""
     numbers = pd.DataFrame({"period": range(periods)})
     if not cohort.groups:
         return numbers
-    present = cohort.count(cohort.frame, "counts_once")[cohort.groups]
+    present = counted[cohort.groups].drop_duplicates()
     return _with_targets(present, target, list(cohort.names.values())).merge(numbers, how="cross")
 
 

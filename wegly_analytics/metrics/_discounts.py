@@ -12,8 +12,8 @@ from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics._proposals import DEPTH, IS_PRICED, ROUNDING
 from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
-from wegly_analytics.metrics.results import ratio
-from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.metrics.results import in_order, ratio
+from wegly_analytics.metrics.selection import EXCLUDED, By, flag
 from wegly_analytics.snapshot.keys import joined
 
 if TYPE_CHECKING:
@@ -72,20 +72,21 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     if not bounds or bounds != sorted(set(bounds)) or not 0 <= bounds[0] <= bounds[-1] < 1:
         raise SettingError(f"edges={edges!r}: give ascending shares from 0 to below 1, such as (0, 0.1, 0.2)")
     cohort = Cohort.of("discounts", snap, by, archived)
-    closed = joined(cohort.frame.filter(nw.col("open") == 0), _chosen_proposals(snap), how="left")
-    priced = cohort.on(closed).excluding(
+    closed = cohort.frame.filter((nw.col("open") == 0) | (nw.col(EXCLUDED) > 0))
+    priced = cohort.on(joined(closed, _chosen_proposals(snap), how="left")).excluding(
         {
             "closed without a primary proposal": nw.col("one").is_null(),
             "with a proposal without a price": ~(flag(IS_PRICED) == 1),  # a missing price, too
             "total above the subtotal": DEPTH < -ROUNDING,
-        }
+        },
+        band=nw.sum_horizontal(*(flag(edge + ROUNDING < DEPTH) for edge in bounds)),
     )
-    inside = priced.frame
-    bands = nw.sum_horizontal(*(flag(edge + ROUNDING < DEPTH) for edge in bounds))
-    counted = cohort.count(inside.with_columns(band=bands), "won", "lost", keys=["band"])
+    sums = priced.count(priced.frame, "won", "lost", keys=["band"])
+    counted = sums.table
     every = pd.DataFrame({"band": range(len(bounds) + 1)})
     if cohort.groups:
-        every = cohort.count(inside, "won")[cohort.groups].merge(every, how="cross")
+        present = in_order(counted[cohort.groups].drop_duplicates(), cohort.groups)
+        every = present.merge(every, how="cross")
     table = every.merge(counted, how="left", on=["band", *cohort.groups])
     if not cohort.groups and counted.empty:
         table = every.assign(won=0, lost=0)
@@ -98,24 +99,37 @@ def discounts(snap: Snapshot, *, by: By = None, edges: Sequence[float] = EDGES, 
     table["n"] = table["won"] + table["lost"]
     table["rate"] = ratio(table["won"], table["n"])
     table["low"], table["high"] = wilson(table["won"], table["n"])
-    once = cohort.once(inside, "won", "lost")
-    cohort.warn_of_one_sided(once["won"], once["lost"])
+    won, lost = sums.once("won"), sums.once("lost")
+    cohort.warn_of_one_sided(won, lost)
     columns = [*cohort.groups, "discount", "above", "up_to", "won", "lost", "n", "rate", "low", "high"]
     rule = [
         "won ÷ (won + lost) of deals with a proposal, by 1 − total ÷ subtotal of the primary one",
         "Wilson interval, 95 %",
     ]
-    return cohort.finish(table[columns].astype({"discount": object}), rule, once["won"] + once["lost"])
+    return cohort.finish(table[columns].astype({"discount": object}), rule, won + lost)
 
 
 def _chosen_proposals(snap: Snapshot) -> nw.LazyFrame[Any]:
     """Return the primary proposal of each deal, or its only one."""
     proposals = snap.keyed("proposals", "is_primary", "subtotal", "total")
-    proposals = proposals.with_columns(main=flag(nw.col("is_primary")), one=nw.lit(1))
-    totals = proposals.group_by("deal").agg(mains=nw.col("main").sum(), ones=nw.col("one").sum())
-    proposals = joined(proposals, totals)
-    proposals = proposals.filter((nw.col("main") == 1) & (nw.col("mains") == 1) | (nw.col("ones") == 1))
-    return proposals.select("deal", "subtotal", "total", "one")
+    is_main = nw.col("is_primary")
+    proposals = proposals.with_columns(
+        main=flag(is_main),
+        one=nw.lit(1),
+        main_subtotal=nw.when(is_main).then(nw.col("subtotal")),
+        main_total=nw.when(is_main).then(nw.col("total")),
+    )
+    # the greatest of one value is that value
+    of_deal = proposals.group_by("deal").agg(
+        nw.col("main", "one").sum(), nw.col("subtotal", "total", "main_subtotal", "main_total").max()
+    )
+    has_main = nw.col("main") == 1
+    return of_deal.filter(has_main | (nw.col("one") == 1)).select(
+        "deal",
+        "one",
+        subtotal=nw.when(has_main).then(nw.col("main_subtotal")).otherwise(nw.col("subtotal")),
+        total=nw.when(has_main).then(nw.col("main_total")).otherwise(nw.col("total")),
+    )
 
 
 def _band(above: float, up_to: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,6 @@ import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.results import collect
 from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
@@ -100,27 +98,26 @@ def forecast(
     if draws < 1:
         raise SettingError(f"draws={draws}: give 1 or more")
     cohort = Cohort.of("forecast", snap, by, archived, columns=("value", "created_at", "closed_at"))
-    is_open = nw.col("open") == 1
+    is_open, created = nw.col("open") == 1, nw.col("created_at")
     ended = nw.when(is_open).then(nw.lit(snap.taken_at)).otherwise(nw.col("closed_at"))
-    frame = cohort.frame.with_columns(
-        ended=ended, ending=nw.col("won") + 2 * nw.col("lost"), one=nw.lit(1), no_value=flag(nw.col("value").is_null())
+    undated = created.is_null() | ended.is_null() | (ended < created)
+    age = cohort.microseconds(created, ended)
+    cohort = cohort.excluding(
+        {"without usable dates": undated},
+        age=age,
+        day=age // _DAY,
+        ending=nw.col("won") + 2 * nw.col("lost"),
+        one=nw.lit(1),
+        no_value=flag(is_open & nw.col("value").is_null()),
     )
-    created, ending_at = nw.col("created_at"), nw.col("ended")
-    undated = created.is_null() | ending_at.is_null() | (ending_at < created)
-    cohort = replace(cohort, frame=frame).excluding({"without usable dates": undated})
-    worthless = cohort.frame.with_columns(worthless=flag(is_open & (nw.col("no_value") == 1)))
-    cohort.note("open without value", cohort.once(worthless, "worthless")["worthless"])
-    dated = cohort.frame.with_columns(age=cohort.microseconds("created_at", "ended"))
-    history = collect(
-        dated.filter(nw.col("counts_once") == 1).group_by("age", "ending").agg(nw.col("one").sum())
-    ).sort_values(["age", "ending"], ignore_index=True)
-    waiting = dated.filter(is_open, nw.col("no_value") == 0)
-    now = cohort.count(waiting, "one", keys=["age", "value"])
+    history = cohort.once(cohort.frame, "one", "no_value", keys=["day", "ending"])
+    cohort.note("open without value", history["no_value"].sum())
+    waiting = cohort.count(cohort.kept.filter(is_open, nw.col("no_value") == 0), "one", keys=["age", "value"])
+    now, n = waiting.table, waiting.once("one")
 
-    curve = _Curve(history["age"], history["ending"], history["one"])
+    curve = _Curve(history["day"], history["ending"], history["one"])
     if len(now) and float(now["age"].max()) / _DAY + days > curve.oldest:
         cohort.caveats.append("beyond the oldest age at which a deal ended no win is expected")
-    n = cohort.once(waiting, "one")["one"]
     table = _summed(cohort, now, curve, days, level, draws, seed)
     table = table.assign(days=days, level=level)
     rule = ["open deals by their win probability at their age, Aalen-Johansen", "interval by bootstrap"]
@@ -130,8 +127,8 @@ def forecast(
 class _Curve:
     """The history of deals by age in whole days, to be weighted again for each draw."""
 
-    def __init__(self, age: pd.Series[Any], ending: pd.Series[Any], n: pd.Series[Any]) -> None:
-        ages = (np.asarray(age, dtype=float) // _DAY).astype(int)
+    def __init__(self, day: pd.Series[Any], ending: pd.Series[Any], n: pd.Series[Any]) -> None:
+        ages = np.asarray(day, dtype=int)
         how, count = np.asarray(ending, dtype=int), np.asarray(n, dtype=float)
         self.last = int(ages.max(initial=0))
         self.oldest = int(ages[how > 0].max(initial=-1))
@@ -165,22 +162,23 @@ def _summed(
     values, count = np.asarray(now["value"], dtype=float), np.asarray(now["one"], dtype=int)
     chance = curve.chances(ages, days, curve.counts)[place]
     rng = np.random.default_rng(seed)
-    drawn = np.empty((draws, len(now)))
+    if cohort.groups:
+        keys = pd.Series(list(now[cohort.groups].itertuples(index=False, name=None)), dtype=object)
+        parts: list[tuple[Any, Any]] = list(keys.groupby(keys, sort=False).indices.items())
+    else:
+        parts = [((), np.arange(len(now)))]
+    drawn = np.empty((draws, len(parts)))
     step = max(1, _AT_ONCE // max(curve.counts.size, len(now), 1))
     for first in range(0, draws, step):
         size = min(step, draws - first)
         weights = rng.poisson(curve.counts, (size, *curve.counts.shape)).astype(float)
-        drawn[first : first + size] = rng.binomial(count, curve.chances(ages, days, weights)[:, place].clip(0, 1))
-    drawn *= values
-    if cohort.groups:
-        keys = now[cohort.groups].apply(tuple, axis=1) if len(now) else pd.Series(dtype=object)
-        parts = [(key, np.flatnonzero(keys == key)) for key in dict.fromkeys(keys)]
-    else:
-        parts = [((), np.arange(len(now)))]
+        won = rng.binomial(count, curve.chances(ages, days, weights)[:, place].clip(0, 1)) * values
+        for number, (_, mine) in enumerate(parts):
+            drawn[first : first + size, number] = won[:, mine].sum(axis=1)
     edges = [(1 - level) / 2, (1 + level) / 2]
     rows = []
-    for key, mine in parts:
-        low, high = np.quantile(drawn[:, mine].sum(axis=1), edges)
+    for number, (key, mine) in enumerate(parts):
+        low, high = np.quantile(drawn[:, number], edges)
         expected = float((chance[mine] * values[mine] * count[mine]).sum())
         rows.append((*key, count[mine].sum(), (values[mine] * count[mine]).sum(), expected, low, high))
     table = pd.DataFrame(rows, columns=[*cohort.groups, *columns])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import narwhals as nw
@@ -10,10 +11,10 @@ import pandas as pd
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
-from wegly_analytics.metrics.results import collect, ratio
+from wegly_analytics.metrics.results import collect, in_order, ratio
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import STAGE_COLUMNS, listed_stages
-from wegly_analytics.snapshot.keys import joined
+from wegly_analytics.snapshot.keys import joined, tallied
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -95,26 +96,14 @@ def funnel(
     stages = stages[stages["position"].notna() & (stages["pipeline"] == chosen)].reset_index(drop=True)
     marks = [f"at_{n}" for n in range(len(stages))]
     if not marks:
+        cohort.once(cohort.frame, "open")
         empty = pd.DataFrame(columns=[*cohort.groups, *_COLUMNS])
         return cohort.finish(empty.astype(_TYPES), _rule(rule), 0, pipeline=chosen)
 
-    in_stage = {mark: nw.col("stage_id") == stage for mark, stage in zip(marks, stages["stage_id"], strict=True)}
-    visits = snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") > 0)
-    visits = visits.with_columns(**{mark: flag(here) for mark, here in in_stage.items()})
-    visits = visits.group_by("deal").agg(nw.col(*marks).max())
-    frame = joined(cohort.frame, visits, how="left")
-    frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) | here) for mark, here in in_stage.items()})
-    nowhere = nw.sum_horizontal(*marks) == 0
-    if rule == "reached":
-        nowhere = nowhere & (nw.col("won") == 0)
-    frame = frame.with_columns(nowhere=flag(nowhere))
-    cohort.note("in no stage of the pipeline", cohort.once(frame, "nowhere")["nowhere"])
-    frame = _by_rule(frame, marks, rule)
-    ends = {
-        f"{end}_{mark}": flag((nw.col(mark) == 1) & (nw.col(end) == 1)) for end in ("won", "lost") for mark in marks
-    }
-    counted = cohort.count(frame.with_columns(**ends), *marks, *ends)
-    n = cohort.once(frame.with_columns(some=1 - nw.col("nowhere")), "some")["some"]
+    counted, nowhere, n = (
+        _reached(cohort, stages, marks) if rule == "reached" else _visited(cohort, stages, marks, rule)
+    )
+    cohort.note("in no stage of the pipeline", nowhere)
 
     rows = []
     for row in counted.to_dict("records"):
@@ -144,25 +133,60 @@ _TYPES: Final[dict[str, Any]] = {
 }
 
 
-def _by_rule(frame: nw.LazyFrame[Any], marks: list[str], rule: str) -> nw.LazyFrame[Any]:
-    """Turn "was in this stage" into "reached this stage"."""
-    if rule == "visited":
-        return frame
-    # from the last stage backward, or from the first one forward: each mark looks at the one before
-    order = marks[::-1] if rule == "reached" else marks
-    previous = "won" if rule == "reached" else None
-    for mark in order:
-        if rule == "reached":
-            frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) | (nw.col(previous or "won") == 1))})
-        elif previous:
-            frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) & (nw.col(previous) == 1))})
-        previous = mark
-    return frame
+def _visits(snap: Snapshot) -> nw.LazyFrame[Any]:
+    return snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") > 0)
+
+
+def _reached(cohort: Cohort, stages: pd.DataFrame, marks: list[str]) -> tuple[pd.DataFrame, float, float]:
+    """Count the deals that reached each stage, those that reached none, and the others.
+
+    How far each deal got is one number, so the engine counts deals by it, and the sums from the end are taken here.
+    """
+    place: nw.Expr = nw.lit(0)
+    for number, stage in enumerate(stages["stage_id"], start=1):
+        place = nw.when(nw.col("stage_id") == stage).then(nw.lit(number)).otherwise(place)
+    furthest = _visits(cohort.snap).select("deal", been=place).group_by("deal").agg(nw.col("been").max())
+    frame = joined(cohort.frame, furthest, how="left")
+    now = nw.when(nw.col("been") > place).then(nw.col("been")).otherwise(place)
+    frame = frame.with_columns(
+        furthest=nw.when(nw.col("won") == 1).then(nw.lit(len(stages))).otherwise(now), deals=nw.lit(1)
+    )
+    sums = cohort.count(frame, "deals", "won", "lost", keys=["furthest"])
+    table = in_order(sums.table, cohort.groups) if cohort.groups else sums.table
+    beyond = {
+        prefix + mark: table[column].where(table["furthest"] > number, 0)
+        for column, prefix in (("deals", ""), ("won", "won_"), ("lost", "lost_"))
+        for number, mark in enumerate(marks)
+    }
+    counted = table[cohort.groups].assign(**beyond)
+    if cohort.groups:
+        counted = counted.groupby(cohort.groups, as_index=False, sort=False).sum()
+    elif len(counted):
+        counted = counted.sum().to_frame().T
+    nowhere = sums.firsts.loc[sums.firsts["furthest"] == 0, "deals"].sum()
+    return counted, nowhere, sums.once("deals") - nowhere
+
+
+def _visited(cohort: Cohort, stages: pd.DataFrame, marks: list[str], rule: str) -> tuple[pd.DataFrame, float, float]:
+    """Count the deals that were in each stage (`strict`: and in all before it), those in none, and the others."""
+    in_stage = {mark: nw.col("stage_id") == stage for mark, stage in zip(marks, stages["stage_id"], strict=True)}
+    visits = _visits(cohort.snap).select("deal", **{mark: flag(here) for mark, here in in_stage.items()})
+    frame = joined(cohort.frame, visits.group_by("deal").agg(nw.col(*marks).max()), how="left")
+    frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) | here) for mark, here in in_stage.items()})
+    frame = frame.with_columns(nowhere=flag(nw.sum_horizontal(*marks) == 0))
+    for previous, mark in pairwise(marks) if rule == "strict" else ():
+        frame = frame.with_columns(**{mark: flag((nw.col(mark) == 1) & (nw.col(previous) == 1))})
+    ends = {
+        f"{end}_{mark}": flag((nw.col(mark) == 1) & (nw.col(end) == 1)) for end in ("won", "lost") for mark in marks
+    }
+    frame = frame.with_columns(**ends, some=1 - nw.col("nowhere"))
+    sums = cohort.count(frame, *marks, *ends, "nowhere", "some")
+    return sums.table, sums.once("nowhere"), sums.once("some")
 
 
 def _chosen(cohort: Cohort, pipeline: str | None) -> str | None:
     """Find the pipeline that is meant."""
-    counted = collect(cohort.frame.group_by("pipeline").agg(n=nw.len()))
+    counted = collect(tallied(cohort.kept, "pipeline"))
     known = counted.dropna(subset=["pipeline"]).sort_values("n", ascending=False, kind="stable")["pipeline"].tolist()
     if pipeline is None and len(known) <= 1:
         return known[0] if known else None

@@ -8,7 +8,7 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
+from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, unfinished
 from wegly_analytics.metrics.results import comparable, informed, ratio
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.model.enums import NOT_INFORMED
@@ -65,28 +65,26 @@ def loss_reasons(
     >>> float(table["share"].sum().round(9)), float(table["cumulative"].iloc[-1].round(9))
     (1.0, 1.0)
     """
-    cohort = Cohort.of("loss_reasons", snap, by, archived, columns=("value", "loss_reason", "lost_at"))
     if every is not None:
         check_every(every)
-    for status, n in cohort.total("open", "won").items():
-        cohort.note(status, n)
-    frame = cohort.frame.filter(nw.col("lost") == 1).with_columns(
+    lost_at, value = nw.col("lost_at"), nw.col("value")
+    undated = {"closed without a closing date": (nw.col("lost") == 1) & lost_at.is_null()} if every else {}
+    cohort = Cohort.of("loss_reasons", snap, by, archived, columns=("value", "loss_reason", "lost_at")).excluding(
+        {"open": nw.col("open") == 1, "won": nw.col("won") == 1, **undated},
         deals=nw.col("lost"),
-        undated=flag(nw.col("lost_at").is_null()),
-        money=nw.when(nw.col("value") >= 0).then(nw.col("value")),
-        negative=flag(nw.col("value") < 0),
+        money=nw.when(value >= 0).then(value),
+        negative=flag(value < 0),
     )
     time = ["period"] if every else []
-    if every:
-        cohort.note("closed without a closing date", cohort.once(frame, "undated")["undated"])
-        frame = frame.filter(nw.col("undated") == 0)
-    if every and (found := span(frame, "lost_at")):
-        periods = Periods(every, *found, tz)
-        frame = frame.with_columns(period=periods.number(nw.col("lost_at")))
-        counted = informed(cohort.count(frame, "deals", "money", keys=["period", "loss_reason"]), ["loss_reason"])
-        table = periods.spread(counted, [*cohort.groups, "loss_reason"]).astype({"deals": "int64"})
+    found = cohort.span("lost_at") if every else None
+    periods = Periods(every, *found, tz) if every and found else None
+    frame = periods.numbered(cohort.frame, period="lost_at") if periods else cohort.frame
+    keys = ["period", "loss_reason"] if periods else ["loss_reason"]
+    counted = cohort.count(frame, "deals", "money", "negative", keys=keys)
+    table = informed(counted.table, ["loss_reason"]).drop(columns="negative")
+    if periods:
+        table = periods.spread(table, [*cohort.groups, "loss_reason"]).astype({"deals": "int64"})
     else:
-        table = informed(cohort.count(frame, "deals", "money", keys=["loss_reason"]), ["loss_reason"])
         table = table.assign(**dict.fromkeys(time, pd.Series(dtype="datetime64[us]")))
     table = table.rename(columns={"money": "value"})
     table["value"] = table["value"].astype(float)
@@ -101,9 +99,8 @@ def loss_reasons(
     columns = ["loss_reason", "deals", "share", "valid_share", "cumulative", "value", "value_share"]
     rule = ["lost deals by reason, most first", "deals without a reason stay in the denominator"]
     rule += ["by period of closing"] * bool(every)
-    once = cohort.once(frame, "deals", "negative")
-    cohort.note("with a negative value", once["negative"])
+    cohort.note("with a negative value", counted.once("negative"))
     if every:
         table["unfinished"] = unfinished(table["period"], every, snap, tz)
         columns.append("unfinished")
-    return cohort.finish(table[[*time, *cohort.groups, *columns]], rule, once["deals"], every=every, tz=tz)
+    return cohort.finish(table[[*time, *cohort.groups, *columns]], rule, counted.once("deals"), every=every, tz=tz)

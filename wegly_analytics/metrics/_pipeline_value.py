@@ -61,27 +61,26 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
     cohort = Cohort.of(
         "pipeline_value", snap, by, archived, columns=("value", *STAGE_COLUMNS), without=("pipeline", "stage")
     )
-    times = stage_times(snap)
     stages = listed_stages(snap, cohort)
     stages = stages[stages["position"].notna()].astype({"stage_id": object})
 
-    closed = cohort.frame.filter(nw.col("open") == 0, nw.col("counts_once") == 1).select("deal", "won", "lost")
-    history = (
-        joined(times.filter(~nw.col("stage_id").is_null()), closed)
-        .group_by("stage_id")
-        .agg(nw.col("won", "lost").sum())
-    )
-    past = collect(history).astype({"stage_id": object})
-    stages = stages.merge(past, how="left", on="stage_id").fillna({"won": 0, "lost": 0})
+    closed = cohort.kept.filter(nw.col("open") == 0, nw.col("counts_once") == 1).select("deal", "won", "lost")
+    times = stage_times(snap).filter(~nw.col("stage_id").is_null())
+    past = collect(joined(times, closed).group_by("stage_id").agg(nw.col("won", "lost").sum()))
+    stages = stages.merge(past.astype({"stage_id": object}), how="left", on="stage_id").fillna({"won": 0, "lost": 0})
     stages["closed"] = (stages["won"] + stages["lost"]).astype("int64")
     stages["win_rate"] = ratio(stages["won"], stages["closed"])
 
-    is_open = cohort.frame.filter(nw.col("open") == 1)
-    is_open = is_open.with_columns(deals=nw.lit(1), no_value=flag(nw.col("value").is_null()))
-    inside = cohort.count(is_open, "deals", "value", "no_value", keys=["stage_id"]).astype({"stage_id": object})
-    ids = stages["stage_id"].dropna().tolist()
-    nowhere = is_open.filter(~nw.col("stage_id").is_in(ids) | nw.col("stage_id").is_null()) if ids else is_open
-    cohort.note("in no stage of a pipeline", cohort.once(nowhere, "deals")["deals"])
+    is_open = nw.col("open") == 1
+    frame = cohort.frame.with_columns(
+        deals=nw.col("open"),
+        value=nw.when(is_open).then(nw.col("value")),
+        no_value=flag(is_open & nw.col("value").is_null()),
+    )
+    counted = cohort.count(frame, "deals", "value", "no_value", keys=["stage_id"])
+    inside = counted.table[counted.table["deals"] > 0].astype({"stage_id": object})
+    nowhere = ~counted.firsts["stage_id"].isin(stages["stage_id"].dropna())
+    cohort.note("in no stage of a pipeline", counted.firsts.loc[nowhere, "deals"].sum())
     if cohort.groups:
         stages = stages.merge(inside[cohort.groups].drop_duplicates(), how="cross")
         places = {name: n for n, name in enumerate(stages["stage_id"].drop_duplicates())}
@@ -99,4 +98,4 @@ def pipeline_value(snap: Snapshot, *, by: By = None, archived: bool = False) -> 
         *cohort.groups, "pipeline", "stage", "position", "deals", "value", "weighted", "no_value", "win_rate", "closed",
     ]  # fmt: skip
     rule = ["open deals by stage", "weighted by the win rate of the closed deals that were in the stage"]
-    return cohort.finish(table[columns], rule, cohort.total("open")["open"])
+    return cohort.finish(table[columns], rule, counted.once("deals"))

@@ -11,7 +11,7 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
 from wegly_analytics.metrics.results import collect, informed, ratio
 from wegly_analytics.metrics.selection import By, flag
-from wegly_analytics.snapshot.keys import joined
+from wegly_analytics.snapshot.keys import joined, tallied
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,20 +76,17 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     True
     """
     cohort = Cohort.of("proposals", snap, by, archived)
-    own = cohort.frame.select("deal", "counts_once", *cohort.groups)
     outcomes = _outcomes(snap, cohort.microseconds("created_at", "approved_at"))
     counts = ["sent", "approved", "rejected", "withdrawn", "expired", "priced", "cheaper"]
     sums = [*counts, "before", "after"]
-    outcomes = outcomes.select("deal", *sums, "age", "took_time").join(own, on="deal", how="inner")
-    having = outcomes.group_by("deal").agg(n_sent=nw.col("sent").max())
-    per_deal = joined(cohort.frame, having, how="left").with_columns(
-        deals=nw.lit(1), with_proposal=flag(~nw.col("n_sent").is_null())
+    of_deal = outcomes.group_by("deal").agg(nw.col(*sums).sum())
+    per_deal = joined(cohort.frame, of_deal, how="left").with_columns(
+        deals=nw.lit(1), with_proposal=flag(~nw.col("sent").is_null())
     )
-    table = cohort.count(per_deal, "deals", "with_proposal")
     groups = cohort.groups
-    found = cohort.count(outcomes, *sums)
-    table = table.merge(found, how="left", on=cohort.groups) if groups else table.join(found)
-    table[sums] = table[sums].astype(float).fillna(0.0)
+    counted = cohort.count(per_deal, "deals", "with_proposal", *sums)
+    table = counted.table
+    table[sums] = table[sums].astype(float)
     table = table.astype(dict.fromkeys(["deals", "with_proposal", *counts], "int64"))
     table["pending"] = table["sent"] - table[STATES[:-1]].sum(axis=1)
     known = table["approved"] + table["rejected"] + table["expired"]
@@ -98,17 +95,17 @@ def proposals(snap: Snapshot, *, by: By = None, archived: bool = False) -> pd.Da
     table["versions"] = ratio(table["sent"], table["with_proposal"])
     table["discounted"] = ratio(table["cheaper"], table["priced"])
     table["discount"] = 1 - ratio(table["after"], table["before"])
-    taken = outcomes.filter(nw.col("took_time") == 1).group_by(*groups, "age").agg(n=nw.len())
-    table["days_to_approval"] = _medians(table, informed(collect(taken), groups), groups)
-    once = cohort.once(outcomes, "sent", "priced")
-    cohort.note("proposals without a price", once["sent"] - once["priced"])
+    taken = cohort.beside(outcomes.filter(nw.col("took_time") == 1).select("deal", "age"), *groups)
+    table["days_to_approval"] = _medians(table, informed(collect(tallied(taken, *groups, "age")), groups), groups)
+    sent = counted.once("sent")
+    cohort.note("proposals without a price", sent - counted.once("priced"))
     table = table.sort_values("sent", ascending=False, kind="stable")
     columns = [
         *cohort.groups, "deals", "with_proposal", "sent", *STATES, "approval_rate", "low", "high", "versions",
         "days_to_approval", "discounted", "discount",
     ]  # fmt: skip
     rule = ["proposals by their dates", "approved ÷ (approved + rejected + expired)", "Wilson interval, 95 %"]
-    return cohort.finish(table[columns], rule, once["sent"])
+    return cohort.finish(table[columns], rule, sent)
 
 
 def _outcomes(snap: Snapshot, age: nw.Expr) -> nw.LazyFrame[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -15,8 +16,6 @@ from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Clock, breaking,
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import narwhals as nw
 
     from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -78,10 +77,10 @@ def quality(
     cohort = Cohort.of(
         "quality", snap, None, archived, columns=[*RULE_COLUMNS["deals"], "title", "lost_at", "archived_at"]
     )
-    checked = cohort.total("won", "lost", "open")
+    checked = cohort.once(cohort.frame.with_columns(one=nw.lit(1)), "one")["one"].iloc[0]
 
     def tables(name: str) -> nw.LazyFrame[Any]:
-        return cohort.frame if name == "deals" else snap.keyed(name, *RULE_COLUMNS[name])
+        return cohort.kept if name == "deals" else snap.keyed(name, *RULE_COLUMNS[name])
 
     shown = list(dict.fromkeys(column for rule in picked for column in rule.shows))
     marks = [f"breaks_{n}" for n in range(len(picked))]
@@ -98,9 +97,8 @@ def quality(
     columns = ["rule", "deal_id", "title", "detail"]
     table = pd.concat(parts)[columns].astype(object) if parts else pd.DataFrame(columns=columns, dtype=object)
     table = table.where(table.notna(), None)  # engines write a missing title in three ways
-    n = sum(checked.values())
     about = {"counts": counts, "broken": len(found), "silent_days": silent_days}
-    return cohort.finish(table, ["rules that a deal's record breaks"], n, **about)
+    return cohort.finish(table, ["rules that a deal's record breaks"], checked, **about)
 
 
 def _written(values: pd.Series[Any]) -> list[str]:

@@ -10,9 +10,10 @@ import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.results import collect, comparable, informed
+from wegly_analytics.metrics.results import by_group, collect, comparable, informed
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import stage_times
+from wegly_analytics.snapshot.keys import joined, summed, tallied
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -74,30 +75,21 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
         raise SettingError(f"q={q!r} is not between 0 and 1")
     cohort = Cohort.of("stalled", snap, by, archived, columns=("deal_id", "stage_id", *_SHOWN))
     groups = cohort.groups
-    present = cohort.frame.collect_schema().names()
-    shown = [name for name in _SHOWN if name in present]
-    own = cohort.frame.select(
-        "deal",
-        "deal_id",
-        "open",
-        "counts_once",
-        *shown,
-        *groups,
-        current=nw.col("stage_id"),
-    )
-    times = stage_times(snap).filter(~nw.col("stage_id").is_null()).drop("stage")
-    times = times.join(own, on="deal", how="inner")
-    times = times.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
     keys = ["stage_id", *groups]
-    waiting = times.filter(nw.col("waits") == 1)
-    limits = _limits(times.filter(nw.col("waits") == 0), keys, q)
+    shown = [name for name in ("deal_id", *_SHOWN) if name in snap.columns("deals")]
+    times = stage_times(snap).filter(~nw.col("stage_id").is_null())
+    rows = cohort.beside(times, "open", *groups, current="stage_id")
+    rows = rows.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
+    counted = collect(tallied(rows, *keys, "seconds", "waits", *cohort.apart))
+    limits = _limits(counted[counted["waits"] == 0], keys, q)
     # only those above the smallest of all limits are collected
     least = float(limits["limit"].min()) if len(limits) else np.inf
-    found = _keyed(waiting.filter(nw.col("seconds") > least), keys)
-    counted = _keyed(waiting.group_by(*keys, "counts_once").agg(n=nw.len()), keys)
-    once = counted[counted["counts_once"] == 1].merge(limits, how="left", on=keys)
+    overdue = _waiting(snap, cohort).filter(nw.col("seconds") > least)
+    found = _keyed(collect(cohort.beside(overdue, *shown, *groups, "stage_id")), keys)
+    waiting = _keyed(cohort.firsts(counted[counted["waits"] == 1]), keys)
+    once = waiting.groupby(keys, as_index=False, dropna=False)[["n"]].sum().merge(limits, how="left", on=keys)
     judged = once.loc[once["limit"].notna(), "n"].sum()
-    cohort.note("without stage times", cohort.total("open")["open"] - once["n"].sum())
+    cohort.note("without stage times", cohort.once(cohort.frame, "open")["open"].iloc[0] - once["n"].sum())
     cohort.note("in a stage that few deals have left", once["n"].sum() - judged)
 
     table = found.merge(limits, how="inner", on=keys)
@@ -117,17 +109,24 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     return cohort.finish(table[columns], rule, judged, q=q)
 
 
-def _keyed(frame: nw.LazyFrame[Any], keys: list[str]) -> pd.DataFrame:
-    """Collect a small result, with keys of the types that merge with those of another."""
-    return informed(collect(frame).astype(dict.fromkeys(keys, object)), keys[1:])
+def _waiting(snap: Snapshot, cohort: Cohort) -> nw.LazyFrame[Any]:
+    """Return the seconds of each open deal in its current stage."""
+    is_open = (nw.col("open") == 1) & (nw.col("counts_once") == 1)
+    current = cohort.kept.filter(is_open).select("deal", current=nw.col("stage_id"))
+    times = joined(snap.keyed("stage_durations", "stage_id", "seconds").filter(nw.col("seconds") > 0), current)
+    return summed(times.filter(nw.col("stage_id") == nw.col("current")), ["deal"], "seconds")
 
 
-def _limits(left: nw.LazyFrame[Any], keys: list[str], q: float) -> pd.DataFrame:
+def _keyed(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Give keys types that merge with those of another small result."""
+    return informed(table.astype(dict.fromkeys(keys, object)), keys[1:])
+
+
+def _limits(gone: pd.DataFrame, keys: list[str], q: float) -> pd.DataFrame:
     """Find the time within which at least the share `q` had left each stage that enough deals have left."""
-    gone = _keyed(left.group_by(*keys, "seconds").agg(n=nw.len()), keys)
     rows = [
         (*key, np.quantile(part["seconds"], q, weights=part["n"], method="inverted_cdf"))
-        for key, part in gone.groupby(keys, dropna=False, sort=False)
+        for key, part in by_group(gone, keys, keys[1:], ["seconds", "n"])
         if part["n"].sum() >= LEAST
     ]
     return pd.DataFrame(rows, columns=[*keys, "limit"]).astype(dict.fromkeys(keys, object) | {"limit": float})

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.results import collect, informed
+from wegly_analytics.metrics.results import by_group, collect
 from wegly_analytics.metrics.selection import By, flag
 from wegly_analytics.metrics.stages import STAGE_COLUMNS, stage_times, stages_in_order
 from wegly_analytics.metrics.survival import kaplan_meier, quantile
+from wegly_analytics.snapshot.keys import tallied
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -61,24 +62,21 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     """
     cohort = Cohort.of("time_in_stage", snap, by, archived, columns=STAGE_COLUMNS, without=("pipeline", "stage"))
     groups = cohort.groups
-    own = cohort.frame.select(
-        "deal",
-        "open",
-        "counts_once",
-        *groups,
-        current=nw.col("stage_id"),
-    )
-    times = stage_times(snap).join(own, on="deal", how="inner")
-    times = times.with_columns(still_in=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
     keys = ["stage_id", *groups]
-    n = cohort.total("won", "lost", "open")
-    counted = collect(times.group_by(*keys, "seconds", "still_in").agg(n=nw.len()))
-    inside = collect(own.filter(nw.col("open") == 1).group_by("current", *groups).agg(n=nw.len()))
-    inside = inside.rename(columns={"current": "stage_id"})
-    stages = stages_in_order(snap, cohort, times)
+    times = cohort.beside(stage_times(snap), "open", *groups, current="stage_id")
+    times = times.with_columns(still_in=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
+    counted = collect(tallied(times, *keys, "seconds", "still_in", *cohort.apart))
+    current = cohort.count(cohort.frame, "won", "lost", "open", keys=["stage_id", "stage"])
+    n = {name: current.once(name) for name in ("won", "lost", "open")}
+    stages = stages_in_order(snap, cohort, current.firsts)
+    inside = current.table[current.table["open"] > 0]
+    inside = inside.groupby(keys, as_index=False, dropna=False)[["open"]].sum().rename(columns={"open": "still_in"})
+    timed = cohort.firsts(counted[counted["still_in"] == 1])["n"].sum()
+    if cohort.overlapping:
+        counted = counted.groupby([*keys, "seconds", "still_in"], as_index=False, dropna=False, sort=False)[["n"]].sum()
 
     rows = []
-    for key, part in informed(counted, groups).groupby(keys, dropna=False, sort=False):
+    for key, part in by_group(counted, keys, groups, ["seconds", "still_in", "n"]):
         ended = part["still_in"] == 0
         curve = kaplan_meier(part["seconds"] / _DAY, ended, part["n"])
         left = part[ended]
@@ -94,14 +92,12 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     spent = pd.DataFrame(rows, columns=[*keys, "left", "timed", "p25", "p50", "p75", "mean_left"])
     # where no stage has an id, pandas would take the missing ones for numbers
     spent, inside, stages = (frame.astype({"stage_id": object}) for frame in (spent, inside, stages))
-    table = spent.merge(informed(inside, groups).rename(columns={"n": "still_in"}), how="outer", on=keys)
+    table = spent.merge(inside, how="outer", on=keys)
     if groups:
         stages = stages.merge(table[groups].drop_duplicates(), how="cross")
     table = stages.merge(table, how="left", on=keys)
     counts = ["left", "timed", "still_in"]
     table[counts] = table[counts].astype(float).fillna(0).astype("int64")
-    running = times.filter(nw.col("still_in") == 1, nw.col("counts_once") == 1).group_by("deal").agg(n=nw.len())
-    timed = collect(running.select(nw.len().alias("n")))["n"].iloc[0]
     cohort.note("without stage times", n["open"] - timed)
     figures = ["p25", "p50", "p75", "mean_left"]
     columns = [*cohort.groups, "pipeline", "stage", "position", "left", "still_in", *figures]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
@@ -65,21 +64,22 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     True
     """
     cohort = Cohort.of("time_to_close", snap, by, archived, columns=("created_at", "closed_at"))
-    is_open = nw.col("open") == 1
+    is_open, created = nw.col("open") == 1, nw.col("created_at")
     ended = nw.when(is_open).then(nw.lit(snap.taken_at)).otherwise(nw.col("closed_at"))
-    frame = cohort.frame.with_columns(ended=ended, one=nw.lit(1), ending=nw.col("won") + 2 * nw.col("lost"))
-    unborn, endless = nw.col("created_at").is_null(), nw.col("ended").is_null()
-    backward = nw.col("ended") < nw.col("created_at")
-    reasons = {
-        "without creation date": unborn,
-        "closed without a closing date": ~unborn & endless,
-        "closed before created": backward & ~is_open,
-        "created after the snapshot": backward & is_open,
-    }
-    cohort = replace(cohort, frame=frame).excluding(reasons)
-    frame = cohort.frame.with_columns(seconds=cohort.microseconds("created_at", "ended") // 1_000_000)
-    counted = cohort.count(frame, "one", keys=["seconds", "ending"])
-    n = cohort.once(frame, "one")["one"]
+    unborn, backward = created.is_null(), ended < created
+    cohort = cohort.excluding(
+        {
+            "without creation date": unborn,
+            "closed without a closing date": ~unborn & ended.is_null(),
+            "closed before created": backward & ~is_open,
+            "created after the snapshot": backward & is_open,
+        },
+        seconds=cohort.microseconds(created, ended) // 1_000_000,
+        ending=nw.col("won") + 2 * nw.col("lost"),
+        one=nw.lit(1),
+    )
+    sums = cohort.count(cohort.frame, "one", keys=["seconds", "ending"])
+    counted, n = sums.table, sums.once("one")
 
     parts: list[tuple[tuple[Any, ...], pd.DataFrame]] = [((), counted)] if len(counted) else []
     if cohort.groups:
@@ -98,4 +98,5 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
         "shares of deals won and lost by age, Aalen-Johansen; open deals are censored",
         "log(-log) interval, 95 %",
     ]
-    return cohort.finish(pd.concat(curves)[[*cohort.groups, *COLUMNS]], rule, n)
+    table = pd.concat(curves) if len(curves) > 1 else curves[0]  # of many deals a copy is large
+    return cohort.finish(table[[*cohort.groups, *COLUMNS]], rule, n)

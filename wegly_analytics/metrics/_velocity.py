@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
+from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, unfinished
 from wegly_analytics.metrics.results import comparable, ratio
 from wegly_analytics.metrics.selection import By, flag
 
@@ -81,13 +81,12 @@ def velocity(
     True
     """
     cohort = Cohort.of("velocity", snap, by, archived, columns=LEVER_COLUMNS)
-    table, closing = levers(cohort, every, count, tz)
+    table, closed = levers(cohort, every, count, tz)
     columns = [*(["period"] if every else []), *cohort.groups, *LEVERS, "velocity"]
     if every:
         table["unfinished"] = unfinished(table["period"], every, snap, tz)
         columns.append("unfinished")
-    n = cohort.once(closing, "closed")["closed"]
-    return cohort.finish(table[columns], rule(every, count), n, every=every, count=count, tz=tz)
+    return cohort.finish(table[columns], rule(every, count), closed["closed"].sum(), every=every, count=count, tz=tz)
 
 
 def rule(every: Every | None, count: str) -> list[str]:
@@ -99,7 +98,7 @@ def rule(every: Every | None, count: str) -> list[str]:
     ]
 
 
-def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd.DataFrame, nw.LazyFrame[Any]]:
+def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the four levers and the velocity of each period and group.
 
     Parameters
@@ -113,9 +112,8 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
     -------
     pandas.DataFrame
         The levers and the velocity, beside the counts they are computed from.
-    narwhals.LazyFrame
-        The closed deals among others, with a flag `closed`; with periods only those that are in one, and `period`, its
-        number.
+    pandas.DataFrame
+        How many deals were `closed`, each once; with periods by `period`, the number of that of their closing.
 
     Raises
     ------
@@ -126,59 +124,74 @@ def levers(cohort: Cohort, every: Every | None, count: str, tz: str) -> tuple[pd
         raise SettingError(f"count={count!r} is none of 'open', 'created', 'closed'")
     if every is not None:
         check_every(every)
-    cohort = cohort.excluding({"closed without a closing date": (nw.col("open") == 0) & nw.col("closed_at").is_null()})
-    frame = _marked(cohort)
-    summed = ["won", "closed", "ended", "won_value", "valued", "lasted", "timed", "hasty"]
-    first_last = span(frame, "created_at", "closed_at")
+    undated = (nw.col("open") == 0) & nw.col("closed_at").is_null()
+    cohort = cohort.excluding({"closed without a closing date": undated}, **_marks(cohort))
+    first_last = cohort.span("created_at", "closed_at") if every else None
     if every is None or first_last is None:
-        closing = frame
-        table = cohort.count(frame, *summed, "open", "one")
+        counted = cohort.count(cohort.frame, *_SUMS)
+        table = counted.table
         table["deals"] = table[{"open": "open", "created": "one", "closed": "closed"}[count]]
         table = table.sort_values("deals", ascending=False, kind="stable")
         if every is not None:
             table = table.assign(period=pd.Series(dtype="datetime64[us]")).iloc[:0]
+        closed = counted.firsts
     else:
         periods = Periods(every, *first_last, tz)
-        closing = frame.select("closed_at", "counts_once", "reversed", *summed, *cohort.groups)
-        closing = closing.filter(nw.col("closed") == 1).with_columns(period=periods.number(nw.col("closed_at")))
-        creating = frame.select("created_at", "reversed", *cohort.groups).filter(~nw.col("created_at").is_null())
-        creating = creating.with_columns(
-            period=periods.number(nw.col("created_at")), created=nw.lit(1), opened=1 - nw.col("reversed")
-        )
-        table = cohort.count(closing, *summed, keys=["period"])
-        created = cohort.count(creating, "created", "opened", keys=["period"])
-        keys = ["period", *cohort.groups]
-        both = pd.concat([table, created]).groupby(keys, as_index=False, sort=False).sum()
-        table = periods.spread(both.sort_values(keys, key=comparable), cohort.groups)
+        instants = {"closed_in": "closed_at", "created_in": "created_at"}
+        counted = cohort.count(periods.numbered(cohort.frame, **instants), *_SUMS, keys=[*instants])
+        table = _by_period(counted.table, periods, cohort.groups)
         net = table["opened"] - table["ended"]
         open_then = net.groupby([table[g] for g in cohort.groups]).cumsum() if cohort.groups else net.cumsum()
         table["deals"] = {"open": open_then, "created": table["created"], "closed": table["closed"]}[count]
-    once = cohort.once(closing, "won", "closed", "valued", "hasty", "reversed")
+        closed = counted.firsts.rename(columns={"closed_in": "period"})
     if every is not None and count == "open":
-        cohort.note("closed before created", once["reversed"])
-    cohort.warn_of_one_sided(once["won"], once["closed"] - once["won"])
-    cohort.note("won without value", once["won"] - once["valued"])
-    cohort.note("won before created", once["hasty"])
+        cohort.note("closed before created", counted.once("reversed"))
+    won, valued = counted.once("won"), counted.once("valued")
+    cohort.warn_of_one_sided(won, counted.once("closed") - won)
+    cohort.note("won without value", won - valued)
+    cohort.note("won before created", counted.once("hasty"))
     table["win_rate"] = ratio(table["won"], table["closed"])
     table["value"] = ratio(table["won_value"], table["valued"])
     table["days"] = ratio(table["lasted"], table["timed"])
     table["deals"] = table["deals"].astype("int64")
     table["velocity"] = ratio(table["deals"] * table["win_rate"] * table["value"], table["days"])
-    return table, closing
+    return table, closed
 
 
-def _marked(cohort: Cohort) -> nw.LazyFrame[Any]:
+_SUMS: Final = [
+    "won", "closed", "ended", "won_value", "valued", "lasted", "timed", "hasty", "reversed", "open", "one", "created",
+    "opened",
+]  # fmt: skip
+
+
+def _marks(cohort: Cohort) -> dict[str, nw.Expr]:
     """Mark which deals count for which lever."""
-    is_reversed = nw.col("closed_at") < nw.col("created_at")
+    created, won, closed = nw.col("created_at"), nw.col("won_at"), nw.col("closed_at")
     is_won = nw.col("won") == 1
-    return cohort.frame.with_columns(
-        one=nw.lit(1),
-        closed=nw.col("won") + nw.col("lost"),
-        ended=flag((nw.col("open") == 0) & (nw.col("closed_at") >= nw.col("created_at"))),
-        reversed=flag(is_reversed),
-        won_value=nw.when(is_won).then(nw.col("value")),
-        valued=flag(is_won & ~nw.col("value").is_null()),
-        lasted=nw.when(is_won & (nw.col("won_at") >= nw.col("created_at"))).then(cohort.days("created_at", "won_at")),
-        timed=flag(is_won & (nw.col("won_at") >= nw.col("created_at"))),
-        hasty=flag(is_won & (nw.col("won_at") < nw.col("created_at"))),
-    )
+    is_reversed = closed < created
+    is_timed = is_won & (won >= created)
+    return {
+        "one": nw.lit(1),
+        "closed": nw.col("won") + nw.col("lost"),
+        "ended": flag((nw.col("open") == 0) & (closed >= created)),
+        "reversed": flag(is_reversed),
+        "won_value": nw.when(is_won).then(nw.col("value")),
+        "valued": flag(is_won & ~nw.col("value").is_null()),
+        "lasted": nw.when(is_timed).then(cohort.days("created_at", "won_at")),
+        "timed": flag(is_timed),
+        "hasty": flag(is_won & (won < created)),
+        "created": flag(~created.is_null()),
+        "opened": flag(~created.is_null()) - flag(is_reversed),
+    }
+
+
+def _by_period(counted: pd.DataFrame, periods: Periods, groups: list[str]) -> pd.DataFrame:
+    """Sum what was closed and what was created in each period, given the sums by both of a deal's periods."""
+    keys = ["period", *groups]
+    sums = [name for name in _SUMS if name not in ("created", "opened")]
+    parts = []
+    for place, columns, there in (("closed_in", sums, "closed"), ("created_in", ["created", "opened"], "created")):
+        part = counted.rename(columns={place: "period"})
+        parts.append(part[part[there] > 0].groupby(keys, as_index=False, sort=False)[columns].sum())
+    both = pd.concat(parts).groupby(keys, as_index=False, sort=False).sum()
+    return periods.spread(both.sort_values(keys, key=comparable), groups)

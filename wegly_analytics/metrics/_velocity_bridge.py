@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -93,7 +92,7 @@ def velocity_bridge(
     True
     """
     cohort = Cohort.of("velocity_bridge", snap, by, archived, columns=LEVER_COLUMNS)
-    velocities, closing = levers(cohort, every, count, tz)
+    velocities, closed = levers(cohort, every, count, tz)
     chosen = _chosen(velocities["period"], every, start, end, local(snap, tz))
     about: dict[str, Any] = {"every": every, "count": count, "tz": tz, "start": None, "end": None}
     keys = [*cohort.groups, "lever"]
@@ -114,8 +113,7 @@ def velocity_bridge(
     table["from"], table["to"], table["part"] = one.ravel(), other.ravel(), parts.ravel()
     about |= {"start": f"{chosen[0]:%Y-%m-%d}", "end": f"{chosen[1]:%Y-%m-%d}"}
     there = velocities["period"].drop_duplicates().tolist()
-    compared = closing.filter(nw.col("period").is_in([there.index(period) for period in chosen]))
-    n = cohort.once(compared, "closed")["closed"]
+    n = closed.loc[closed["period"].isin([there.index(period) for period in chosen]), "closed"].sum()
     return cohort.finish(table, _rule(every, count), n, **about)
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 from wegly_analytics.metrics._win_rate import RULES
 from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.intervals import wilson
-from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, span, unfinished
+from wegly_analytics.metrics.periods import TZ, Every, Periods, check_every, unfinished
 from wegly_analytics.metrics.results import ratio
-from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
+    from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 
@@ -64,32 +64,30 @@ def win_loss(
     True
     """
     check_every(every)
-    cohort = Cohort.of("win_loss", snap, by, archived, columns=("value", "closed_at"))
-    frame = cohort.frame.filter(nw.col("open") == 0)
-    undated = frame.with_columns(undated=flag(nw.col("closed_at").is_null()))
-    cohort.note("closed without a closing date", cohort.once(undated, "undated")["undated"])
-    cohort.note("open", cohort.total("open")["open"])
-    frame = frame.filter(~nw.col("closed_at").is_null())
-    once = cohort.once(frame, "won", "lost")
-    found = span(frame, "closed_at")
+    is_open, closed_at = nw.col("open") == 1, nw.col("closed_at")
+    cohort = Cohort.of("win_loss", snap, by, archived, columns=("value", "closed_at")).excluding(
+        {"closed without a closing date": ~is_open & closed_at.is_null(), "open": is_open},
+        won_value=nw.when(nw.col("won") == 1).then(nw.col("value")),
+        lost_value=nw.when(nw.col("lost") == 1).then(nw.col("value")),
+    )
+    found = cohort.span("closed_at")
     columns = ["won", "lost", "won_value", "lost_value"]
-    if found is None:
+    periods = Periods(every, *found, tz) if found else None
+    frame = cohort.frame
+    frame = periods.numbered(frame, period="closed_at") if periods else frame.with_columns(period=nw.lit(0))
+    counted = cohort.count(frame, *columns, keys=["period"])
+    if periods:
+        table = periods.spread(counted.table, cohort.groups)
+    else:
         table = pd.DataFrame(
             {"period": pd.DatetimeIndex([]), **{g: [] for g in cohort.groups}, **{c: [] for c in columns}}
         )
-    else:
-        periods = Periods(every, *found, tz)
-        frame = frame.with_columns(
-            period=periods.number(nw.col("closed_at")),
-            won_value=nw.when(nw.col("won") == 1).then(nw.col("value")),
-            lost_value=nw.when(nw.col("lost") == 1).then(nw.col("value")),
-        )
-        table = periods.spread(cohort.count(frame, *columns, keys=["period"]), cohort.groups)
+    won, lost = counted.once("won"), counted.once("lost")
     table = table.astype({"won": "int64", "lost": "int64", "won_value": float, "lost_value": float})
     n = table["won"] + table["lost"]
-    cohort.warn_of_one_sided(once["won"], once["lost"])
+    cohort.warn_of_one_sided(won, lost)
     table["rate"] = ratio(table["won"], n)
     table["low"], table["high"] = wilson(table["won"], n)
     table["unfinished"] = unfinished(table["period"], every, snap, tz)
     rule = ["by period of closing", RULES["closed"], "Wilson interval, 95 %"]
-    return cohort.finish(table, rule, once["won"] + once["lost"], every=every, tz=tz)
+    return cohort.finish(table, rule, won + lost, every=every, tz=tz)

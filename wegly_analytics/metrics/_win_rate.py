@@ -88,12 +88,14 @@ def win_rate(
         raise SettingError(f"count={count!r} is none of {', '.join(map(repr, RULES))}")
     if weight not in (None, "value"):
         raise SettingError(f"weight={weight!r} is neither None nor 'value'")
-    cohort = Cohort.of("win_rate", snap, by, archived, columns=("value", "expected_close"))
+    columns = ["value"] * bool(weight) + ["expected_close"] * (count == "closed+stale")
+    cohort = Cohort.of("win_rate", snap, by, archived, columns=columns)
     frame = with_stale(cohort, snap) if count == "closed+stale" else cohort.frame.with_columns(stale=nw.lit(0))
     ended = ["won", "lost", "stale"] + (["open"] if count == "created" else [])
     frame = _weighed(frame, ended) if weight else frame
     money = ["won_value", "lost_value", "open_value", "stale_value"] if weight else []
-    table = cohort.count(frame, *STATES, *money, *(["squared", "no_value"] if weight else []))
+    counted = cohort.count(frame, *STATES, *money, *(["squared", "no_value", "negative"] if weight else []))
+    table = counted.table
     table["n"] = table[ended].sum(axis=1)
     if weight:
         whole = table[[f"{name}_value" for name in ended]].sum(axis=1)
@@ -104,8 +106,9 @@ def win_rate(
         rate, effective = ratio(table["won"], table["n"]), table["n"]
     table["rate"] = rate
     table["low"], table["high"] = wilson(rate * effective, effective)
-    once = cohort.once(frame, *STATES, *(["negative"] if weight else []))
-    cohort.note("with a negative value", once.get("negative", 0))
+    once = {name: counted.once(name) for name in STATES}
+    if weight:
+        cohort.note("with a negative value", counted.once("negative"))
     if count != "created":
         cohort.note("open", once["open"])
         cohort.warn_of_one_sided(once["won"], once["lost"] + once["stale"])
@@ -119,15 +122,14 @@ def win_rate(
 def with_stale(cohort: Cohort, snap: Snapshot) -> nw.LazyFrame[Any]:
     """Count the open deals past their expected close as stale instead of open; needs `expected_close`."""
     today = local(snap, TZ).date()
-    frame = cohort.frame.with_columns(stale=flag((nw.col("open") == 1) & (nw.col("expected_close") < nw.lit(today))))
-    return frame.with_columns(open=nw.col("open") - nw.col("stale"))
+    stale = flag((nw.col("open") == 1) & (nw.col("expected_close") < nw.lit(today)))
+    return cohort.frame.with_columns(stale=stale, open=nw.col("open") - stale)
 
 
 def _weighed(frame: nw.LazyFrame[Any], ended: list[str]) -> nw.LazyFrame[Any]:
     """Add the value of each count, and the weights of the deals in the denominator."""
     is_weight = nw.col("value") >= 0  # a negative value is not a weight
-    frame = frame.with_columns(counts=nw.sum_horizontal(*ended))
-    counts = nw.col("counts") == 1
+    counts = nw.sum_horizontal(*ended) == 1
     weights = nw.when(counts & is_weight).then(nw.col("value"))
     return frame.with_columns(
         **{f"{name}_value": nw.when((nw.col(name) == 1) & is_weight).then(nw.col("value")) for name in STATES},

@@ -2,27 +2,40 @@
 
 A metric first reduces a lazy frame to a small table, on the engine of the snapshot (`Cohort.count`); narwhals
 expressions there stay elementary: flags and masked values first, then sums by group. Then it does its arithmetic on the
-small pandas result.
+small pandas result. On an engine each reduction is a query over all deals, so one counts everything that a metric can
+know from it: the groups, the totals, and the deals that are excluded.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
+import pandas as pd
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.results import collect, informed
-from wegly_analytics.metrics.selection import By, group_names, is_overlapping, selected
+from wegly_analytics.metrics.results import Counted, collect, informed
+from wegly_analytics.metrics.selection import (
+    EXCLUDED,
+    ONCE,
+    STATUSES,
+    By,
+    first_reason,
+    group_names,
+    is_overlapping,
+    selected,
+)
+from wegly_analytics.snapshot.keys import DEAL, joined
 from wegly_analytics.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import pandas as pd
-
     from wegly_analytics.model.personal import Treatment
+
+_ROWS: Final = "n_rows"
 
 _TREATED: Final[dict[Treatment, str]] = {
     "drop": "grouped by a column that was emptied when the snapshot was saved: its values are all missing",
@@ -44,7 +57,8 @@ class Cohort:
     frame
         The deals with the requested columns, the groups under their aliases, the key `deal`, and flags `won`,
         `lost` and `open` (0 or 1). Grouped by tag a deal has one row for each of its tags; `counts_once` is 1 on
-        exactly one of them.
+        exactly one of them. Those that do not count are there, too, with the reason in `excluded_for`, so that `count`
+        can count them; `kept` is without them.
     names
         The aliases of the grouping columns, and their own names. No column of a frame or a result is called like an
         alias, so a group can have any name while the metric computes.
@@ -52,8 +66,10 @@ class Cohort:
         Whether archived deals count.
     overlapping
         Whether a deal may be in several groups.
+    reasons
+        Why deals do not count, in the order of their numbers in `excluded_for`, from 1.
     excluded
-        Why deals do not count, and how many.
+        Why deals do not count, and how many; known once they were counted.
     caveats
         What a reader must know before trusting the figures, as messages of the catalog.
     """
@@ -64,6 +80,7 @@ class Cohort:
     names: Mapping[str, str]
     archived: bool = False
     overlapping: bool = False
+    reasons: tuple[str, ...] = ()
     excluded: dict[str, int] = field(default_factory=dict)
     caveats: list[str] = field(default_factory=list)
 
@@ -109,52 +126,56 @@ class Cohort:
             )
         names = group_names(snap, by, without)
         overlapping = is_overlapping(snap, names)
-        frame = selected(snap, names, columns, overlapping=overlapping)
+        reasons = {} if archived else {"archived": ~nw.col("archived_at").is_null()}
+        reasons["status unknown"] = ~nw.col("status").is_in(STATUSES) | nw.col("status").is_null()
+        frame = selected(snap, names, columns, overlapping=overlapping, **{EXCLUDED: first_reason(reasons.values())})
         done = snap.personal.treatments(list(names.values()))
         caveats = [caveat for treatment, caveat in _TREATED.items() if treatment in done]
-        cohort = cls(metric, snap, frame, names, archived, overlapping, caveats=caveats)
-        return cohort.excluding(
-            {} if archived else {"archived": nw.col("is_archived") == 1},
-            {"status unknown": nw.col("status_unknown") == 1},
-        )
+        return cls(metric, snap, frame, names, archived, overlapping, tuple(reasons), caveats=caveats)
 
     @property
     def groups(self) -> list[str]:
         """The grouping columns, under their aliases."""
         return list(self.names)
 
+    @cached_property
+    def kept(self) -> nw.LazyFrame[Any]:
+        """The deals that count."""
+        return self.frame.filter(nw.col(EXCLUDED) == 0).drop(EXCLUDED)
+
     def on(self, frame: nw.LazyFrame[Any]) -> Cohort:
         """Return the same cohort with another frame, derived from its own; both share one account of excluded deals."""
         return replace(self, frame=frame)
 
-    def excluding(self, *reasons: Mapping[str, nw.Expr]) -> Cohort:
-        """Exclude the deals for which a condition holds, and count them, each for the first reason; in one pass."""
-        conditions = {reason: condition for each in reasons for reason, condition in each.items()}
-        number = nw.lit(0)
-        for n, condition in reversed(list(enumerate(conditions.values(), start=1))):
-            # what is unknown does not exclude, nor hide a later reason
-            number = nw.when(condition).then(nw.lit(n)).otherwise(number)
-        frame = self.frame.with_columns(excluded_for=number)
-        counted = collect(frame.group_by("excluded_for").agg(n=nw.col("counts_once").sum()))
-        counts = counted.set_index("excluded_for")["n"]
-        for n, reason in enumerate(conditions, start=1):
-            self.note(reason, counts.get(n, 0))
-        if set(counts.index) <= {0}:
-            return self
-        return replace(self, frame=frame.filter(nw.col("excluded_for") == 0).drop("excluded_for"))
+    def excluding(self, reasons: Mapping[str, nw.Expr], **columns: nw.Expr) -> Cohort:
+        """Exclude the deals for which a condition holds, each for the first reason.
 
-    def microseconds(self, start: str, end: str) -> nw.Expr:
+        Parameters
+        ----------
+        reasons
+            Conditions by reason. What is unknown does not exclude, nor hide a later reason.
+        **columns
+            Further columns, computed in the same step; the conditions cannot use them.
+        """
+        counts = nw.col(EXCLUDED) == 0
+        conditions = (counts & condition for condition in reasons.values())
+        number = first_reason(conditions, len(self.reasons) + 1, nw.col(EXCLUDED))
+        frame = self.frame.with_columns(**columns, **{EXCLUDED: number})
+        return replace(self, frame=frame, reasons=(*self.reasons, *reasons))
+
+    def microseconds(self, start: str | nw.Expr, end: str | nw.Expr) -> nw.Expr:
         """Time from one instant to another, in whole microseconds; negative where they are in the wrong order.
 
         Narwhals has no length for Spark's intervals. On Spark, and only there, an instant is turned into a number
         first: seconds since 1970, whatever the time zone of the session is.
         """
+        begun, ended = (nw.col(each) if isinstance(each, str) else each for each in (start, end))
         if self.frame.implementation.is_spark_like():
-            seconds = nw.col(end).cast(nw.Float64) - nw.col(start).cast(nw.Float64)
+            seconds = ended.cast(nw.Float64) - begun.cast(nw.Float64)
             return (seconds * 1e6).round(0).cast(nw.Int64)
-        return (nw.col(end) - nw.col(start)).dt.total_microseconds()
+        return (ended - begun).dt.total_microseconds()
 
-    def days(self, start: str, end: str) -> nw.Expr:
+    def days(self, start: str | nw.Expr, end: str | nw.Expr) -> nw.Expr:
         """Days from one instant to another; negative where they are in the wrong order."""
         return self.microseconds(start, end) / 86_400_000_000
 
@@ -168,50 +189,73 @@ class Cohort:
         if won and not lost:
             self.caveats.append("no deal was lost: the win rate of closed deals is not reliable")
 
-    def total(self, *columns: str) -> dict[str, Any]:
-        """Sum columns over all deals of the cohort, each deal once."""
-        return self.once(self.frame, *columns)
-
-    def once(self, frame: nw.LazyFrame[Any], *columns: str) -> dict[str, Any]:
-        """Sum columns over some of the deals, each deal once although it may be in several groups.
+    def count(self, frame: nw.LazyFrame[Any], *columns: str, keys: Iterable[str] = ()) -> Counted:
+        """Sum columns by group and over all deals; note which deals are excluded. All of that in one pass.
 
         Parameters
         ----------
         frame
-            Derived from `frame`, with the columns and `counts_once`.
-        *columns
-            Columns of numbers; missing values are not counted, and the sum of nothing is 0.
-        """
-        narrow = frame.select(*columns, "counts_once")
-        if self.overlapping:
-            narrow = narrow.filter(nw.col("counts_once") == 1)
-        row = collect(narrow.select(nw.col(*columns).sum())).iloc[0]
-        return {name: row[name] for name in columns}
-
-    def count(self, frame: nw.LazyFrame[Any], *columns: str, keys: Iterable[str] = ()) -> pd.DataFrame:
-        """Sum columns by group.
-
-        Parameters
-        ----------
-        frame
-            Deals of the cohort, or some of them, with the columns.
+            Derived from `frame`, with the columns; from `kept` if nothing is to be noted.
         *columns
             Columns of numbers; missing values are not counted, and the sum of nothing is 0.
         keys
             Further columns to group by, before the groups of the metric.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per group, sorted by it: keys and groups, then the sums. The missing group is "(not informed)". One
-            row of sums where there is nothing to group by.
         """
         by = [*keys, *self.groups]
-        sums = nw.col(*columns).sum()
+        found = self._reduced(frame, [*self.apart, *by], columns)
         if not by:
-            return collect(frame.select(sums)).fillna(0)
-        counted = collect(frame.group_by(*by).agg(sums)).sort_values(by, ignore_index=True)[[*by, *columns]]
-        return informed(counted, self.groups)
+            row = pd.DataFrame({name: [found[name].sum()] for name in columns})
+            return Counted(row, row)
+        table = found
+        if self.overlapping:
+            table = found.groupby(by, as_index=False, dropna=False, sort=False)[list(columns)].sum()
+        table = informed(table.sort_values(by, ignore_index=True)[[*by, *columns]], self.groups)
+        return Counted(table, self.firsts(found) if self.overlapping else table)
+
+    def once(self, frame: nw.LazyFrame[Any], *columns: str, keys: Sequence[str] = ()) -> pd.DataFrame:
+        """Do the same as `count`, but without the groups of the metric, and with each deal once."""
+        firsts = frame.filter(nw.col(ONCE) == 1) if self.overlapping else frame
+        found = self._reduced(firsts, list(keys), columns)
+        if not keys:
+            return pd.DataFrame({name: [found[name].sum()] for name in columns})
+        return found.sort_values(list(keys), ignore_index=True)[[*keys, *columns]]
+
+    def span(self, *instants: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+        """Find the first and the last of some instants of the deals that count; None if there is none."""
+        firsts = (nw.col(name).min().alias(f"{name}_min") for name in instants)
+        lasts = (nw.col(name).max().alias(f"{name}_max") for name in instants)
+        values = collect(self.kept.select(*firsts, *lasts)).iloc[0].dropna()
+        return (min(values), max(values)) if len(values) else None
+
+    def beside(self, rows: nw.LazyFrame[Any], *columns: str, **named: str) -> nw.LazyFrame[Any]:
+        """Join columns of the deals that count, some renamed, to rows with the key `deal`.
+
+        A row is there once for each group of its deal; `apart` tells them apart.
+        """
+        own = self.kept.select(DEAL, *columns, *self.apart, **{new: nw.col(old) for new, old in named.items()})
+        return rows.join(own, on=DEAL, how="inner") if self.overlapping else joined(rows, own)
+
+    @property
+    def apart(self) -> list[str]:
+        """The column that keeps a deal's rows apart, if it may be in several groups."""
+        return [ONCE] if self.overlapping else []
+
+    def firsts(self, counted: pd.DataFrame) -> pd.DataFrame:
+        """Keep what was counted of each deal in one of its groups only; the column is in `apart`."""
+        return counted[counted[ONCE] == 1] if self.overlapping else counted
+
+    def _reduced(self, frame: nw.LazyFrame[Any], by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+        """Sum columns by group; excluded deals are groups of their own, which are noted and removed."""
+        sums = nw.col(*columns).sum()
+        is_whole = EXCLUDED in frame.collect_schema().names()
+        if not is_whole:
+            return collect(frame.group_by(*by).agg(sums) if by else frame.select(sums))
+        found = collect(frame.group_by(EXCLUDED, *by).agg(sums, nw.len().alias(_ROWS)))
+        firsts = found[found[ONCE] == 1] if ONCE in by else found
+        counts = firsts.groupby(EXCLUDED)[_ROWS].sum()
+        for n, reason in enumerate(self.reasons, start=1):
+            self.note(reason, counts.get(n, 0))
+        return found[found[EXCLUDED] == 0]
 
     def finish(self, table: pd.DataFrame, rule: Iterable[str], n: float, **more: Any) -> pd.DataFrame:
         """Complete a result: original names of the groups, a default index, and ``attrs``.

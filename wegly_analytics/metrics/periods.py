@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from wegly_analytics.errors import SettingError
-from wegly_analytics.metrics.results import collect
-from wegly_analytics.metrics.selection import flag
 
 if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
@@ -73,7 +72,8 @@ def local(snap: Snapshot, tz: str) -> pd.Timestamp:
 def unfinished(starts: pd.Series[Any], every: Every, snap: Snapshot, tz: str) -> pd.Series[bool]:
     """Mark the periods, given by their first day, that were not over when the snapshot was taken."""
     now = local(snap, tz)
-    return starts.map(lambda start: next_start(start, every) > now).astype(bool)
+    over = {start: next_start(start, every) <= now for start in starts.unique()}
+    return ~starts.map(over).astype(bool)
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,35 @@ class Periods:
 
     def number(self, instant: nw.Expr) -> nw.Expr:
         """Return the number of the period of an instant, from 0; by comparison, so that all engines agree."""
+        begins = self._begins
+
+        def among(first: int, last: int) -> nw.Expr:
+            if first == last:
+                return nw.lit(first)
+            middle = (first + last + 1) // 2
+            is_later = instant >= nw.lit(begins[middle].to_pydatetime())
+            return nw.when(is_later).then(among(middle, last)).otherwise(among(first, middle - 1))
+
+        return among(0, len(begins) - 1)
+
+    def numbered(self, frame: nw.LazyFrame[Any], **instants: str) -> nw.LazyFrame[Any]:
+        """Add the numbers of the periods of some instants, as `number` does; in memory by binary search."""
+        if not frame.implementation.is_pyarrow():
+            return frame.with_columns(**{name: self.number(nw.col(instant)) for name, instant in instants.items()})
+        table = frame.collect("pyarrow").to_native()
+        begins = self._begins.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+        for name, instant in instants.items():
+            at = table.column(instant).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).fill_null(begins[0])
+            place = np.searchsorted(begins[1:], at.to_numpy(), side="right")
+            table = table.append_column(name, pa.array(place))
+        lazy: nw.LazyFrame[Any] = nw.from_native(table).lazy()
+        return lazy
+
+    @property
+    def _begins(self) -> pd.DatetimeIndex:
+        """The first instant of each period, in UTC."""
         # a day may begin at 1:00 where the clocks go forward at midnight
-        begins = self.starts.tz_localize(self.tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC")
-        after = [(instant >= nw.lit(begin.to_pydatetime())).cast(nw.Int64) for begin in begins[1:]]
-        return nw.sum_horizontal(flag(instant.is_null()) * 0, *after)
+        return self.starts.tz_localize(self.tz, nonexistent="shift_forward", ambiguous=True).tz_convert("UTC")
 
     def spread(self, table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
         """Add a row for every group and period, with zeros if nothing was counted; `period` becomes its first day."""
@@ -126,15 +151,3 @@ class Periods:
         )
         full["period"] = self.starts[full["period"]]
         return full
-
-
-def span(frame: nw.LazyFrame[Any], *instants: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
-    """Find the first and the last of some instants; None if there is none."""
-    found = collect(
-        frame.select(
-            *(nw.col(m).min().alias(f"{m}_min") for m in instants),
-            *(nw.col(m).max().alias(f"{m}_max") for m in instants),
-        )
-    )
-    values = found.iloc[0].dropna()
-    return (min(values), max(values)) if len(values) else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
 
 from wegly_analytics.model.enums import NOT_INFORMED
@@ -12,15 +14,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import narwhals as nw
-    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Sums over the deals of a cohort.
+
+    Parameters
+    ----------
+    table
+        One row per group, sorted by it: keys and groups, then the sums. The missing group is "(not informed)". One row
+        of sums where there is nothing to group by.
+    firsts
+        The same, but each deal in one of its groups only.
+    """
+
+    table: pd.DataFrame
+    firsts: pd.DataFrame
+
+    def once(self, column: str) -> Any:
+        """Sum a column over all deals, each once although it may be in several groups."""
+        return self.firsts[column].sum()
 
 
 def collect(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
     """Collect a small result as pandas, with the same types from every engine."""
     table = frame.collect("pyarrow").to_native()
     # some engines sum to 32 bits or to decimals, and give instants in the time zone of their session
-    schema = pa.schema([field.with_type(_common_type(field.type)) for field in table.schema])
-    small: pd.DataFrame = table.cast(schema).to_pandas(date_as_object=False)
+    table = table.cast(pa.schema([field.with_type(_common_type(field.type)) for field in table.schema]))
+    small: pd.DataFrame = table.to_pandas(date_as_object=False)
     return small
 
 
@@ -43,6 +65,23 @@ def informed(table: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
         values = table[name].astype(object)
         table[name] = values.where(table[name].notna(), NOT_INFORMED)
     return table
+
+
+def by_group(table: pd.DataFrame, keys: list[str], groups: Iterable[str], columns: list[str]) -> Any:
+    """Group a large result by keys, of which some are groups; the one without a value is named, as by `informed`.
+
+    Texts stay what they are: as objects they would take longer than everything else.
+    """
+    texts = [name for name in groups if isinstance(table[name].dtype, pd.StringDtype)]
+    table = informed(table.copy(deep=False), [name for name in groups if name not in texts])
+    table = table.assign(**{name: table[name].fillna(NOT_INFORMED) for name in texts})
+    return table.groupby(keys, dropna=False, sort=False)[columns]
+
+
+def in_order(table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
+    """Sort what `informed` returned by its groups, the one without a value last."""
+    raw = {name: table[name].where(table[name] != NOT_INFORMED) for name in groups}
+    return informed(table.assign(**raw).sort_values(groups, kind="stable", ignore_index=True), groups)
 
 
 def comparable(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -20,6 +20,15 @@ By: TypeAlias = "str | Sequence[str] | None"
 TAG: Final = "tag"
 """The group that is not a column of deals: each tag has a row of its own in `tags`."""
 
+EXCLUDED: Final = "excluded_for"
+"""The column that says for which reason a deal does not count, by its place among the reasons; 0 where it counts."""
+
+ONCE: Final = "counts_once"
+"""The column that is 1 on exactly one row of each deal."""
+
+STATUSES: Final = tuple(STATUS.values())
+"""What the status of a deal may be; a flag of that name says whether it is."""
+
 CLOSED_AT: Final = "closed_at"
 """When a deal was closed: its status decides which of two dates counts."""
 
@@ -33,6 +42,14 @@ _CLOSED: Final = (
 def flag(condition: nw.Expr) -> nw.Expr:
     """1 where a condition holds, 0 where it does not or is unknown: a value that every engine can sum."""
     return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0))
+
+
+def first_reason(conditions: Iterable[nw.Expr], start: int = 1, otherwise: nw.Expr | None = None) -> nw.Expr:
+    """Return the number of the first of some conditions that holds, from `start`; what is unknown does not hold."""
+    number = nw.lit(0) if otherwise is None else otherwise
+    for n, condition in reversed(list(enumerate(conditions, start))):
+        number = nw.when(condition).then(nw.lit(n)).otherwise(number)
+    return number
 
 
 def group_names(snap: Snapshot, by: By, without: Sequence[str]) -> dict[str, str]:
@@ -66,7 +83,7 @@ def is_overlapping(snap: Snapshot, names: Mapping[str, str]) -> bool:
 
 
 def selected(
-    snap: Snapshot, names: Mapping[str, str], columns: Iterable[str], *, overlapping: bool
+    snap: Snapshot, names: Mapping[str, str], columns: Iterable[str], *, overlapping: bool, **more: nw.Expr
 ) -> nw.LazyFrame[Any]:
     """Read the deals with the columns of a metric, its groups, the key `deal`, and flags.
 
@@ -80,12 +97,13 @@ def selected(
         The columns that the metric needs, among them perhaps `closed_at`.
     overlapping
         What `is_overlapping` returned.
+    **more
+        Further columns, computed from `status` and `archived_at`.
 
     Returns
     -------
     narwhals.LazyFrame
-        Flags are `won`, `lost`, `open`, `status_unknown` and `is_archived`; `counts_once` is 1 on exactly one row of
-        each deal.
+        Flags are `won`, `lost` and `open`; `counts_once` is 1 on exactly one row of each deal.
     """
     wanted = list(dict.fromkeys(columns))
     dates = ["won_at", "lost_at"] if CLOSED_AT in wanted else []
@@ -93,16 +111,15 @@ def selected(
     own = [name for name in wanted if name in present]
     read = list(dict.fromkeys(["status", "archived_at", *own, *dates]))
     own_groups = {alias: name for alias, name in names.items() if name != TAG or not overlapping}
-    deals = snap.keyed("deals", *read, **own_groups)
-    words = list(STATUS.values())
-    deals = deals.with_columns(
-        *(flag(nw.col("status") == word).alias(word) for word in words),
-        status_unknown=flag(~nw.col("status").is_in(words) | nw.col("status").is_null()),
-        is_archived=flag(~nw.col("archived_at").is_null()),
-        counts_once=nw.lit(1),
+    deals = snap.keyed("deals", *read, **own_groups).select(
+        *own,
+        *own_groups,
+        DEAL,
+        *(flag(nw.col("status") == word).alias(word) for word in STATUSES),
+        **{ONCE: nw.lit(1)},
         **({CLOSED_AT: _CLOSED} if dates else {}),
+        **more,
     )
-    deals = deals.drop(*(name for name in read if name not in own))
     return _tagged(snap, deals, next(a for a, name in names.items() if name == TAG)) if overlapping else deals
 
 
@@ -113,6 +130,6 @@ def _tagged(snap: Snapshot, deals: nw.LazyFrame[Any], alias: str) -> nw.LazyFram
     # a deal whose only tag has no name has one row, too
     once = (nw.col(alias) == nw.col("first_tag")) | nw.col("first_tag").is_null()
     tags = joined(tags, firsts).with_columns(is_first=flag(once)).drop("first_tag")
-    rows = deals.drop("counts_once").join(tags, on=DEAL, how="left")
+    rows = deals.join(tags, on=DEAL, how="left")
     first = nw.when(nw.col("is_first").is_null()).then(nw.lit(1)).otherwise(nw.col("is_first"))
-    return rows.with_columns(counts_once=first).drop("is_first")
+    return rows.with_columns(**{ONCE: first}).drop("is_first")

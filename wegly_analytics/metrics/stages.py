@@ -8,9 +8,11 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.metrics.results import collect
-from wegly_analytics.snapshot.keys import joined
+from wegly_analytics.snapshot.keys import joined, summed, tallied
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wegly_analytics.metrics.cohort import Cohort
     from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -22,10 +24,21 @@ STAGE_COLUMNS: Final = ("pipeline", "stage_id", "stage")
 _COLUMNS: Final = ["stage_id", "stage", "position", "pipeline"]
 
 
-def stage_times(snap: Snapshot) -> nw.LazyFrame[Any]:
-    """Return the seconds of each deal in each stage, one row for each pair; with 0 seconds it was not in it."""
-    times = snap.keyed("stage_durations", "stage_id", "stage", "seconds").filter(nw.col("seconds") > 0)
-    return times.group_by("deal", "stage_id").agg(nw.col("seconds").sum(), stage=nw.col("stage").max())
+def stage_times(snap: Snapshot, *, without: Sequence[str] | None = None) -> nw.LazyFrame[Any]:
+    """Return the seconds of each deal in each stage, one row for each pair; with 0 seconds it was not in it.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    without
+        Ids of stages; if given, only the others, with a column `stage`, their names.
+    """
+    name = [] if without is None else ["stage"]
+    times = snap.keyed("stage_durations", "stage_id", "seconds", *name).filter(nw.col("seconds") > 0)
+    if without:
+        times = times.filter(~nw.col("stage_id").is_in(without) | nw.col("stage_id").is_null())
+    return summed(times, ["deal", "stage_id"], "seconds", name)
 
 
 def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
@@ -33,27 +46,35 @@ def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
 
     A stage that was renamed has its most frequent name.
     """
-    named = cohort.frame.filter(nw.col("counts_once") == 1).select("deal", "pipeline")
+    named = cohort.kept.filter(nw.col("counts_once") == 1).select("deal", "pipeline")
     rows = joined(snap.keyed("pipeline_stages", "stage_id", "stage", "position"), named)
-    listed = collect(rows.group_by("pipeline", "stage_id", "stage", "position").agg(n=nw.len()))
+    listed = collect(tallied(rows, "pipeline", "stage_id", "stage", "position"))
     listed["size"] = listed.groupby("pipeline", dropna=False)["n"].transform("max")
     listed = _most_frequent(listed, ["position", "stage", "pipeline"])
     listed = listed.sort_values(["size", "pipeline", "position"], ascending=[False, True, True], kind="stable")
     return listed[_COLUMNS].astype({"position": "Int64"})
 
 
-def stages_in_order(snap: Snapshot, cohort: Cohort, times: nw.LazyFrame[Any]) -> pd.DataFrame:
-    """Return the listed stages, then those that only stage durations or deals know."""
-    timed = collect(times.group_by("stage_id", "stage").agg(n=nw.len()))
-    current = collect(
-        cohort.frame.filter(nw.col("open") == 1, ~nw.col("stage_id").is_null(), nw.col("counts_once") == 1)
-        .group_by("stage_id", "stage")
-        .agg(n=nw.len())
-    )
+def stages_in_order(snap: Snapshot, cohort: Cohort, current: pd.DataFrame) -> pd.DataFrame:
+    """Return the listed stages, then those that only stage durations or deals know.
+
+    Parameters
+    ----------
+    snap
+        The snapshot.
+    cohort
+        The deals.
+    current
+        How many deals are `open` by the stage they are in, `stage_id` and `stage`.
+    """
     stages = listed_stages(snap, cohort)
-    for found in (timed, current):
-        found = _most_frequent(found, ["stage"])
-        stages = pd.concat([stages, found[~found["stage_id"].isin(stages["stage_id"])]])
+    known = stages["stage_id"].dropna().tolist()
+    timed = collect(tallied(cohort.beside(stage_times(snap, without=known)), "stage_id", "stage"))
+    current = current.rename(columns={"open": "n"})
+    current = current[current["stage_id"].notna() & (current["n"] > 0)]
+    for found in (timed, current.groupby(["stage_id", "stage"], as_index=False, dropna=False)[["n"]].sum()):
+        named = _most_frequent(found, ["stage"])
+        stages = pd.concat([stages, named[~named["stage_id"].isin(stages["stage_id"])]])
     return stages[_COLUMNS].astype({"position": "Int64"})
 
 

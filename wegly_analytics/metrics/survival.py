@@ -75,7 +75,7 @@ def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataF
     greenwood = np.cumsum(ended / (at_risk * left))
     table = pd.DataFrame({"days": t, "at_risk": at_risk, "won": won, "lost": lost})
     for name, part in (("won", won), ("lost", lost)):
-        share = np.cumsum(before * part / at_risk)
+        share = np.minimum(np.cumsum(before * part / at_risk), 1.0)  # rounding may put the sum above 1
         own = np.cumsum(before**2 * part * (at_risk - part) / at_risk**3)
         with_all = ended / (at_risk * left)
         with_own = before * part / at_risk**2

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from wegly_analytics.errors import SnapshotError
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER
 from wegly_analytics.snapshot.completeness import Completeness
+from wegly_analytics.snapshot.keys import keyed
 from wegly_analytics.snapshot.sources import (
     ALL_TABLES,
     Source,
@@ -182,6 +183,11 @@ class Queries(Source):
             return self._frames[name]
         require_columns(name, columns, self.schema(name))
         return self._frames[name].select(*columns)
+
+    def keyed(self, name: str, *columns: str, **named: str) -> nw.LazyFrame[Any]:
+        """Return columns of a table, some under new names, and its `deal_id` as the key `deal`."""
+        require_columns(name, [*columns, *named.values()], self.schema(name))
+        return keyed(self.frame(name), lambda: self.numbers(name), columns, named)
 
     def completeness(self) -> Completeness:
         """Return the completeness as published, or let the engine count the ledger."""

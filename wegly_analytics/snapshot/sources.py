@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import narwhals as nw
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -53,14 +54,18 @@ class Source(Mapping[str, pa.Table], ABC):
 
     def keyed(self, name: str, *columns: str, **named: str) -> nw.LazyFrame[Any]:
         """Return columns of a table, some under new names, and `deal`, the key that joins it to the others."""
-        frame = self.frame(name, list(dict.fromkeys([_KEY, *columns, *named.values()])))
-        return keyed(frame, lambda: self.numbers(name), columns, named)
+        read = dict.fromkeys([*columns, *named.values()])
+        if name != DEALS.name or not read:  # the number of a deal is its row, so its id need not be read
+            read = dict.fromkeys([_KEY, *read])
+        return keyed(self.frame(name, list(read)), lambda: self.numbers(name), columns, named)
 
     def numbers(self, name: str) -> pa.Array:
         """Find the row in deals of the deal of each row of a table; computed once."""
+        if name == DEALS.name:
+            return pa.array(np.arange(self.n_rows(name), dtype=np.int32))
         if name not in self._numbers:
             ids = self.table(DEALS.name, [_KEY]).column(_KEY).combine_chunks()
-            self._numbers[name] = numbers_of(name, self.table(name, [_KEY]), ids)
+            self._numbers[name] = numbers_of(self.table(name, [_KEY]), ids)
         return self._numbers[name]
 
     @cached_property
