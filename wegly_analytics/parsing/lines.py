@@ -22,7 +22,7 @@ PIECE_BYTES: Final = 2 << 20
 PIECE_ROWS: Final = 500
 """The responses that are read at once, at most."""
 
-_SPACE: Final = ord(" ")
+_RETURN, _SPACE, _OPENING, _CLOSING = b"\r {}"
 
 _BRACKET: Final = 0x5B
 _NOT_CASE: Final = 0xDF
@@ -42,10 +42,10 @@ class Lines:
     ----------
     text
         The lines.
-    bodies
-        The responses: the lines that are not blank, or what was written on them.
-    _lengths
-        The bytes of each line, blank or not.
+    starts, ends
+        Where the lines that are not blank begin and end.
+    given
+        What was written on the lines, if they are not from a file.
 
     Examples
     --------
@@ -55,15 +55,25 @@ class Lines:
     """
 
     text: bytes
-    bodies: Sequence[bytes]
-    _lengths: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    given: Sequence[bytes] | None = None
 
     @classmethod
     def of_text(cls, text: bytes) -> Lines:
-        """Split a text at its line feeds."""
-        lines = text.split(b"\n")
-        bodies = (line.removesuffix(b"\r") for line in lines)
-        return cls(text, [body for body in bodies if body and (body[0] > _SPACE or body.strip())], _lengths(lines))
+        """Find the lines of a text that are not blank; a carriage return before the line feed is no part of them."""
+        starts, ends, start = [], [], 0
+        while start < len(text):
+            line_feed = text.find(b"\n", start)
+            next_start = line_feed + 1 or len(text) + 1
+            end = next_start - 1
+            if text[end - 1] == _RETURN and end > start:
+                end -= 1
+            if end > start and (text[start] > _SPACE or text[start:end].strip()):
+                starts.append(start)
+                ends.append(end)
+            start = next_start
+        return cls(text, np.array(starts, np.int64), np.array(ends, np.int64))
 
     @classmethod
     def of(cls, bodies: Sequence[bytes]) -> Lines:
@@ -71,31 +81,39 @@ class Lines:
 
         Between values they mean the same, and inside a text the reader refuses both.
         """
-        return cls(b"\n".join(_on_one_line(body) for body in bodies), bodies, _lengths(bodies))
+        sizes = np.fromiter(map(len, bodies), np.int64, len(bodies))
+        ends = np.cumsum(sizes + 1) - 1
+        return cls(b"\n".join(_on_one_line(body) for body in bodies), ends - sizes, ends, bodies)
 
     def __len__(self) -> int:
-        return len(self.bodies)
+        return len(self.starts)
 
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.bodies)
+    @property
+    def bodies(self) -> Sequence[bytes]:
+        """The responses one by one, as they were given."""
+        if self.given is not None:
+            return self.given
+        return [self.text[start:end] for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
 
-    @cached_property
+    @property
     def sizes(self) -> np.ndarray:
         """The bytes of each response."""
-        return _lengths(self.bodies)
+        sizes: np.ndarray = self.ends - self.starts
+        return sizes
 
-    @cached_property
+    @property
     def are_objects(self) -> bool:
         """Whether each response begins with an opening brace and ends with a closing one."""
-        return all(body[:1] == b"{" and body[-1:] == b"}" for body in self.bodies)
+        if not (self.ends > self.starts).all():
+            return False
+        characters = np.frombuffer(self.text, np.uint8)
+        return bool((characters[self.starts] == _OPENING).all() and (characters[self.ends - 1] == _CLOSING).all())
 
     @cached_property
     def most_openings(self) -> int:
         """At least the number of opening braces and brackets in any line: it is nested no deeper than that."""
         total = np.append(0, np.cumsum(_openings_by_group(np.frombuffer(self.text, np.uint8))))
-        ends = np.cumsum(self._lengths + 1) - 1
-        starts = ends - self._lengths
-        return int((total[-(-ends // _GROUP)] - total[starts // _GROUP]).max(initial=0))
+        return int((total[-(-self.ends // _GROUP)] - total[self.starts // _GROUP]).max(initial=0))
 
 
 def _openings_by_group(characters: np.ndarray) -> np.ndarray:
@@ -131,12 +149,9 @@ def pieces(stream: BinaryIO, size: int = PIECE_BYTES) -> Iterator[Lines]:
         if len(lines) <= PIECE_ROWS:
             yield lines
             continue
+        bodies = lines.bodies
         for start in range(0, len(lines), PIECE_ROWS):
-            yield Lines.of(lines.bodies[start : start + PIECE_ROWS])
-
-
-def _lengths(lines: Sequence[bytes]) -> np.ndarray:
-    return np.fromiter(map(len, lines), np.int64, len(lines))
+            yield Lines.of(bodies[start : start + PIECE_ROWS])
 
 
 def _on_one_line(body: bytes) -> bytes:

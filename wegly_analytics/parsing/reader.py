@@ -124,9 +124,10 @@ class Reader:
                 singly.difference_update(part.numbers[start:])
                 if drift.look_at(part.table.slice(start)) > _MAX_INFERRED:
                     self._infers = False
+        bodies = lines.bodies if singly else []
         for n in sorted(singly):
             if first + n < LOOK_AT_ALL or (first + n) % LOOK_AT_EVERY == 0:
-                drift.look(lines.bodies[n])
+                drift.look(bodies[n])
 
 
 def _joined(parts: list[_Part]) -> pa.Table:
@@ -149,7 +150,7 @@ def _merged(parts: list[_Part]) -> Iterator[_Part]:
 def _readable(lines: Lines, rows: Rows) -> list[tuple[int, bytes]]:
     """List the responses that may be objects, by number; the others are refused."""
     readable = []
-    for n, body in enumerate(lines):
+    for n, body in enumerate(lines.bodies):
         if text := unwrapped(body):
             readable.append((n, text))
         else:
