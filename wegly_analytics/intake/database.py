@@ -70,11 +70,15 @@ def create(path: Path) -> None:
     try:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _make(path.with_name(f".{path.name}.new-{secrets.token_hex(4)}"), path)
+            new = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
+            try:
+                _make(new, path)
+            finally:
+                _remove(new)
     except sqlite3.OperationalError:
         if not path.exists():
             raise
-    finally:  # also what a process that was killed has left
+    finally:  # what a process that was killed has left
         for left in path.parent.glob(f".{path.name}.new-*"):
             _remove(left)
 
