@@ -1,4 +1,4 @@
-"""What a process does in the trials: one operation of the product on a folder, through the public names only.
+"""What a process does in the trials: one operation of the product on a folder, through the public names.
 
 Each function prepares the operation and returns it as a call without arguments, so that a trial can begin with the
 operation itself. What the call returns can be written as JSON.
@@ -15,7 +15,10 @@ import warnings
 
 import wegly_analytics as wa
 from wegly_analytics.cli import main as cli
-from wegly_analytics.sandbox import TOKEN
+from wegly_analytics.intake.build import SnapshotBuilder
+from wegly_analytics.intake.response import Response
+from wegly_analytics.sandbox import TAKEN_AT, TOKEN
+from wegly_analytics.snapshot.save import Publisher
 
 ARCHIVE = "data/responses.sqlite"
 """Where the archive of a folder is, below it."""
@@ -54,6 +57,22 @@ def save(folder, url, personal="hash", **_):
     return lambda: {"path": str(snap.save(folder / ROOT, personal=personal))}
 
 
+def save_in_batches(folder, url, **_):
+    """Publish in many small batches that are not in order, so that they are sorted on the disk."""
+    lines = (folder.parent / SAVED).read_bytes().splitlines()
+
+    def act():
+        with Publisher(folder / ROOT, "hash") as publisher:
+            builder = SnapshotBuilder(publisher, piece_rows=1, batch_rows=2)
+            for n in (*range(1, len(lines), 2), *range(0, len(lines), 2)):
+                body = lines[n]
+                response = Response(f"{SAVED}:{n + 1}", "fetched", TAKEN_AT, None, None, body, check_id=False)
+                builder.add(n, response)
+            return {"path": str(publisher.publish(builder.summary(TAKEN_AT)))}
+
+    return act
+
+
 def fetch(folder, url, ids="1-12", workers=1, timeout=30.0, **_):
     api = client(url, timeout=timeout)
     return lambda: content(wa.fetch(ids, client=api, archive=folder / ARCHIVE, workers=workers, progress=False))
@@ -90,7 +109,7 @@ def verify(folder, url, **_):
     return act
 
 
-OPERATIONS = {each.__name__: each for each in (save, fetch, refresh, erase, load, read, verify)}
+OPERATIONS = {each.__name__: each for each in (save, save_in_batches, fetch, refresh, erase, load, read, verify)}
 
 
 def command(*words):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
+from typing import ClassVar
 
 import pytest
 from hard.trials import PLANS
@@ -24,18 +25,18 @@ MOST = 20
 class Save:
     """A snapshot is published: into a root that has one, and as the first, which also makes the secret."""
 
-    operation, arguments = "save", {}
+    arguments: ClassVar = {}
 
-    def __init__(self, world, *, first=False):
-        self.world, self.first = world, first
+    def __init__(self, world, *, first=False, operation="save"):
+        self.world, self.first, self.operation = world, first, operation
         if not first:
-            world.run("save")
+            world.run(operation)
             world.deals.version = 2
             world.deals.save(world.folder / "deals.ndjson")
         self.before = snapshots(world.template)
         self.old = loaded(world.template)
         folder = world.copy()
-        world.run("save", folder)
+        world.run(operation, folder)
         self.new = self.seen(folder)
 
     def seen(self, folder):
@@ -175,6 +176,7 @@ class Reading:
 SCENARIOS = {
     "save": Save,
     "first save": lambda world: Save(world, first=True),
+    "save in batches": lambda world: Save(world, operation="save_in_batches"),
     "fetch": Fetch,
     "resumed fetch": lambda world: Fetch(world, resumed=True),
     "refresh": Refresh,

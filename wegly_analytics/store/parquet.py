@@ -87,6 +87,7 @@ class Writer:
         self._staging = staging
         self.folder = staging.folder
         self._files: dict[str, _TableFile] = {}
+        self._opened: list[_TableFile] = []
         self._thread = ThreadPoolExecutor(1, "wegly-writer")
         self._pending: Future[None] | None = None
 
@@ -122,7 +123,7 @@ class Writer:
             rows = ((table, ranks(name, n, table)) for n, table in enumerate(file.batches()))
             folder = self.folder / f"{name}.sorting"
             folder.mkdir()
-            ordered = _TableFile(folder, file.schema)
+            ordered = self._new_file(folder, file.schema)
             for table in sorted_rows(rows, file.schema, folder):
                 ordered.add(table)
             ordered.close()
@@ -155,7 +156,7 @@ class Writer:
     def stop(self) -> None:
         """Give up what was not published."""
         self._thread.shutdown(cancel_futures=True)
-        for file in self._files.values():
+        for file in self._opened:
             file.abandon()
 
     def _wait(self) -> None:
@@ -168,8 +169,13 @@ class Writer:
             if name not in self._files:
                 folder = self.folder / name
                 folder.mkdir()
-                self._files[name] = _TableFile(folder, table.schema)
+                self._files[name] = self._new_file(folder, table.schema)
             self._files[name].add(table)
+
+    def _new_file(self, folder: Path, schema: pa.Schema) -> _TableFile:
+        file = _TableFile(folder, schema)
+        self._opened.append(file)
+        return file
 
 
 class _TableFile:

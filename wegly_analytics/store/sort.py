@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-RANKS_PER_FILE: Final = 50_000
+RANKS_PER_FILE: Final = 25_000
 """How many ranks one file holds; a deal has one rank, and all its rows in a table have that rank."""
 
 _RANK: Final = "wegly_analytics:rank"
