@@ -1,7 +1,8 @@
 """How `pybabel extract` finds the messages: the method that `pyproject.toml` names for Python files.
 
-A message is a literal first argument of ``say``, ``note`` or ``N_``; of a conditional expression, both
-branches. Babel's own method joins the two branches of a conditional into one text.
+A message is a literal first argument of ``say``, ``note`` or ``N_``; of a conditional expression, both branches; of a
+dict, its keys, which are the reasons that ``excluding`` takes. Babel's own method joins the two branches of a
+conditional into one text.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-KEYWORDS = frozenset({"say", "note", "N_"})
+KEYWORDS = frozenset({"say", "note", "N_", "excluding"})
 
 
 def extract(
@@ -37,5 +38,8 @@ def _literals(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.IfExp):
         yield from _literals(node.body)
         yield from _literals(node.orelse)
+    elif isinstance(node, ast.Dict):
+        for key in node.keys:
+            yield from _literals(key) if key else ()
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
