@@ -52,7 +52,7 @@ class Drift:
         For the path of each undocumented field: the number of responses with it, and the type of its first value. A key
         that is not a name of up to 64 ASCII letters, digits and underscores is written as ``*``: it may hold data.
     seen
-        Documented paths that were in at least one response, also with null.
+        Documented paths that were in at least one response, with null only if responses were compared one by one.
     unlisted
         How often responses had a further undocumented field, when `unknown` already held `MAX_PATHS`.
     """

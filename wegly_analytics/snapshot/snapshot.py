@@ -101,7 +101,8 @@ class Snapshot:
         -------
         pandas.DataFrame
             One row per `path`; `drift`, ``"unknown"`` (not documented) or ``"never seen"``; `deals`, the count of
-            responses with it; `example`, the type of its first value. ``.attrs["looked_at"]`` counts all responses.
+            responses with it; `example`, the type of its first value. ``.attrs["looked_at"]`` counts all responses. In
+            the first 200 responses null counts as a value; later a field that is null counts as not sent.
         """
         return drift_frame(self.drift_seen)
 
