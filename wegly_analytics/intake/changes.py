@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _RUNNING: Final = "stage_durations"
 """The table that grows without anyone changing the deal: the time in the current stage."""
 
-
 _NULL: Final = 0x5851F42D4C957F2D
 """The digest of a missing value."""
 
@@ -64,10 +63,10 @@ class Changes:
         """Compare a snapshot with the result of `refresh`."""
         comparison = Comparison(*(whole(snap.tables[LEDGER.name]) for snap in (before, after)))
         for name in TABLES:
-            for snap in (before, after):
+            for snap, is_earlier in ((before, True), (after, False)):
                 table = snap.tables[name]
                 found = pc.index_in(column(table, DEAL_ID.name), value_set=comparison.received)
-                comparison.add(name, table, found.fill_null(-1).to_numpy(), is_earlier=snap is before)
+                comparison.add(name, table, found.fill_null(-1).to_numpy(), is_earlier=is_earlier)
         return comparison.changes()
 
     def as_dict(self) -> dict[str, int]:
