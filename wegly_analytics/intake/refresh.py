@@ -18,7 +18,7 @@ from wegly_analytics.intake.crawl import MAX_FAILURES
 from wegly_analytics.intake.durations import duration
 from wegly_analytics.intake.frontier import Frontier, Walk
 from wegly_analytics.intake.ledger import column, is_received, received, renewed_ledger, whole
-from wegly_analytics.intake.renewal import Spool, renew_into
+from wegly_analytics.intake.renewal import RANKS_PER_FILE, Spool, renew_into
 from wegly_analytics.intake.run import Run
 from wegly_analytics.intake.streams import emit
 from wegly_analytics.model.ids import MAX_CODE, deal_key
@@ -26,7 +26,6 @@ from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.snapshot.secret import read_secret
 from wegly_analytics.snapshot.snapshot import Snapshot
 from wegly_analytics.snapshot.sources import batches
-from wegly_analytics.store.sort import RANKS_PER_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

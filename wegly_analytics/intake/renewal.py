@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.snapshot import Snapshot
     from wegly_analytics.store.parquet import Writer
 
-_LOOKED_UP: Final = 1_000_000
-"""How many rows are looked up at once: each time all deals are hashed."""
+RANKS_PER_FILE: Final = 20_000
+"""How many deals are sorted at once; ten million of them take as many files as a process may have open."""
+
+_LOOKED_UP: Final = 50_000
+"""How many rows are looked up at once at least; more if there are more deals, because each time all are hashed."""
 
 _MISSING: Final = pa.array(["forbidden", "failed", "unreadable"])
 
@@ -163,6 +166,7 @@ class Merge:
                 if name == DEALS.name:
                     kept.append(column(table, DEAL_ID.name))
                 publisher.add({name: table})
+                pa.default_memory_pool().release_unused()  # what each batch leaves would add up
             if name == DEALS.name:
                 require_ledger_agreement(pa.concat_arrays(kept), self.ledger)
         publisher.add({LEDGER.name: self.ledger})
@@ -190,7 +194,7 @@ class Merge:
         for table in tables:
             waiting.append(column(table, DEAL_ID.name))
             n_rows += table.num_rows
-            if n_rows >= _LOOKED_UP:
+            if n_rows >= max(_LOOKED_UP, len(self._deal_ids)):
                 found.append(self._looked_up(waiting))
                 waiting, n_rows = [], 0
         return np.concatenate([*found, self._looked_up(waiting)])
