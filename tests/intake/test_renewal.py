@@ -148,3 +148,15 @@ def test_deals_that_do_not_agree_with_the_ledger_are_not_published(serve, tmp_pa
             work(before, client=client(server), **options)
     assert list(root.iterdir()) == [path]
     assert list(tmp_path.iterdir()) == [root]
+
+
+def test_a_damaged_table_is_reported_before_the_first_request(serve, tmp_path):
+    server = serve(Later())
+    path = fetch([189, 190], client=client(server), progress=False).save(tmp_path / "root", personal="drop")
+    before, n = load(path), len(server.requests)
+    file = path / "tags" / "part-00000.parquet"
+    file.write_bytes(file.read_bytes().replace(b"PAR1", b"PAR2", 1))
+    options = {"misses": 0, "recent": "1d", "workers": 1, "progress": False, "max_failures": 0.5, "archive": None}
+    with pytest.raises(SnapshotError, match=r"tags.part-00000.parquet was changed after it was published"):
+        published_in_batches(tmp_path / "root", before, personal="drop", client=client(server), **options)
+    assert len(server.requests) == n
