@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wegly_analytics.intake.build import Response, SnapshotBuilder
-from wegly_analytics.intake.refresh import due, renewed
+from wegly_analytics.intake.due import due
+from wegly_analytics.intake.refresh import renewed
 
 pytestmark = pytest.mark.hard
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

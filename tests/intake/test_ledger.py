@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from wegly_analytics.errors import IdError
 from wegly_analytics.intake.changes import Changes
+from wegly_analytics.intake.due import due
 from wegly_analytics.intake.ledger import renewed_ledger
-from wegly_analytics.intake.refresh import due
 from wegly_analytics.model.enums import OUTCOMES, RECEIVED
 from wegly_analytics.model.ids import deal_key
 from wegly_analytics.model.tables import LEDGER, TABLES

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -18,8 +19,13 @@ from strategies import TAKEN_AT, body, companies
 from wegly_analytics.errors import DamagedWarning, SnapshotError
 from wegly_analytics.intake.build import Response, SnapshotBuilder
 from wegly_analytics.model.tables import LEDGER, TABLES
+from wegly_analytics.snapshot.completeness import Completeness
+from wegly_analytics.snapshot.files import Files
 from wegly_analytics.snapshot.load import load, snapshots, verify
+from wegly_analytics.snapshot.sources import Memory
+from wegly_analytics.store.checksum import sha256
 from wegly_analytics.store.manifest import NAME as MANIFEST
+from wegly_analytics.store.manifest import PublishedFile
 
 
 @pytest.fixture
@@ -150,6 +156,36 @@ def test_a_file_that_is_damaged_after_loading_is_reported_when_it_is_read(snap, 
     assert len(loaded.deals) == 2
     with pytest.raises(SnapshotError, match="tags/part-00000.parquet cannot be read"):
         _ = loaded.tags
+
+
+def files_of(file, *, n_rows, sha):
+    return Files({"deals": {file: PublishedFile(file.stat().st_size, sha)}}, {"deals": n_rows}, Completeness())
+
+
+def test_a_table_is_read_in_row_groups_that_are_not_kept(snap, tmp_path):
+    deals, file = snap.tables["deals"], tmp_path / "deals.parquet"
+    pq.write_table(deals, file, row_group_size=1)
+    files = files_of(file, n_rows=2, sha=sha256(file))
+    assert [table.num_rows for table in files.batches("deals")] == [1, 1]
+    assert pa.concat_tables(files.batches("deals")).equals(deals)
+    assert pa.concat_tables(files.batches("deals", ["value", "code"])).equals(deals.select(["value", "code"]))
+    assert files._columns["deals"] == {}
+    assert pa.concat_tables(Memory(snap.tables).batches("deals")).equals(deals)
+
+
+def test_batches_of_a_file_that_was_changed_are_refused(snap, tmp_path):
+    file = tmp_path / "deals.parquet"
+    pq.write_table(snap.tables["deals"], file, row_group_size=1)
+    with pytest.raises(SnapshotError, match=r"changed after it was published"):
+        next(files_of(file, n_rows=2, sha=64 * "0").batches("deals"))
+    with pytest.raises(SnapshotError, match=r"it has 2 rows, published were 3"):
+        list(files_of(file, n_rows=3, sha=sha256(file)).batches("deals"))
+    reading = files_of(file, n_rows=2, sha=sha256(file)).batches("deals")
+    next(reading)
+    pq.write_table(snap.tables["deals"], tmp_path / "other", row_group_size=2)
+    (tmp_path / "other").replace(file)
+    with pytest.raises(SnapshotError):
+        list(reading)
 
 
 def test_drift_is_saved(snap, root):

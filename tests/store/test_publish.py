@@ -205,3 +205,18 @@ def test_the_manifest_describes_the_files(root):
     manifest = Manifest.read(publish(root))
     assert {name: table.rows for name, table in manifest.tables.items()} == {"deals": 2, "tags": 0}
     assert manifest == describe(manifest.published_at, manifest.tables)
+
+
+def test_what_was_written_is_read_again_in_the_same_batches(root):
+    deals = TABLES["deals"]
+    with parquet.writing(root) as writer:
+        for n in (2, 0, 1):
+            writer.add({"deals": deals.slice(0, n)})
+        assert [table.to_pydict() for table in writer.batches("deals")] == [
+            {"deal_id": ["a", "b"], "value": [1.0, 2.0]},
+            {"deal_id": [], "value": []},
+            {"deal_id": ["a"], "value": [1.0]},
+        ]
+        assert next(writer.batches("deals", ["value"])).to_pydict() == {"value": [1.0, 2.0]}
+        assert list(writer.batches("tags")) == [], "nothing was added to it"
+    assert os.listdir(root.parent) == ["snapshots"]

@@ -115,22 +115,25 @@ def refresh(
     Only deals that may have changed are requested, and codes beyond the highest known; the others are carried over.
     """
     publication = Publication(root, personal, allow_incomplete, as_json)
-    from wegly_analytics.intake.changes import Changes
+    from wegly_analytics.intake.refresh import refresh_into
 
     before = wa.load(root)
     client = _client(base_url, origin, timeout, attempts, per_second)
-    with _explained(client):
-        snap = wa.refresh(
-            before,
-            client=client,
-            archive=archive,
-            recent=recent,
-            misses=misses,
-            workers=workers,
-            progress=not quiet,
-            max_failures=max_failures,
-        )
-    publication.publish_whole(snap, client.base_url, Changes.between(before, snap))
+    with publication.publisher(before.personal) as publisher:
+        with _explained(client):
+            done = refresh_into(
+                publisher,
+                before,
+                root=root,
+                client=client,
+                archive=archive,
+                recent=recent,
+                misses=misses,
+                workers=workers,
+                progress=not quiet,
+                max_failures=max_failures,
+            )
+        publication.publish(publisher, done.summary, done.missing, address=client.base_url, changes=done.changes)
 
 
 def read(

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    import wegly_analytics as wa
     from wegly_analytics.intake.changes import Changes
     from wegly_analytics.model.personal import Mode
     from wegly_analytics.snapshot.privacy import Protection
@@ -108,20 +107,6 @@ class Publication:
             )
         if summary.completeness.missing or (changes and changes.failed):
             raise typer.Exit(INCOMPLETE)
-
-    def publish_whole(self, snap: wa.Snapshot, address: str, changes: Changes) -> None:
-        """Publish what a refresh has brought; see `publish`."""
-        snap.check()
-        ledger = snap.tables["ledger"]
-        is_kept = [
-            row["outcome"] == "carried" and row["missed_at"] is not None and row["http_status"] != 404
-            for row in ledger.select(["outcome", "missed_at", "http_status"]).to_pylist()
-        ]
-        is_missing = [outcome in _MISSING for outcome in ledger.column("outcome").to_pylist()]
-        missing = ledger.filter([kept or lacks for kept, lacks in zip(is_kept, is_missing, strict=True)])
-        with self.publisher(snap.personal) as publisher:
-            publisher.add(snap.tables)
-            self.publish(publisher, snap.summary, missing, address=address, changes=changes)
 
     def _say(self, summary: str, path: Path | None) -> None:
         """Print the summary; that it cannot be printed is a failure only for a machine, which needs it."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wegly_analytics.intake.ledger import column, whole
-from wegly_analytics.model.tables import DEAL_ID, LEDGER, TABLES
+from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _RUNNING: Final = "stage_durations"
 """The table that grows without anyone changing the deal: the time in the current stage."""
+
+_NULL: Final = 0x5851F42D4C957F2D
+"""The digest of a missing value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,22 +61,13 @@ class Changes:
     @classmethod
     def between(cls, before: Snapshot, after: Snapshot) -> Changes:
         """Compare a snapshot with the result of `refresh`."""
-        then, now = (whole(snap.tables[LEDGER.name]) for snap in (before, after))
-        requested = _requested(then, now)
-        is_fetched = pc.equal(column(requested, "outcome"), "fetched")
-        received = _key(requested).filter(is_fetched)
-        is_known = pc.is_in(received, value_set=before.tables["deals"].column(DEAL_ID.name).combine_chunks())
-        known = received.filter(is_known)
-        not_found = _count(pc.equal(column(requested, "http_status"), 404))
-        carried = column(now, DEAL_ID.name).filter(pc.equal(column(now, "outcome"), "carried"))
-        return cls(
-            requested=requested.num_rows,
-            carried=len(carried.unique()),
-            new=len(received) - len(known),
-            changed=_differing(before, after, known),
-            not_found=not_found,
-            failed=requested.num_rows - len(received) - not_found,
-        )
+        comparison = Comparison(*(whole(snap.tables[LEDGER.name]) for snap in (before, after)))
+        for name in TABLES:
+            for snap, is_earlier in ((before, True), (after, False)):
+                table = snap.tables[name]
+                found = pc.index_in(column(table, DEAL_ID.name), value_set=comparison.received)
+                comparison.add(name, table, found.fill_null(-1).to_numpy(), is_earlier=is_earlier)
+        return comparison.changes()
 
     def as_dict(self) -> dict[str, int]:
         """Return all counts by name."""
@@ -88,6 +82,67 @@ class Changes:
         return (
             f"{self.requested:,} requested: {self.new:,} new, {self.changed:,} changed, {self.unchanged:,} unchanged, "
             f"{self.not_found:,} not found, {self.failed:,} failed; {self.carried:,} carried"
+        )
+
+
+class Comparison:
+    """Counts what a refresh has changed, while the rows pass by in batches.
+
+    The digests of a deal's earlier rows are added, those of its present rows subtracted: what is not 0 in the end
+    differs, whatever the order of the rows was.
+
+    Parameters
+    ----------
+    then, now
+        The ledger before and after.
+
+    Attributes
+    ----------
+    received
+        The deals that were received by the refresh.
+    """
+
+    def __init__(self, then: pa.Table, now: pa.Table) -> None:
+        self._requested = _requested(then, now)
+        is_fetched = pc.equal(column(self._requested, "outcome"), "fetched")
+        self.received = _key(self._requested).filter(is_fetched)
+        carried = column(now, DEAL_ID.name).filter(pc.equal(column(now, "outcome"), "carried"))
+        self._n_carried = len(carried.unique())
+        self._is_known = np.zeros(len(self.received), bool)
+        self._differences = np.zeros(len(self.received), np.uint64)
+
+    def add(self, name: str, table: pa.Table, places: np.ndarray, *, is_earlier: bool) -> None:
+        """Add rows of a table.
+
+        Parameters
+        ----------
+        name, table
+            The name of the table, and some of its rows.
+        places
+            The place of each row's deal in `received`; -1 for others.
+        is_earlier
+            Whether the rows are of the snapshot before, not of the one after.
+        """
+        rows = np.flatnonzero(places >= 0)
+        if name == DEALS.name and is_earlier:
+            self._is_known[places[rows]] = True
+        if name == _RUNNING or not len(rows):
+            return
+        schema = TABLES[name].schema
+        digests = _row_digests(table.select(schema.names).cast(schema).take(rows), name)
+        (np.add if is_earlier else np.subtract).at(self._differences, places[rows], digests)
+
+    def changes(self) -> Changes:
+        """Return the counts."""
+        n, n_received, n_known = self._requested.num_rows, len(self.received), int(self._is_known.sum())
+        not_found = _count(pc.equal(column(self._requested, "http_status"), 404))
+        return Changes(
+            requested=n,
+            carried=self._n_carried,
+            new=n_received - n_known,
+            changed=int((self._is_known & (self._differences != 0)).sum()),
+            not_found=not_found,
+            failed=n - n_received - not_found,
         )
 
 
@@ -113,41 +168,25 @@ def _count(mask: pa.BooleanArray) -> int:
     return int(pc.sum(mask).as_py() or 0)
 
 
-def _differing(before: Snapshot, after: Snapshot, deal_ids: pa.Array) -> int:
-    """Count the deals whose rows differ, whatever the order of the rows is."""
-    differs = np.zeros(len(deal_ids), bool)
-    for name in TABLES:
-        if name != _RUNNING:
-            one, other = _digests(before.tables[name], after.tables[name], name, deal_ids)
-            differs |= one != other
-    return int(differs.sum())
-
-
-def _digests(before: pa.Table, after: pa.Table, name: str, deal_ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Sum up the digests of each deal's rows in two tables; 0 for a deal without a row."""
-    schema = TABLES[name].schema
-    parts, deals = [], []
-    for table in (before, after):
-        declared = table.select(schema.names).cast(schema)
-        found = pc.index_in(column(declared, DEAL_ID.name), value_set=deal_ids)
-        parts.append(declared.filter(found.is_valid()))
-        deals.append(found.drop_null().to_numpy())
-    digests = np.split(_row_digests(pa.concat_tables(parts)), [len(deals[0])])
-    sums = [np.zeros(len(deal_ids), np.uint64) for _ in parts]
-    for total, rows, digest in zip(sums, deals, digests, strict=True):
-        np.add.at(total, rows, digest)
-    return sums[0], sums[1]
-
-
-def _row_digests(table: pa.Table) -> npt.NDArray[np.uint64]:
-    """Compute a digest of each row: equal rows have equal ones, others almost never.
-
-    Each value is replaced by the number of the distinct value that it is, which is faster than hashing its text.
-    """
-    digests = np.zeros(table.num_rows, np.uint64)
+def _row_digests(table: pa.Table, name: str) -> npt.NDArray[np.uint64]:
+    """Compute a digest of each row of a table: equal rows have equal ones in every batch, others almost never."""
+    digests = np.full(table.num_rows, list(TABLES).index(name), np.uint64)
     for values in table.columns:
-        codes = values.combine_chunks().dictionary_encode("encode").indices.to_numpy().astype(np.uint64)
-        digests = _mixed(digests * np.uint64(31) + codes)
+        digests = _mixed(digests * np.uint64(31) + _value_digests(values.combine_chunks()))
+    return digests
+
+
+def _value_digests(values: pa.Array) -> npt.NDArray[np.uint64]:
+    """Compute a digest of each value; a text that occurs often is hashed once."""
+    digests = np.full(len(values), _NULL, np.uint64)
+    present = values.drop_null()
+    if pa.types.is_string(present.type):
+        coded = present.dictionary_encode()
+        hashed = pd.util.hash_array(coded.dictionary.to_numpy(zero_copy_only=False), categorize=False)
+        found = hashed[coded.indices.to_numpy()]
+    else:
+        found = pd.util.hash_array(present.to_numpy(zero_copy_only=False))
+    digests[values.is_valid().to_numpy(zero_copy_only=False)] = found
     return digests
 
 

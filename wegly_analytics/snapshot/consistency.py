@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from wegly_analytics.model.tables import TABLES
 from wegly_analytics.snapshot.sources import ALL_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def require_agreement(tables: Mapping[str, pa.Table]) -> None:
@@ -24,7 +25,16 @@ def require_agreement(tables: Mapping[str, pa.Table]) -> None:
     SnapshotError
         If they do not; the message lists every disagreement.
     """
-    if wrong := list(disagreements(tables)):
+    _require_none(disagreements(tables))
+
+
+def require_ledger_agreement(deal_ids: pa.Array, ledger: pa.Table) -> None:
+    """Make sure that deals, of which only the ids are at hand, agree with the ledger; see `require_agreement`."""
+    _require_none(chain(_repeated(deal_ids), _of_ledger(deal_ids, ledger)))
+
+
+def _require_none(sentences: Iterable[str]) -> None:
+    if wrong := list(sentences):
         raise SnapshotError("the snapshot does not agree with itself: " + "; ".join(wrong))
 
 
@@ -41,15 +51,23 @@ def disagreements(tables: Mapping[str, pa.Table]) -> Iterator[str]:
         yield undeclared
         return
     ids = tables["deals"].column("deal_id").combine_chunks()
+    yield from _repeated(ids)
     distinct = ids.unique()
-    if len(distinct) != len(ids):
-        yield "deals has a deal_id twice"
     for name in TABLES:
         # in one piece: the kernel hashes all of `distinct` once for each chunk
         without_deal = pc.invert(pc.is_in(tables[name].column("deal_id").combine_chunks(), value_set=distinct))
         if pc.any(without_deal).as_py():
             yield f"{name} has rows of deals that are not in deals"
-    ledger = tables["ledger"]
+    yield from _of_ledger(ids, tables["ledger"])
+
+
+def _repeated(deal_ids: pa.Array) -> Iterator[str]:
+    if pc.count_distinct(deal_ids).as_py() != len(deal_ids):
+        yield "deals has a deal_id twice"
+
+
+def _of_ledger(ids: pa.Array, ledger: pa.Table) -> Iterator[str]:
+    distinct = ids.unique()
     outcomes = ledger.column("outcome")
     if pc.any(pc.invert(pc.is_in(outcomes, value_set=pa.array(OUTCOMES)))).as_py():
         yield "the ledger has an outcome other than " + ", ".join(OUTCOMES)

@@ -27,7 +27,7 @@ from wegly_analytics.snapshot.sources import (
 from wegly_analytics.store.checksum import check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from wegly_analytics.snapshot.sources import Columns
@@ -79,6 +79,26 @@ class Files(Source):
             cached |= zip(missing, table.columns, strict=True)
         fields = [schema.field(column) for column in names]
         return pa.table([cached[column] for column in names], schema=pa.schema(fields, schema.metadata))
+
+    def batches(self, name: str, columns: Columns = None) -> Iterator[pa.Table]:
+        """Read a table, or some of its columns, row group by row group; nothing of it is kept."""
+        before = self.check(name)
+        schema = self.schema(name)
+        names = schema.names if columns is None else list(columns)
+        require_columns(name, names, schema)
+        n_rows = 0
+        try:
+            for path in self.paths[name]:
+                with pq.ParquetFile(path) as file:
+                    n_rows += file.metadata.num_rows
+                    for n in range(file.num_row_groups):
+                        yield file.read_row_group(n, columns=names).select(names)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise self._unreadable(name, error) from error
+        if n_rows != self._rows[name]:
+            raise self._unreadable(name, f"it has {n_rows} rows, published were {self._rows[name]}")
+        if self.check(name) != before:
+            raise self._unreadable(name, "it was changed while it was read")
 
     def schema(self, name: str) -> pa.Schema:
         """Return the columns of a table, from the footer of its first file."""

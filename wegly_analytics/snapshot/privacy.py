@@ -78,12 +78,12 @@ class Protection:
     def apply(
         self, tables: Mapping[str, pa.Table], *, ledger: bool = False, first_rows: Mapping[str, int] | None = None
     ) -> dict[str, pa.Table]:
-        """Treat untreated tables in the same way. Columns that they do not have are ignored.
+        """Treat untreated tables in the same way. Tables and columns that they do not have are ignored.
 
         Parameters
         ----------
         tables
-            The tables, or a batch of their rows.
+            The tables, some of them, or a batch of their rows.
         ledger
             Whether to treat the ledger. It is treated only when it is published: in memory its messages say what went
             wrong.
@@ -94,7 +94,7 @@ class Protection:
         pseudonyms = Pseudonyms(self.secret)
         for place, treatment in self.columns.items():
             table, name = place.split(".", 1)
-            if table == LEDGER.name and not ledger:
+            if table not in treated or (table == LEDGER.name and not ledger):
                 continue
             if treatment != "keep" and name in treated[table].schema.names:
                 first = (first_rows or {}).get(table, 0)

@@ -47,6 +47,10 @@ class Source(Mapping[str, pa.Table], ABC):
     def n_rows(self, name: str) -> int:
         """Count the rows of a table."""
 
+    def batches(self, name: str, columns: Columns = None) -> Iterator[pa.Table]:
+        """Read a table, or some of its columns, in batches of rows; those that are read from a file are not kept."""
+        yield self.table(name, columns)
+
     def frame(self, name: str, columns: Columns = None) -> nw.LazyFrame[Any]:
         """Return a table as a lazy frame."""
         lazy: nw.LazyFrame[Any] = nw.from_native(self.table(name, columns)).lazy()
@@ -137,6 +141,11 @@ class Memory(Source):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
+
+
+def batches(tables: Mapping[str, pa.Table], name: str, columns: Columns = None) -> Iterator[pa.Table]:
+    """Read a table of a snapshot in batches; see `Source.batches`."""
+    return (tables if isinstance(tables, Source) else Memory(tables)).batches(name, columns)
 
 
 class Narrowed(Source):

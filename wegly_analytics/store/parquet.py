@@ -17,7 +17,7 @@ from wegly_analytics.store.publish import PARTIAL, Staging, staged
 from wegly_analytics.store.sort import sorted_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -131,6 +131,20 @@ class Writer:
             folder.rmdir()
             self._files[name] = ordered
 
+    def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Read a table again as it was added, or sorted; nothing can be added to it any more.
+
+        Parameters
+        ----------
+        name
+            The name of the table; one without rows may be unknown.
+        columns
+            Read only these columns; None for all.
+        """
+        self._wait()
+        if name in self._files:
+            yield from self._files[name].batches(columns)
+
     def publish(
         self, describe: Callable[[datetime, Mapping[str, PublishedTable]], Manifest], *, private: bool = False
     ) -> Path:
@@ -232,15 +246,16 @@ class _TableFile:
         with suppress(OSError):  # of what is still in the buffer
             self._sink.close()
 
-    def batches(self) -> Iterator[pa.Table]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Read again what was added, batch by batch."""
         self.close()
-        rows = self.schema.empty_table()
+        schema = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        rows = schema.empty_table()
         with pq.ParquetFile(self._path) as file:
             groups = iter(range(file.num_row_groups))
             for n in self._batches:
                 while rows.num_rows < n:
-                    rows = pa.concat_tables([rows, file.read_row_group(next(groups)).cast(self.schema)])
+                    rows = pa.concat_tables([rows, file.read_row_group(next(groups), schema.names).cast(schema)])
                 yield rows.slice(0, n)
                 rows = rows.slice(n)
 
