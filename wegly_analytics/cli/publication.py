@@ -12,6 +12,7 @@ from wegly_analytics.cli.checks import publishable
 from wegly_analytics.cli.exit_codes import INCOMPLETE
 from wegly_analytics.cli.streams import OutputError
 from wegly_analytics.errors import IncompleteError, SettingError
+from wegly_analytics.model.enums import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from wegly_analytics.snapshot.privacy import Protection
     from wegly_analytics.snapshot.save import Publisher, Summary
 
-_MISSING: Final = ("forbidden", "failed", "unreadable")
 _SHOWN: Final = 5
 """Kinds of failures shown at most."""
 
@@ -156,7 +156,7 @@ def _failures(missing: pa.Table, address: str | None) -> Iterator[str]:
     kinds: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
     for row in missing.select(columns).to_pylist():
         is_kept = row["outcome"] == "carried" and row["missed_at"] is not None and row["http_status"] != 404
-        if is_kept or row["outcome"] in _MISSING:
+        if is_kept or row["outcome"] in MISSING:
             kinds.setdefault((row["outcome"], row["http_status"]), []).append(row)
     where = f" at {address}" if address else ""
     for (outcome, _), rows in sorted(kinds.items(), key=lambda kind: -len(kind[1]))[:_SHOWN]:

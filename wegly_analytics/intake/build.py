@@ -23,6 +23,7 @@ from wegly_analytics.errors import DriftWarning, IncompleteWarning
 from wegly_analytics.intake.response import Piece, Response, with_outcomes
 from wegly_analytics.intake.streams import emit
 from wegly_analytics.intake.versions import Versions, places_by_batch
+from wegly_analytics.model.enums import MISSING
 from wegly_analytics.model.tables import LEDGER
 from wegly_analytics.parsing.drift import Drift
 from wegly_analytics.parsing.flatten import unfolded
@@ -51,8 +52,6 @@ _BATCH_ROWS: Final = 5_000
 
 _AHEAD_BYTES: Final = 12 << 20
 """The bytes of pieces that are read ahead of the batch that is flattened."""
-
-_MISSING: Final = pa.array(["forbidden", "failed", "unreadable"])
 
 _READERS: Final = min(4, os.cpu_count() or 1)
 
@@ -242,7 +241,7 @@ class SnapshotBuilder:
         self._ledger_positions.append(positions)
         self._counts += ledger.group_by(["outcome", "in_scope"]).aggregate([([], "count_all")]).to_pylist()
         self._times.append(_span(ledger))
-        self._missing.append(ledger.filter(pc.is_in(ledger.column("outcome"), value_set=_MISSING)))
+        self._missing.append(ledger.filter(pc.is_in(ledger.column("outcome"), value_set=pa.array(MISSING))))
         for each in rows:
             self._drift = self._drift + each.drift
         self._sink.add(tables)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from wegly_analytics.intake.changes import Comparison
 from wegly_analytics.intake.ledger import column, received, renewed_ledger, whole
+from wegly_analytics.model.enums import MISSING
 from wegly_analytics.model.tables import DEAL_ID, DEALS, LEDGER, TABLES
 from wegly_analytics.snapshot.completeness import Completeness
 from wegly_analytics.snapshot.consistency import require_ledger_agreement
@@ -37,8 +38,6 @@ RANKS_PER_FILE: Final = 20_000
 
 _LOOKED_UP: Final = 50_000
 """How many rows are looked up at once at least; more if there are more deals, because each time all are hashed."""
-
-_MISSING: Final = pa.array(["forbidden", "failed", "unreadable"])
 
 
 class Spool:
@@ -243,4 +242,4 @@ def _missing(ledger: pa.Table) -> pa.Table:
     outcomes = column(ledger, "outcome")
     is_gone = pc.equal(column(ledger, "http_status"), 404).fill_null(False)
     is_kept = pc.and_(pc.equal(outcomes, "carried"), column(ledger, "missed_at").is_valid())
-    return ledger.filter(pc.or_(pc.is_in(outcomes, value_set=_MISSING), pc.and_not(is_kept, is_gone)))
+    return ledger.filter(pc.or_(pc.is_in(outcomes, value_set=pa.array(MISSING)), pc.and_not(is_kept, is_gone)))

@@ -30,5 +30,8 @@ OUTCOMES: Final = {
 RECEIVED: Final = ("fetched", "carried")
 """The outcomes of deals that are in the tables."""
 
+MISSING: Final = ("forbidden", "failed", "unreadable")
+"""The outcomes of deals that are missing for a reason other than 404."""
+
 NOT_INFORMED: Final = "(not informed)"
 """The name of the group of missing values."""
