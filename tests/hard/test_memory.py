@@ -53,8 +53,8 @@ def peak(tmp_path, n, **how):
 
 @pytest.mark.parametrize("versions", [1, 2])
 def test_a_deal_that_was_read_takes_its_id_and_times_not_its_tables(tmp_path, versions):
-    small, size = peak(tmp_path, 80_000, versions=versions)
-    large, size_of_large = peak(tmp_path, 320_000, versions=versions)
-    assert size_of_large - size > 100
-    per_deal = (large - small) * 2**20 / 240_000
+    small, size = peak(tmp_path, 60_000, versions=versions)
+    large, size_of_large = peak(tmp_path, 180_000, versions=versions)
+    assert size_of_large - size > 70
+    per_deal = (large - small) * 2**20 / 120_000
     assert per_deal < 900, (small, large)
