@@ -44,13 +44,13 @@ if TYPE_CHECKING:
     from wegly_analytics.parsing.reader import Rows
     from wegly_analytics.snapshot.snapshot import Snapshot
 
-_BATCH_BYTES: Final = 16 << 20
+_BATCH_BYTES: Final = 12 << 20
 """The bytes of responses that are flattened together."""
 
 _BATCH_ROWS: Final = 5_000
 """The responses that are flattened together, at most."""
 
-_AHEAD_BYTES: Final = 12 << 20
+_AHEAD_BYTES: Final = 24 << 20
 """The bytes of pieces that are read ahead of the batch that is flattened."""
 
 _READERS: Final = min(4, os.cpu_count() or 1)
