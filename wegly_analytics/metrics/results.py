@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 
 from wegly_analytics.model.enums import NOT_INFORMED
+from wegly_analytics.snapshot.codes import Codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import narwhals as nw
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,26 @@ class Counted:
 
 def collect(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
     """Collect a small result as pandas, with the same types from every engine."""
+    small: pd.DataFrame = collected(frame).to_pandas(date_as_object=False)
+    return small
+
+
+def collected(frame: nw.LazyFrame[Any]) -> pa.Table:
+    """Collect a result as Arrow, with the same types from every engine."""
     table = frame.collect("pyarrow").to_native()
     # some engines sum to 32 bits or to decimals, and give instants in the time zone of their session
-    table = table.cast(pa.schema([field.with_type(_common_type(field.type)) for field in table.schema]))
-    small: pd.DataFrame = table.to_pandas(date_as_object=False)
-    return small
+    return table.cast(pa.schema([field.with_type(_common_type(field.type)) for field in table.schema]))
+
+
+def numbered(rows: nw.LazyFrame[Any], columns: list[str]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Number the combinations of values of a result in Arrow: one row for each, and the number of each row."""
+    coded = Codes.of(rows, columns)
+    if coded is None:  # many columns of many values
+        grouped = collect(rows.select(*columns)).groupby(columns, dropna=False, sort=False)
+        return grouped.size().reset_index()[columns], grouped.ngroup().to_numpy()
+    numbers, place = coded.dense()
+    distinct: nw.LazyFrame[Any] = nw.from_native(pa.table(coded.values(numbers), names=columns)).lazy()
+    return collect(distinct), place
 
 
 def _common_type(kind: pa.DataType) -> pa.DataType:
@@ -65,17 +83,6 @@ def informed(table: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
         values = table[name].astype(object)
         table[name] = values.where(table[name].notna(), NOT_INFORMED)
     return table
-
-
-def by_group(table: pd.DataFrame, keys: list[str], groups: Iterable[str], columns: list[str]) -> Any:
-    """Group a large result by keys, of which some are groups; the one without a value is named, as by `informed`.
-
-    Texts stay what they are: as objects they would take longer than everything else.
-    """
-    texts = [name for name in groups if isinstance(table[name].dtype, pd.StringDtype)]
-    table = informed(table.copy(deep=False), [name for name in groups if name not in texts])
-    table = table.assign(**{name: table[name].fillna(NOT_INFORMED) for name in texts})
-    return table.groupby(keys, dropna=False, sort=False)[columns]
 
 
 def in_order(table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:

@@ -70,6 +70,15 @@ class Codes:
         marks[self.codes] = True
         return int(np.count_nonzero(marks)) == len(self.codes)
 
+    def dense(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the numbers that occur, ascending, and the place of each row's number among them."""
+        if self.size > SHORT // 8:
+            return np.unique(self.codes, return_inverse=True)
+        there = np.flatnonzero(np.bincount(self.codes, minlength=self.size))
+        places = np.zeros(self.size, dtype=np.int64)
+        places[there] = np.arange(len(there))
+        return there, places[self.codes]
+
     def values(self, codes: NDArray[np.int64]) -> list[pa.Array]:
         """Return the values of each column that some codes stand for."""
         arrays = []
