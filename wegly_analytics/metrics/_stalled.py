@@ -12,7 +12,6 @@ from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.durations import durations
 from wegly_analytics.metrics.results import collect, comparable, informed
-from wegly_analytics.metrics.selection import By
 from wegly_analytics.metrics.stages import stage_times
 from wegly_analytics.snapshot.keys import joined, summed
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wegly_analytics.metrics.durations import Durations
+    from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 LEAST: Final = 5

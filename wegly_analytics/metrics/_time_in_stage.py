@@ -10,11 +10,11 @@ import pandas as pd
 
 from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.durations import durations
-from wegly_analytics.metrics.selection import By
 from wegly_analytics.metrics.stages import STAGE_COLUMNS, stage_times, stages_in_order
 from wegly_analytics.metrics.survival import kaplan_meier, quantile
 
 if TYPE_CHECKING:
+    from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _DAY = 86_400.0

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
-import pandas as pd
 import pyarrow as pa
 
 from wegly_analytics.model.enums import NOT_INFORMED
-from wegly_analytics.snapshot.codes import Codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import numpy as np
-    from numpy.typing import NDArray
+    import narwhals as nw
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -51,17 +48,6 @@ def collected(frame: nw.LazyFrame[Any]) -> pa.Table:
     table = frame.collect("pyarrow").to_native()
     # some engines sum to 32 bits or to decimals, and give instants in the time zone of their session
     return table.cast(pa.schema([field.with_type(_common_type(field.type)) for field in table.schema]))
-
-
-def numbered(rows: nw.LazyFrame[Any], columns: list[str]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """Number the combinations of values of a result in Arrow: one row for each, and the number of each row."""
-    coded = Codes.of(rows, columns)
-    if coded is None:  # many columns of many values
-        grouped = collect(rows.select(*columns)).groupby(columns, dropna=False, sort=False)
-        return grouped.size().reset_index()[columns], grouped.ngroup().to_numpy()
-    numbers, place = coded.dense()
-    distinct: nw.LazyFrame[Any] = nw.from_native(pa.table(coded.values(numbers), names=columns)).lazy()
-    return collect(distinct), place
 
 
 def _common_type(kind: pa.DataType) -> pa.DataType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SHORT: Final = 1 << 27
 """The most entries of a list of flags: 128 MB."""
+
+_FEW: Final = 50_000
+"""Of fewer rows than these the columns are numbered one after the other."""
 
 _MOST: Final = 1 << 62
 """The greatest number that stands for a combination of values."""
@@ -47,8 +51,7 @@ class Codes:
             return None
         table = rows.select(*columns).collect("pyarrow").to_native()
         codes, parts, size = np.zeros(table.num_rows, dtype=np.int64), [], 1
-        for column in table.columns:
-            places, n, values = _places(column)
+        for places, n, values in _numbered(table):
             size *= n
             if size > _MOST:
                 return None
@@ -86,6 +89,14 @@ class Codes:
             codes, places = np.divmod(codes, n)
             arrays.append(values(places))
         return arrays[::-1]
+
+
+def _numbered(table: pa.Table) -> list[tuple[NDArray[np.int64], int, Callable[[NDArray[np.int64]], pa.Array]]]:
+    """Give numbers to the values of each column, two columns at a time: Arrow releases Python's lock meanwhile."""
+    if table.num_rows < _FEW:
+        return [_places(column) for column in table.columns]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(_places, table.columns))
 
 
 def _places(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int, Callable[[NDArray[np.int64]], pa.Array]]:
