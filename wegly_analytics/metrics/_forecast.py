@@ -201,7 +201,8 @@ class _Open:
         """Sum the values of some deals, and their squares, for each age: so the total has a mean and a variance."""
         values, count, size = self.values[mine], self.count[mine], len(self.ages)
         place = self.place[mine]
-        return np.bincount(place, count * values, size), np.bincount(place, count * values**2, size)
+        sums = [np.bincount(place, count * values**power, size).astype(float) for power in (1, 2)]
+        return sums[0], sums[1]
 
 
 def _cells(ages: Floats, days: float) -> tuple[Floats, NDArray[np.int64]]:
