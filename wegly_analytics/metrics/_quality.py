@@ -103,13 +103,13 @@ def quality(
 
 
 def _broken(
-    cohort: Cohort, tables: Tables, rules: Sequence[Rule], clock: Clock
+    cohort: Cohort, tables: Tables, rules: Sequence[Rule], clock: Clock, large: int = LARGE
 ) -> tuple[int, Iterable[tuple[Rule, pd.DataFrame]]]:
     """Count the deals that break any of the rules, and return those of each rule with what it shows.
 
     Of very many deals on an engine each rule is a query of its own: only what it shows is then in memory.
     """
-    if not cohort.frame.implementation.is_pyarrow() and len(cohort.snap) > LARGE:
+    if not cohort.frame.implementation.is_pyarrow() and len(cohort.snap) > large:
         n = collect(breaking(tables, rules, clock).select(nw.len().alias("n")))["n"].iloc[0]
         queries = ((rule, breaking(tables, [rule], clock).select("deal_id", "title", *rule.shows)) for rule in rules)
         return n, ((rule, collect(query).sort_values("deal_id", ignore_index=True)) for rule, query in queries)

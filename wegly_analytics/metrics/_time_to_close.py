@@ -92,7 +92,7 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
         "log(-log) interval, 95 %",
     ]
     columns = {name: np.concatenate([curve.pop(name) for curve in curves]) for name in [*cohort.groups, *COLUMNS]}
-    return cohort.finish(pd.DataFrame(columns), rule, n)
+    return cohort.finish(pd.DataFrame(columns, copy=False), rule, n)  # of many deals a copy is large
 
 
 def _curves(found: Combinations, groups: list[str]) -> list[dict[str, NDArray[Any]]]:

@@ -53,7 +53,7 @@ class Durations:
     waiting: int
 
 
-def durations(cohort: Cohort, times: nw.LazyFrame[Any], goes_on: nw.Expr) -> Iterator[Durations]:
+def durations(cohort: Cohort, times: nw.LazyFrame[Any], goes_on: nw.Expr, large: int = LARGE) -> Iterator[Durations]:
     """Read the times of each stage and group.
 
     Parameters
@@ -64,9 +64,11 @@ def durations(cohort: Cohort, times: nw.LazyFrame[Any], goes_on: nw.Expr) -> Ite
         Rows with `stage_id`, `seconds`, the groups, and what `goes_on` needs.
     goes_on
         Whether a deal is still in the stage.
+    large
+        The number of stage times above which an engine is asked for one stage at a time.
     """
     rows = times.with_columns(flag(goes_on).alias(_GOES_ON))
-    is_large = not rows.implementation.is_pyarrow() and cohort.snap.rows["stage_durations"] > LARGE
+    is_large = not rows.implementation.is_pyarrow() and cohort.snap.rows["stage_durations"] > large
     for part in _by_stage(rows, cohort.snap) if is_large else [rows]:
         yield from _grouped(part, cohort)
 

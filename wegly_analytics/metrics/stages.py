@@ -8,7 +8,7 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.metrics.results import collect
-from wegly_analytics.snapshot.keys import joined, summed, tallied
+from wegly_analytics.snapshot.keys import encoded, joined, summed, tallied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
     A stage that was renamed has its most frequent name.
     """
     named = cohort.kept.filter(nw.col("counts_once") == 1).select("deal", "pipeline")
-    rows = joined(snap.keyed("pipeline_stages", "stage_id", "stage", "position"), named)
+    rows = joined(snap.keyed("pipeline_stages", "stage_id", "stage", "position"), encoded(named, "pipeline"))
     listed = collect(tallied(rows, "pipeline", "stage_id", "stage", "position"))
     listed["size"] = listed.groupby("pipeline", dropna=False)["n"].transform("max")
     listed = _most_frequent(listed, ["position", "stage", "pipeline"])

@@ -106,6 +106,8 @@ def _places(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int, Callable[[
         least, greatest = int(integers.min()), int(integers.max())
         if greatest - least < SHORT:
             return integers.astype(np.int64) - least, greatest - least + 1, lambda at: pa.array(at + least, column.type)
-    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    encoded = column.combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode(null_encoding="encode")
     values = encoded.dictionary
     return encoded.indices.to_numpy().astype(np.int64), max(len(values), 1), lambda at: values.take(pa.array(at))
