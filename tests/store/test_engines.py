@@ -22,7 +22,7 @@ def setting(connection, name):
 
 
 def test_duckdb_takes_a_bounded_part_of_memory(connection):
-    assert setting(connection, "memory_limit") in (MEMORY, "953.6 MiB")
+    assert setting(connection, "memory_limit") in (MEMORY, "715.2 MiB")
 
 
 def test_duckdb_writes_what_does_not_fit_where_only_the_owner_can_read_it(connection):

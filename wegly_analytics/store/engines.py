@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Engine: TypeAlias = "Literal['duckdb', 'polars'] | Any"
 
-MEMORY: Final = "1GB"
+MEMORY: Final = "750MB"
 """What DuckDB may take before it writes to disk; with Python and a result the process stays below 2 GB."""
 
 
