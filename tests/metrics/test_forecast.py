@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from strategies import TAKEN_AT, days_ago
@@ -8,6 +9,7 @@ from strategies import TAKEN_AT, days_ago
 import wegly_analytics as wa
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics import forecast, time_to_close
+from wegly_analytics.metrics._forecast import MANY, _cells, _Curve, _Open
 from wegly_analytics.model.tables import LEDGER, TABLES
 from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -137,3 +139,17 @@ def test_the_interval_contains_the_truth_as_often_as_its_level():
         expected, won = expected + row["expected"], won + truth
     assert 140 <= covered <= 180, covered
     assert expected / won == pytest.approx(1, abs=0.05)
+
+
+def test_the_total_of_very_many_deals_is_drawn_with_the_mean_and_the_spread_of_single_ones():
+    rng = np.random.default_rng(1)
+    n = MANY + 1
+    ages = rng.integers(0, 100, n) + rng.random(n)
+    day, ending = np.arange(200) % 150, np.arange(200) % 3
+    curve = _Curve(pd.Series(day), pd.Series(ending), pd.Series(np.full(200, 1_000_000)))
+    few, place = _cells(ages, 30)
+    deals = _Open(rng.lognormal(8, 1, n), np.ones(n, dtype=np.int64), few, place, 30)
+    together = deals.drawn(curve, [np.arange(n)], 60, rng)
+    alone = deals.drawn(curve, np.array_split(np.arange(n), 2), 60, rng).sum(axis=1)
+    assert together.mean() == pytest.approx(alone.mean(), abs=4 * alone.std() / np.sqrt(30))
+    assert together.std() == pytest.approx(alone.std(), rel=0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,8 @@ from wegly_analytics.metrics.cohort import Cohort
 from wegly_analytics.metrics.selection import By, flag
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from wegly_analytics.metrics.intervals import Floats
     from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -22,6 +25,9 @@ _DAY: Final = 86_400_000_000
 
 _AT_ONCE: Final = 4_000_000
 """So many numbers are drawn together, to keep memory small."""
+
+MANY: Final = 100_000
+"""Above so many open deals with different ages and values a group's total is drawn, not each deal."""
 
 _EXAMPLES: Final = {"days": 90, "level": 0.8, "draws": 1_000}
 
@@ -79,7 +85,9 @@ def forecast(
     For the interval the history is resampled (each deal with a weight from Poisson's distribution: Efron's bootstrap,
     in one pass), and each open deal is then won or not with its probability. So the interval covers both the
     uncertainty of the estimate and chance. It does not cover a later change of a deal's value, or deals created after
-    the snapshot. Deals without a value or a creation date are excluded and counted in `attrs["excluded"]`.
+    the snapshot. In a group of more than 100,000 open deals of different ages and values, their total is drawn from the
+    normal distribution with its mean and variance instead. Deals without a value or a creation date are excluded and
+    counted in `attrs["excluded"]`.
 
     Examples
     --------
@@ -153,28 +161,73 @@ class _Curve:
         return np.where(left > 1e-12, ahead / np.where(left > 1e-12, left, 1.0), 0.0)
 
 
+@dataclass(frozen=True)
+class _Open:
+    """The open deals: the values, how many have each, and at which of some ages they are; the horizon in days."""
+
+    values: Floats
+    count: NDArray[np.int64]
+    ages: Floats
+    place: NDArray[np.int64]
+    days: float
+
+    def drawn(self, curve: _Curve, parts: list[NDArray[np.int64]], draws: int, rng: np.random.Generator) -> Floats:
+        """Draw what the deals of each part bring, so many times."""
+        many = [number for number, mine in enumerate(parts) if len(mine) > MANY]
+        is_single = np.ones(len(self.values), dtype=bool)
+        for number in many:
+            is_single[parts[number]] = False
+        single, at = np.flatnonzero(is_single), np.cumsum(is_single) - 1
+        values, count, place = self.values[single], self.count[single], self.place[single]
+        sums = {number: self._by_age(parts[number]) for number in many}
+        drawn = np.empty((draws, len(parts)))
+        step = max(1, _AT_ONCE // max(curve.counts.size, len(single), 1))
+        for first in range(0, draws, step):
+            size = min(step, draws - first)
+            weights = rng.poisson(curve.counts, (size, *curve.counts.shape)).astype(float)
+            chances = curve.chances(self.ages, self.days, weights).clip(0, 1)
+            won = rng.binomial(count, chances[:, place]) * values
+            for number, mine in enumerate(parts):
+                if number in sums:
+                    total, squares = sums[number]
+                    spread = np.sqrt((chances * (1 - chances)) @ squares)
+                    brought = rng.normal(chances @ total, spread).clip(min(0.0, total.sum()), max(0.0, total.sum()))
+                else:
+                    brought = won[:, at[mine]].sum(axis=1)
+                drawn[first : first + size, number] = brought
+        return drawn
+
+    def _by_age(self, mine: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Sum the values of some deals, and their squares, for each age: so the total has a mean and a variance."""
+        values, count, size = self.values[mine], self.count[mine], len(self.ages)
+        place = self.place[mine]
+        sums = [np.bincount(place, count * values**power, size).astype(float) for power in (1, 2)]
+        return sums[0], sums[1]
+
+
+def _cells(ages: Floats, days: float) -> tuple[Floats, NDArray[np.int64]]:
+    """Return one of the ages, in days, for each chance there can be, and the place of each age's among them."""
+    here, there = ages.astype(np.int64), (ages + days).astype(np.int64)
+    # the end is a whole number of days later, or one more
+    _, first, place = np.unique(2 * here + (there - here - int(days)), return_index=True, return_inverse=True)
+    return ages[first], place
+
+
 def _summed(
     cohort: Cohort, now: pd.DataFrame, curve: _Curve, days: float, level: float, draws: int, seed: int
 ) -> pd.DataFrame:
     """Add up chances by group, and simulate outcomes for the interval."""
     columns = ["open", "value", "expected", "low", "high"]
-    ages, place = np.unique(np.asarray(now["age"], dtype=float) / _DAY, return_inverse=True)
+    ages, place = _cells(np.asarray(now["age"], dtype=float) / _DAY, days)
     values, count = np.asarray(now["value"], dtype=float), np.asarray(now["one"], dtype=int)
     chance = curve.chances(ages, days, curve.counts)[place]
-    rng = np.random.default_rng(seed)
     if cohort.groups:
         keys = pd.Series(list(now[cohort.groups].itertuples(index=False, name=None)), dtype=object)
         parts: list[tuple[Any, Any]] = list(keys.groupby(keys, sort=False).indices.items())
     else:
         parts = [((), np.arange(len(now)))]
-    drawn = np.empty((draws, len(parts)))
-    step = max(1, _AT_ONCE // max(curve.counts.size, len(now), 1))
-    for first in range(0, draws, step):
-        size = min(step, draws - first)
-        weights = rng.poisson(curve.counts, (size, *curve.counts.shape)).astype(float)
-        won = rng.binomial(count, curve.chances(ages, days, weights)[:, place].clip(0, 1)) * values
-        for number, (_, mine) in enumerate(parts):
-            drawn[first : first + size, number] = won[:, mine].sum(axis=1)
+    deals = _Open(values, count, ages, place, days)
+    drawn = deals.drawn(curve, [mine for _, mine in parts], draws, np.random.default_rng(seed))
     edges = [(1 - level) / 2, (1 + level) / 2]
     rows = []
     for number, (key, mine) in enumerate(parts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import narwhals as nw
 import numpy as np
@@ -15,9 +15,18 @@ from wegly_analytics.snapshot.quality_rules import COLUMNS as RULE_COLUMNS
 from wegly_analytics.snapshot.quality_rules import SILENT_DAYS, Clock, breaking, chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
+    from wegly_analytics.snapshot.quality_rules import Rule, Tables
     from wegly_analytics.snapshot.snapshot import Snapshot
+
+LARGE: Final = 1_000_000
+"""Of more deals than these on an engine the rules are checked one after the other."""
+
+_AT_ONCE: Final = 100_000
+"""So many details are written together, to keep memory small."""
 
 
 def quality(
@@ -82,23 +91,48 @@ def quality(
     def tables(name: str) -> nw.LazyFrame[Any]:
         return cohort.kept if name == "deals" else snap.keyed(name, *RULE_COLUMNS[name])
 
-    shown = list(dict.fromkeys(column for rule in picked for column in rule.shows))
-    marks = [f"breaks_{n}" for n in range(len(picked))]
-    found = collect(breaking(tables, picked, Clock(snap.taken_at, silent_days)).select(
-        "deal_id", "title", *shown, *marks
-    )).sort_values("deal_id", ignore_index=True)  # fmt: skip
     parts, counts = [], {}
-    for rule, mark in zip(picked, marks, strict=True):
-        mine = found[found[mark] == 1]
+    broken, found = _broken(cohort, tables, picked, Clock(snap.taken_at, silent_days))
+    for rule, mine in found:
         counts[rule.name] = len(mine)
-        shown_columns = [[f"{name} {text}" for text in _written(mine[name])] for name in rule.shows]
-        detail = [", ".join(texts) for texts in zip(*shown_columns, strict=True)]
-        parts.append(mine[["deal_id", "title"]].assign(rule=rule.name, detail=detail))
+        parts.append(_listed(rule, mine))
     columns = ["rule", "deal_id", "title", "detail"]
-    table = pd.concat(parts)[columns].astype(object) if parts else pd.DataFrame(columns=columns, dtype=object)
-    table = table.where(table.notna(), None)  # engines write a missing title in three ways
-    about = {"counts": counts, "broken": len(found), "silent_days": silent_days}
+    table = pd.DataFrame({name: np.concatenate([part.pop(name) for part in parts]) for name in columns}, dtype=object)
+    about = {"counts": counts, "broken": broken, "silent_days": silent_days}
     return cohort.finish(table, ["rules that a deal's record breaks"], checked, **about)
+
+
+def _broken(
+    cohort: Cohort, tables: Tables, rules: Sequence[Rule], clock: Clock, large: int = LARGE
+) -> tuple[int, Iterable[tuple[Rule, pd.DataFrame]]]:
+    """Count the deals that break any of the rules, and return those of each rule with what it shows.
+
+    Of very many deals on an engine each rule is a query of its own: only what it shows is then in memory.
+    """
+    if not cohort.frame.implementation.is_pyarrow() and len(cohort.snap) > large:
+        n = collect(breaking(tables, rules, clock).select(nw.len().alias("n")))["n"].iloc[0]
+        queries = ((rule, breaking(tables, [rule], clock).select("deal_id", "title", *rule.shows)) for rule in rules)
+        return n, ((rule, collect(query).sort_values("deal_id", ignore_index=True)) for rule, query in queries)
+    shown = list(dict.fromkeys(column for rule in rules for column in rule.shows))
+    marks = [f"breaks_{n}" for n in range(len(rules))]
+    found = collect(breaking(tables, rules, clock).select("deal_id", "title", *shown, *marks))
+    found = found.sort_values("deal_id", ignore_index=True)
+    is_broken = (found[mark].to_numpy() == 1 for mark in marks)
+    each = zip(rules, is_broken, strict=True)
+    return len(found), ((rule, found[["deal_id", "title", *rule.shows]][mine]) for rule, mine in each)
+
+
+def _listed(rule: Rule, deals: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """List the deals that break a rule."""
+    title = deals["title"].to_numpy(dtype=object, copy=True)
+    title[deals["title"].isna()] = None  # engines write a missing title in three ways
+    detail = np.empty(len(deals), dtype=object)
+    for start in range(0, len(deals), _AT_ONCE):
+        some = deals.iloc[start : start + _AT_ONCE]
+        texts = [[f"{name} {text}" for text in _written(some[name])] for name in rule.shows]
+        detail[start : start + _AT_ONCE] = [", ".join(each) for each in zip(*texts, strict=True)]
+    names = np.full(len(deals), rule.name, dtype=object)
+    return {"rule": names, "deal_id": deals["deal_id"].to_numpy(dtype=object), "title": title, "detail": detail}
 
 
 def _written(values: pd.Series[Any]) -> list[str]:

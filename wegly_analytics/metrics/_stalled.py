@@ -10,12 +10,16 @@ import pandas as pd
 
 from wegly_analytics.errors import SettingError
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.results import by_group, collect, comparable, informed
-from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.metrics.durations import durations
+from wegly_analytics.metrics.results import collect, comparable, informed
 from wegly_analytics.metrics.stages import stage_times
-from wegly_analytics.snapshot.keys import joined, summed, tallied
+from wegly_analytics.snapshot.keys import joined, summed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wegly_analytics.metrics.durations import Durations
+    from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 LEAST: Final = 5
@@ -79,15 +83,13 @@ def stalled(snap: Snapshot, *, by: By = None, q: float = 0.9, archived: bool = F
     shown = [name for name in ("deal_id", *_SHOWN) if name in snap.columns("deals")]
     times = stage_times(snap).filter(~nw.col("stage_id").is_null())
     rows = cohort.beside(times, "open", *groups, current="stage_id")
-    rows = rows.with_columns(waits=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
-    counted = collect(tallied(rows, *keys, "seconds", "waits", *cohort.apart))
-    limits = _limits(counted[counted["waits"] == 0], keys, q)
+    waits = (nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))
+    once = _keyed(_limits(durations(cohort, rows, waits), keys, q), keys)
+    limits = once.loc[once["limit"].notna(), [*keys, "limit"]]
     # only those above the smallest of all limits are collected
     least = float(limits["limit"].min()) if len(limits) else np.inf
     overdue = _waiting(snap, cohort).filter(nw.col("seconds") > least)
     found = _keyed(collect(cohort.beside(overdue, *shown, *groups, "stage_id")), keys)
-    waiting = _keyed(cohort.firsts(counted[counted["waits"] == 1]), keys)
-    once = waiting.groupby(keys, as_index=False, dropna=False)[["n"]].sum().merge(limits, how="left", on=keys)
     judged = once.loc[once["limit"].notna(), "n"].sum()
     cohort.note("without stage times", cohort.once(cohort.frame, "open")["open"].iloc[0] - once["n"].sum())
     cohort.note("in a stage that few deals have left", once["n"].sum() - judged)
@@ -122,11 +124,15 @@ def _keyed(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return informed(table.astype(dict.fromkeys(keys, object)), keys[1:])
 
 
-def _limits(gone: pd.DataFrame, keys: list[str], q: float) -> pd.DataFrame:
-    """Find the time within which at least the share `q` had left each stage that enough deals have left."""
-    rows = [
-        (*key, np.quantile(part["seconds"], q, weights=part["n"], method="inverted_cdf"))
-        for key, part in by_group(gone, keys, keys[1:], ["seconds", "n"])
-        if part["n"].sum() >= LEAST
-    ]
-    return pd.DataFrame(rows, columns=[*keys, "limit"]).astype(dict.fromkeys(keys, object) | {"limit": float})
+def _limits(times: Iterable[Durations], keys: list[str], q: float) -> pd.DataFrame:
+    """Find the time within which at least the share `q` had left each stage, if enough deals have left it.
+
+    With `n`, the deals that are still in the stage.
+    """
+    rows = []
+    for each in times:
+        left, n = each.seconds[~each.goes_on], each.n[~each.goes_on]
+        enough = n.sum() >= LEAST
+        limit = np.quantile(left, q, weights=n, method="inverted_cdf") if enough else np.nan
+        rows.append((*each.key, limit, each.waiting))
+    return pd.DataFrame(rows, columns=[*keys, "limit", "n"]).astype({"limit": float, "n": "int64"})

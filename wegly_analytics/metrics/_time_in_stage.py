@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.results import by_group, collect
-from wegly_analytics.metrics.selection import By, flag
+from wegly_analytics.metrics.durations import durations
 from wegly_analytics.metrics.stages import STAGE_COLUMNS, stage_times, stages_in_order
 from wegly_analytics.metrics.survival import kaplan_meier, quantile
-from wegly_analytics.snapshot.keys import tallied
 
 if TYPE_CHECKING:
+    from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
 _DAY = 86_400.0
@@ -64,32 +63,27 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     groups = cohort.groups
     keys = ["stage_id", *groups]
     times = cohort.beside(stage_times(snap), "open", *groups, current="stage_id")
-    times = times.with_columns(still_in=flag((nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))))
-    counted = collect(tallied(times, *keys, "seconds", "still_in", *cohort.apart))
     current = cohort.count(cohort.frame, "won", "lost", "open", keys=["stage_id", "stage"])
     n = {name: current.once(name) for name in ("won", "lost", "open")}
-    stages = stages_in_order(snap, cohort, current.firsts)
     inside = current.table[current.table["open"] > 0]
     inside = inside.groupby(keys, as_index=False, dropna=False)[["open"]].sum().rename(columns={"open": "still_in"})
-    timed = cohort.firsts(counted[counted["still_in"] == 1])["n"].sum()
-    if cohort.overlapping:
-        counted = counted.groupby([*keys, "seconds", "still_in"], as_index=False, dropna=False, sort=False)[["n"]].sum()
 
-    rows = []
-    for key, part in by_group(counted, keys, groups, ["seconds", "still_in", "n"]):
-        ended = part["still_in"] == 0
-        curve = kaplan_meier(part["seconds"] / _DAY, ended, part["n"])
-        left = part[ended]
+    rows, waiting = [], 0
+    for each in durations(cohort, times, (nw.col("open") == 1) & (nw.col("stage_id") == nw.col("current"))):
+        curve = kaplan_meier(each.seconds / _DAY, ~each.goes_on, each.n)
+        left, n_left = each.seconds[~each.goes_on], each.n[~each.goes_on]
+        waiting += each.waiting
         rows.append(
             {
-                **dict(zip(keys, key, strict=True)),
-                "left": left["n"].sum(),
-                "timed": part.loc[~ended, "n"].sum(),
+                **dict(zip(keys, each.key, strict=True)),
+                "left": n_left.sum(),
+                "timed": each.n[each.goes_on].sum(),
                 **{name: quantile(curve, q) for name, q in (("p25", 0.25), ("p50", 0.5), ("p75", 0.75))},
-                "mean_left": np.average(left["seconds"], weights=left["n"]) / _DAY if len(left) else np.nan,
+                "mean_left": np.average(left, weights=n_left) / _DAY if len(left) else np.nan,
             }
         )
     spent = pd.DataFrame(rows, columns=[*keys, "left", "timed", "p25", "p50", "p75", "mean_left"])
+    stages = stages_in_order(snap, cohort, current.firsts, spent["stage_id"].unique().tolist())
     # where no stage has an id, pandas would take the missing ones for numbers
     spent, inside, stages = (frame.astype({"stage_id": object}) for frame in (spent, inside, stages))
     table = spent.merge(inside, how="outer", on=keys)
@@ -98,7 +92,7 @@ def time_in_stage(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
     table = stages.merge(table, how="left", on=keys)
     counts = ["left", "timed", "still_in"]
     table[counts] = table[counts].astype(float).fillna(0).astype("int64")
-    cohort.note("without stage times", n["open"] - timed)
+    cohort.note("without stage times", n["open"] - waiting)
     figures = ["p25", "p50", "p75", "mean_left"]
     columns = [*cohort.groups, "pipeline", "stage", "position", "left", "still_in", *figures]
     rule = ["days in stage, Kaplan-Meier; the current stage of an open deal is censored"]

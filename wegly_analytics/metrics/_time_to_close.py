@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from wegly_analytics.metrics.cohort import Cohort
-from wegly_analytics.metrics.results import comparable
-from wegly_analytics.metrics.survival import COLUMNS, aalen_johansen
+from wegly_analytics.metrics.combinations import Combinations
+from wegly_analytics.metrics.results import comparable, informed
+from wegly_analytics.metrics.selection import EXCLUDED
+from wegly_analytics.metrics.survival import COLUMNS, shares
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from wegly_analytics.metrics.selection import By
     from wegly_analytics.snapshot.snapshot import Snapshot
 
@@ -76,27 +81,37 @@ def time_to_close(snap: Snapshot, *, by: By = None, archived: bool = False) -> p
         },
         seconds=cohort.microseconds(created, ended) // 1_000_000,
         ending=nw.col("won") + 2 * nw.col("lost"),
-        one=nw.lit(1),
     )
-    sums = cohort.count(cohort.frame, "one", keys=["seconds", "ending"])
-    counted, n = sums.table, sums.once("one")
-
-    parts: list[tuple[tuple[Any, ...], pd.DataFrame]] = [((), counted)] if len(counted) else []
-    if cohort.groups:
-        ordered = counted.sort_values(cohort.groups, key=comparable, kind="stable")
-        parts = [(key, part) for key, part in ordered.groupby(cohort.groups, sort=False)]
-        parts.sort(key=lambda part: -part[1]["one"].sum())
-    curves = []
-    for key, part in parts:
-        curve = aalen_johansen(part["seconds"] / DAY, part["ending"], part["one"])
-        for place, (name, value) in enumerate(zip(cohort.groups, key, strict=True)):
-            curve.insert(place, name, pd.Series([value] * len(curve), dtype=counted[name].dtype))
-        curves.append(curve)
-    if not curves:
-        curves = [counted[cohort.groups].iloc[:0].join(aalen_johansen([], [], []))]
+    found = Combinations.of(cohort.frame, [EXCLUDED, "ending", *cohort.groups, *cohort.apart], "seconds")
+    n = cohort.account(
+        found.table.assign(n=[int(found.n[each].sum()) for each in found.at(range(len(found.table)))]), "n"
+    )
+    curves = _curves(found, cohort.groups)
     rule = [
         "shares of deals won and lost by age, Aalen-Johansen; open deals are censored",
         "log(-log) interval, 95 %",
     ]
-    table = pd.concat(curves) if len(curves) > 1 else curves[0]  # of many deals a copy is large
-    return cohort.finish(table[[*cohort.groups, *COLUMNS]], rule, n)
+    columns = {name: np.concatenate([curve.pop(name) for curve in curves]) for name in [*cohort.groups, *COLUMNS]}
+    return cohort.finish(pd.DataFrame(columns, copy=False), rule, n)  # of many deals a copy is large
+
+
+def _curves(found: Combinations, groups: list[str]) -> list[dict[str, NDArray[Any]]]:
+    """Compute the curve of each group, the largest first, as columns; one without rows where there is no group."""
+    table = informed(found.table[found.table[EXCLUDED] == 0], groups)
+    parts: list[tuple[tuple[Any, ...], pd.DataFrame]] = [((), table)] if len(table) else []
+    if groups:
+        ordered = table.sort_values(groups, key=comparable, kind="stable")
+        parts = [(key, part) for key, part in ordered.groupby(groups, sort=False)]
+    curves = []
+    for key, part in parts:
+        slices = found.at(part.index)
+        n = [found.n[each] for each in slices]
+        ending = np.repeat(part["ending"].to_numpy(), [len(each) for each in n])
+        curve = shares(np.concatenate([found.numbers[each] for each in slices]) / DAY, ending, np.concatenate(n))
+        size = len(curve["days"])
+        for name, value in zip(groups, key, strict=True):
+            curve[name] = np.full(size, value, dtype=object)
+        curves.append((sum(int(each.sum()) for each in n), curve))
+    curves.sort(key=lambda one: -one[0])
+    nothing = {**{name: np.empty(0, dtype=object) for name in groups}, **shares([], [], [])}
+    return [curve for _, curve in curves] or [nothing]

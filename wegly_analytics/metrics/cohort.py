@@ -251,11 +251,16 @@ class Cohort:
         if not is_whole:
             return collect(frame.group_by(*by).agg(sums) if by else frame.select(sums))
         found = collect(frame.group_by(EXCLUDED, *by).agg(sums, nw.len().alias(_ROWS)))
-        firsts = found[found[ONCE] == 1] if ONCE in by else found
-        counts = firsts.groupby(EXCLUDED)[_ROWS].sum()
+        self.account(found, _ROWS)
+        return found[found[EXCLUDED] == 0]
+
+    def account(self, found: pd.DataFrame, column: str) -> int:
+        """Note the excluded deals of a count by reason, and return how many are left; each deal counts once."""
+        firsts = found[found[ONCE] == 1] if ONCE in found else found
+        counts = firsts.groupby(EXCLUDED)[column].sum()
         for n, reason in enumerate(self.reasons, start=1):
             self.note(reason, counts.get(n, 0))
-        return found[found[EXCLUDED] == 0]
+        return int(counts.get(0, 0))
 
     def finish(self, table: pd.DataFrame, rule: Iterable[str], n: float, **more: Any) -> pd.DataFrame:
         """Complete a result: original names of the groups, a default index, and ``attrs``.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 
 from wegly_analytics.model.enums import NOT_INFORMED
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import narwhals as nw
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,15 @@ class Counted:
 
 def collect(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
     """Collect a small result as pandas, with the same types from every engine."""
+    small: pd.DataFrame = collected(frame).to_pandas(date_as_object=False)
+    return small
+
+
+def collected(frame: nw.LazyFrame[Any]) -> pa.Table:
+    """Collect a result as Arrow, with the same types from every engine."""
     table = frame.collect("pyarrow").to_native()
     # some engines sum to 32 bits or to decimals, and give instants in the time zone of their session
-    table = table.cast(pa.schema([field.with_type(_common_type(field.type)) for field in table.schema]))
-    small: pd.DataFrame = table.to_pandas(date_as_object=False)
-    return small
+    return table.cast(pa.schema([field.with_type(_common_type(field.type)) for field in table.schema]))
 
 
 def _common_type(kind: pa.DataType) -> pa.DataType:
@@ -65,17 +69,6 @@ def informed(table: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
         values = table[name].astype(object)
         table[name] = values.where(table[name].notna(), NOT_INFORMED)
     return table
-
-
-def by_group(table: pd.DataFrame, keys: list[str], groups: Iterable[str], columns: list[str]) -> Any:
-    """Group a large result by keys, of which some are groups; the one without a value is named, as by `informed`.
-
-    Texts stay what they are: as objects they would take longer than everything else.
-    """
-    texts = [name for name in groups if isinstance(table[name].dtype, pd.StringDtype)]
-    table = informed(table.copy(deep=False), [name for name in groups if name not in texts])
-    table = table.assign(**{name: table[name].fillna(NOT_INFORMED) for name in texts})
-    return table.groupby(keys, dropna=False, sort=False)[columns]
 
 
 def in_order(table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import narwhals as nw
 import pandas as pd
 
 from wegly_analytics.metrics.results import collect
-from wegly_analytics.snapshot.keys import joined, summed, tallied
+from wegly_analytics.snapshot.keys import encoded, joined, summed, tallied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
     A stage that was renamed has its most frequent name.
     """
     named = cohort.kept.filter(nw.col("counts_once") == 1).select("deal", "pipeline")
-    rows = joined(snap.keyed("pipeline_stages", "stage_id", "stage", "position"), named)
+    rows = joined(snap.keyed("pipeline_stages", "stage_id", "stage", "position"), encoded(named, "pipeline"))
     listed = collect(tallied(rows, "pipeline", "stage_id", "stage", "position"))
     listed["size"] = listed.groupby("pipeline", dropna=False)["n"].transform("max")
     listed = _most_frequent(listed, ["position", "stage", "pipeline"])
@@ -55,7 +55,7 @@ def listed_stages(snap: Snapshot, cohort: Cohort) -> pd.DataFrame:
     return listed[_COLUMNS].astype({"position": "Int64"})
 
 
-def stages_in_order(snap: Snapshot, cohort: Cohort, current: pd.DataFrame) -> pd.DataFrame:
+def stages_in_order(snap: Snapshot, cohort: Cohort, current: pd.DataFrame, timed: Sequence[Any]) -> pd.DataFrame:
     """Return the listed stages, then those that only stage durations or deals know.
 
     Parameters
@@ -66,13 +66,17 @@ def stages_in_order(snap: Snapshot, cohort: Cohort, current: pd.DataFrame) -> pd
         The deals.
     current
         How many deals are `open` by the stage they are in, `stage_id` and `stage`.
+    timed
+        The ids of the stages in which deals have times.
     """
     stages = listed_stages(snap, cohort)
     known = stages["stage_id"].dropna().tolist()
-    timed = collect(tallied(cohort.beside(stage_times(snap, without=known)), "stage_id", "stage"))
     current = current.rename(columns={"open": "n"})
     current = current[current["stage_id"].notna() & (current["n"] > 0)]
-    for found in (timed, current.groupby(["stage_id", "stage"], as_index=False, dropna=False)[["n"]].sum()):
+    named_by = [current.groupby(["stage_id", "stage"], as_index=False, dropna=False)[["n"]].sum()]
+    if not set(timed) <= set(known):  # the names are in a table that is long to read
+        named_by.insert(0, collect(tallied(cohort.beside(stage_times(snap, without=known)), "stage_id", "stage")))
+    for found in named_by:
         named = _most_frequent(found, ["stage"])
         stages = pd.concat([stages, named[~named["stage_id"].isin(stages["stage_id"])]])
     return stages[_COLUMNS].astype({"position": "Int64"})

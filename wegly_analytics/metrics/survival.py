@@ -10,7 +10,7 @@ import pandas as pd
 from wegly_analytics.metrics.intervals import Floats, Z, wilson
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 SHARES: Final = ["p_won", "p_lost", "p_open"]
 """The shares of a curve at each day; they add up to 1."""
@@ -56,6 +56,11 @@ def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataF
     >>> curve[["days", "at_risk", "p_won", "p_lost", "p_open"]].round(2).values.tolist()
     [[0.0, 4.0, 0.0, 0.0, 1.0], [1.0, 4.0, 0.25, 0.0, 0.75], [2.0, 3.0, 0.25, 0.25, 0.5], [3.0, 1.0, 0.75, 0.25, 0.0]]
     """
+    return pd.DataFrame(shares(days, ending, n))
+
+
+def shares(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> dict[str, NDArray[Any]]:
+    """Do the same as `aalen_johansen`, as columns in numpy."""
     age, how, count = (np.asarray(each, dtype=float) for each in (days, ending, n))
     if not count.sum():
         age, how, count = age[:0], how[:0], count[:0]
@@ -73,7 +78,9 @@ def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataF
     # after the last deal at risk has ended the shares are constant, so its infinite term is always taken 0 times
     left = np.where(at_risk > ended, at_risk - ended, np.inf)
     greenwood = np.cumsum(ended / (at_risk * left))
-    table = pd.DataFrame({"days": t, "at_risk": at_risk, "won": won, "lost": lost})
+    counts = {name: each.astype(np.int64) for name, each in (("at_risk", at_risk), ("won", won), ("lost", lost))}
+    table = {"days": t, **counts}
+    nothing_yet = ended.cumsum() == 0  # then the shares are what they are by definition
     for name, part in (("won", won), ("lost", lost)):
         share = np.minimum(np.cumsum(before * part / at_risk), 1.0)  # rounding may put the sum above 1
         own = np.cumsum(before**2 * part * (at_risk - part) / at_risk**3)
@@ -87,15 +94,14 @@ def aalen_johansen(days: ArrayLike, ending: ArrayLike, n: ArrayLike) -> pd.DataF
         low, high = _interval(share, spread + own - 2 * shared, at_risk)
         full = share > 1 - _TOLERANCE
         low[full] = low[~full][-1] if (~full).any() else 0.0
-        table[f"p_{name}"], table[f"p_{name}_low"], table[f"p_{name}_high"] = share, low, high
+        low[nothing_yet] = high[nothing_yet] = 0.0
+        table |= {f"p_{name}": share, f"p_{name}_low": low, f"p_{name}_high": high}
     low, high = _interval(still, still**2 * greenwood, at_risk)
     over = still < _TOLERANCE
     high[over] = high[~over][-1] if (~over).any() else 1.0
-    table["p_open"], table["p_open_low"], table["p_open_high"] = still, low, high
-    nothing_yet = ended.cumsum() == 0
-    for name in SHARES:  # before the first end the shares are what they are by definition
-        table.loc[nothing_yet, [f"{name}_low", f"{name}_high"]] = 1.0 if name == "p_open" else 0.0
-    return table[COLUMNS].astype({"at_risk": "int64", "won": "int64", "lost": "int64"})
+    low[nothing_yet] = high[nothing_yet] = 1.0
+    table |= {"p_open": still, "p_open_low": low, "p_open_high": high}
+    return {name: table[name] for name in COLUMNS}
 
 
 def _interval(share: Floats, variance: Floats, at_risk: Floats) -> tuple[Floats, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SHORT: Final = 1 << 27
 """The most entries of a list of flags: 128 MB."""
+
+_FEW: Final = 50_000
+"""Of fewer rows than these the columns are numbered one after the other."""
 
 _MOST: Final = 1 << 62
 """The greatest number that stands for a combination of values."""
@@ -47,8 +51,7 @@ class Codes:
             return None
         table = rows.select(*columns).collect("pyarrow").to_native()
         codes, parts, size = np.zeros(table.num_rows, dtype=np.int64), [], 1
-        for column in table.columns:
-            places, n, values = _places(column)
+        for places, n, values in _numbered(table):
             size *= n
             if size > _MOST:
                 return None
@@ -70,6 +73,15 @@ class Codes:
         marks[self.codes] = True
         return int(np.count_nonzero(marks)) == len(self.codes)
 
+    def dense(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the numbers that occur, ascending, and the place of each row's number among them."""
+        if self.size > SHORT // 8:
+            return np.unique(self.codes, return_inverse=True)
+        there = np.flatnonzero(np.bincount(self.codes, minlength=self.size))
+        places = np.zeros(self.size, dtype=np.int64)
+        places[there] = np.arange(len(there))
+        return there, places[self.codes]
+
     def values(self, codes: NDArray[np.int64]) -> list[pa.Array]:
         """Return the values of each column that some codes stand for."""
         arrays = []
@@ -79,6 +91,14 @@ class Codes:
         return arrays[::-1]
 
 
+def _numbered(table: pa.Table) -> list[tuple[NDArray[np.int64], int, Callable[[NDArray[np.int64]], pa.Array]]]:
+    """Give numbers to the values of each column, two columns at a time: Arrow releases Python's lock meanwhile."""
+    if table.num_rows < _FEW:
+        return [_places(column) for column in table.columns]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(_places, table.columns))
+
+
 def _places(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int, Callable[[NDArray[np.int64]], pa.Array]]:
     """Return numbers for the values of a column, from 0: of each row, how many there are, and what they stand for."""
     if pa.types.is_integer(column.type) and len(column) and not column.null_count:
@@ -86,6 +106,8 @@ def _places(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int, Callable[[
         least, greatest = int(integers.min()), int(integers.max())
         if greatest - least < SHORT:
             return integers.astype(np.int64) - least, greatest - least + 1, lambda at: pa.array(at + least, column.type)
-    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    encoded = column.combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode(null_encoding="encode")
     values = encoded.dictionary
     return encoded.indices.to_numpy().astype(np.int64), max(len(values), 1), lambda at: values.take(pa.array(at))

@@ -63,6 +63,17 @@ def joined(
     return lazy
 
 
+def encoded(deals: nw.LazyFrame[Any], column: str) -> nw.LazyFrame[Any]:
+    """Give numbers to the texts of a column before it is joined to more rows in memory, for `tallied`."""
+    if not deals.implementation.is_pyarrow():
+        return deals
+    table = deals.collect("pyarrow").to_native()
+    numbers = table.column(column).combine_chunks().dictionary_encode(null_encoding="encode")
+    table = table.set_column(table.column_names.index(column), column, numbers)
+    lazy: nw.LazyFrame[Any] = nw.from_native(table).lazy()
+    return lazy
+
+
 def matching(rows: nw.LazyFrame[Any], others: nw.LazyFrame[Any], on: Sequence[str]) -> nw.LazyFrame[Any]:
     """Keep the rows that agree with a row of another frame in some columns; missing values agree with nothing."""
     if not rows.implementation.is_pyarrow():

@@ -215,14 +215,18 @@ def judged(tables: Tables, rules: Sequence[Rule], clock: Clock) -> nw.LazyFrame[
     narwhals.LazyFrame
         The deals, each once, with what the rules show and a column `breaks_0`, `breaks_1`, ... (0 or 1) per rule.
     """
-    stage = tables("deals").select(DEAL, current=nw.col("stage_id"))
-    listed = joined(tables("pipeline_stages"), stage)
-    listed = listed.with_columns(_flag(nw.col("stage_id") == nw.col("current")).alias("found"))
-    stages = listed.group_by(DEAL).agg(stages_listed=nw.len(), stage_found=nw.col("found").sum())
-    proposals = tables("proposals").group_by(DEAL).agg(proposals_there=nw.len())
-    deals = joined(joined(tables("deals"), stages, how="left"), proposals, how="left")
-    there = nw.when(_known("proposals_there")).then(nw.col("proposals_there")).otherwise(nw.lit(0))
-    deals = deals.with_columns(there.alias("proposals_there"))
+    deals, shown = tables("deals"), {column for rule in rules for column in rule.shows}
+    if "stage" in shown:
+        current = deals.select(DEAL, current=nw.col("stage_id"))
+        listed = joined(tables("pipeline_stages"), current)
+        listed = listed.with_columns(_flag(nw.col("stage_id") == nw.col("current")).alias("found"))
+        stages = listed.group_by(DEAL).agg(stages_listed=nw.len(), stage_found=nw.col("found").sum())
+        deals = joined(deals, stages, how="left")
+    if "proposals_there" in shown:
+        proposals = tables("proposals").group_by(DEAL).agg(proposals_there=nw.len())
+        deals = joined(deals, proposals, how="left")
+        there = nw.when(_known("proposals_there")).then(nw.col("proposals_there")).otherwise(nw.lit(0))
+        deals = deals.with_columns(there.alias("proposals_there"))
     return deals.with_columns(*(_flag(rule.broken(clock)).alias(f"breaks_{n}") for n, rule in enumerate(rules)))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     Opened: TypeAlias = tuple[Frames, object]
 
 Engine: TypeAlias = "Literal['duckdb', 'polars'] | Any"
+
+MEMORY: Final = "750MB"
+"""What DuckDB may take before it writes to disk; with Python and a result the process stays below 2 GB."""
 
 
 def opened(engine: Engine, tables: Files) -> Opened:
@@ -76,7 +82,11 @@ def _imported(name: str) -> Any:
 
 def _duckdb(tables: Files) -> Opened:
     # a connection of its own, without the settings, views and time zone of the default one
-    connection = _imported("duckdb").connect(":memory:")
+    spill = tempfile.mkdtemp(prefix="wegly-analytics-")  # only its owner may read it; by default it were ./.tmp
+    # the figures do not depend on the order of rows, and keeping it takes memory
+    settings = {"memory_limit": MEMORY, "temp_directory": spill, "preserve_insertion_order": False}
+    connection = _imported("duckdb").connect(":memory:", config=settings)
+    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
     connection.execute("SET TimeZone = 'UTC'")
     frames = {
         name: nw.from_native(connection.read_parquet([_literal(p) for p in paths], hive_partitioning=False)).lazy()
