@@ -65,6 +65,7 @@ def ratio(part: pd.Series[Any], whole: pd.Series[Any]) -> pd.Series[float]:
 
 def informed(table: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
     """Name the group without a value; groups become objects, so that tables with and without such a group merge."""
+    table = table.copy(deep=False)  # it may be a part of another one
     for name in groups:
         values = table[name].astype(object)
         table[name] = values.where(table[name].notna(), NOT_INFORMED)
