@@ -216,7 +216,7 @@ def test_the_simulation_agrees_with_real_http(serve):
 
 def test_a_window_longer_than_the_pauses_that_were_asked_loses_no_deal(serve):
     server = serve(limiter=FixedWindow(20, 1.5), retry_after="none")
-    api = client(server, attempts=2, backoff=0.1)
+    api = client(server, attempts=3, backoff=0.1)
     with ThreadPoolExecutor(8) as pool:
         bodies = list(pool.map(api.deal, [1, 2, 3, 4, 5, 6, 7, 8, 9] * 5))
     assert len(bodies) == 45
