@@ -25,6 +25,7 @@ from wegly_analytics.model.tables import DEAL_ID, LEDGER, TABLES
 from wegly_analytics.snapshot.secret import read_secret
 from wegly_analytics.snapshot.snapshot import Snapshot
 from wegly_analytics.snapshot.sources import batches
+from wegly_analytics.store.sort import by_rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,10 +210,7 @@ def _merged(old: pa.Table, new: pa.Table, deal_ids: pa.Array, is_replaced: pa.Bo
     """Put together the rows of deals, in the order of these; the old rows of a deal that was replaced are left out."""
     was_replaced = np.append(is_replaced.to_numpy(zero_copy_only=False), True)  # the last is of deals that are not kept
     then, now = _positions(old, deal_ids), _positions(new, deal_ids)
-    positions = np.concatenate([np.where(was_replaced[then], -1, then), now])
-    rows = np.flatnonzero(positions >= 0)
-    order = rows[np.argsort(positions[rows], kind="stable")]
-    return pa.concat_tables([old, new]).take(order)
+    return by_rank(pa.concat_tables([old, new]), np.concatenate([np.where(was_replaced[then], -1, then), now]))
 
 
 def _positions(table: pa.Table, deal_ids: pa.Array) -> np.ndarray:

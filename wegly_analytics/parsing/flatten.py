@@ -1,7 +1,7 @@
 """Responses become nine Arrow tables, in bulk.
 
 `bulk` reads pieces of some hundred responses, which are independent of each other; `unfolded` then checks whose
-responses they are and makes the tables of many pieces at once. No Python object is created per deal.
+responses they are and makes the tables of many pieces at once, with Arrow kernels.
 """
 
 from __future__ import annotations

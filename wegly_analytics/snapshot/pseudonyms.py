@@ -98,14 +98,9 @@ def treated_column(table: pa.Table, name: str, treatment: Treatment, pseudonyms:
     elif treatment == "drop":
         values = pa.nulls(len(values), values.type)
     else:
-        coded = values.dictionary_encode()
-        distinct = coded.dictionary.drop_null()
-        names = pa.array(pseudonyms.of(distinct.cast(pa.binary()).to_pylist()), values.type)
-        values = (
-            names.take(coded.indices)
-            if len(distinct) == len(coded.dictionary)
-            else names.take(pc.index_in(values, value_set=distinct))
-        )
+        coded = values.dictionary_encode()  # what is missing has no place in the dictionary
+        names = pa.array(pseudonyms.of(coded.dictionary.cast(pa.binary()).to_pylist()), values.type)
+        values = names.take(coded.indices)
     return table.set_column(n, table.schema.field(n), values)
 
 
